@@ -1,0 +1,36 @@
+"""The core's own plugin: the names that eqsets provides itself, through its own hooks.
+
+It is written exactly as a plugin of somebody else would be: a tiny module that imports nothing
+heavy and returns lazy references.
+"""
+
+from __future__ import annotations
+
+from eqsets.hookspecs import hookimpl
+
+__all__ = ["eqsets_aggregations", "eqsets_element_symmetries"]
+
+
+@hookimpl
+def eqsets_element_symmetries() -> dict[str, str]:
+    """Name the symmetries that are generated from permutations."""
+    return {
+        "trivial": "eqsets.generated:trivial",
+        "cyclic": "eqsets.generated:cyclic",
+        "dihedral": "eqsets.generated:dihedral",
+        "symmetric": "eqsets.generated:symmetric",
+        "grid-rotations": "eqsets.generated:grid_rotations",
+    }
+
+
+@hookimpl
+def eqsets_aggregations() -> dict[str, str]:
+    """Name the ways in which the second branch of a DSS layer sees the set."""
+    return {
+        "sum": "eqsets.aggregation:Sum",
+        "mean": "eqsets.aggregation:Mean",
+        "max": "eqsets.aggregation:Max",
+        "none": "eqsets.aggregation:NoAggregation",
+        "sridhar": "eqsets.aggregation:Sridhar",
+        "aittala": "eqsets.aggregation:Aittala",
+    }

@@ -1,0 +1,29 @@
+"""The registry of plugins: which names there are, and how a name becomes an object.
+
+Lazy, isolated and explicit: discovery reads installed metadata, one broken plugin breaks nothing
+else, and a name that two plugins claim is an error that names both.
+"""
+
+from __future__ import annotations
+
+from eqsets.registry._names import (
+    aggregation,
+    default_registry,
+    element_group,
+    plugins,
+    transformation,
+)
+from eqsets.registry._records import Kind, PluginRecord, Status
+from eqsets.registry._registry import Registry
+
+__all__ = [
+    "Kind",
+    "PluginRecord",
+    "Registry",
+    "Status",
+    "aggregation",
+    "default_registry",
+    "element_group",
+    "plugins",
+    "transformation",
+]

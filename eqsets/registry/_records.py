@@ -1,0 +1,80 @@
+"""The records that the registry keeps: plain, frozen, printable facts about every name.
+
+Requirements that shaped this module:
+
+- one record per name that a plugin provides, and one for each plugin that provides none because
+  it is broken, disabled or incompatible, so that a listing hides nothing;
+- a record says how to mend what it reports, since the reader may not be its author;
+- a record never holds what it refers to: listing names must not import a backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+__all__ = ["HOOKS", "Kind", "PluginRecord", "Status"]
+
+Kind: TypeAlias = Literal[
+    "element group", "transformation", "aggregation", "testing subject", "plugin"
+]
+Status: TypeAlias = Literal["ok", "broken", "conflict", "disabled", "incompatible"]
+
+HOOKS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "eqsets_element_symmetries": "element group",
+        "eqsets_transformations": "transformation",
+        "eqsets_aggregations": "aggregation",
+        "eqsets_test_specs": "testing subject",
+    }
+)
+"""Which kind of name each hook provides, in the order of listings."""
+
+
+@dataclass(frozen=True)
+class PluginRecord:
+    """One name that a plugin provides, or one plugin that cannot provide its names.
+
+    Attributes:
+        name: The name that users write; for the kind ``"plugin"``, the entry-point name.
+        kind: ``"element group"``, ``"transformation"``, ``"aggregation"``, ``"testing subject"``,
+            or ``"plugin"`` for a plugin whose names are unknown.
+        distribution: The installed distribution that the plugin came with.
+        version: The version of that distribution.
+        status: ``"ok"`` (found; what stands behind it is imported on first use), ``"broken"``,
+            ``"conflict"`` (two plugins claim the name), ``"disabled"`` or ``"incompatible"``.
+        error: Why the status is not ``"ok"``; ``None`` when it is.
+        reference: The lazy reference ``"module:attribute"``, or the module of the plugin.
+        hint: How to mend it, where possible a command that can be pasted.
+        cause: The exception behind ``error``, if there was one.
+    """
+
+    name: str
+    kind: Kind
+    distribution: str
+    version: str
+    status: Status = "ok"
+    error: str | None = None
+    reference: str = ""
+    hint: str = ""
+    cause: BaseException | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def owner(self) -> str:
+        """The distribution with its version, as messages show it."""
+        return f"{self.distribution} {self.version}"
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return the record as a dictionary that goes straight to JSON."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "distribution": self.distribution,
+            "version": self.version,
+            "status": self.status,
+            "error": self.error,
+            "reference": self.reference,
+            "hint": self.hint,
+        }

@@ -1,0 +1,61 @@
+# The commands of users, developers and CI. `demo` and `test` do all the set-up they need in .venv;
+# a stamp file remembers it, so the next run starts at once.
+
+PY := .venv/bin/python
+PLUGIN_FILES := $(wildcard plugins/*/pyproject.toml plugins/*/no-deps.txt)
+SETUP_INPUTS := pyproject.toml constraints.txt tools/setup $(PLUGIN_FILES)
+SOURCES := eqsets $(wildcard eqsets_pytest.py) $(wildcard plugins/*/src/*)
+WORKERS ?= 2
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test check format-check lint types imports docs bench format setup clean
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/.ready-demo  ## restore bursts of real photos (the main job)
+	@.venv/bin/eqsets demo $(ARGS)
+
+test: .venv/.ready-dev  ## run the whole test suite and all doctests; ARGS="-k name" picks some
+	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
+
+check: format-check lint types imports docs  ## format, lint, strict types, import rules, docs
+
+format-check: .venv/.ready-dev
+	@$(PY) -m ruff format --check .
+
+lint: .venv/.ready-dev
+	@$(PY) -m ruff check .
+
+types: .venv/.ready-dev
+	@$(PY) -m mypy $(SOURCES)
+
+imports: .venv/.ready-dev
+	@.venv/bin/lint-imports
+
+docs: .venv/.ready-dev  ## build the site into docs/_build/html; a warning is an error
+	@$(PY) -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs: docs/_build/html/index.html"
+
+bench: .venv/.ready-dev  ## measure speed and memory; writes a table and JSON
+	@$(PY) -m benchmarks $(ARGS)
+
+format: .venv/.ready-dev  ## rewrite the code in house format
+	@$(PY) -m ruff check --fix-only .
+	@$(PY) -m ruff format .
+
+setup: .venv/.ready-dev  ## only the set-up, for developers
+
+clean:  ## remove caches and what the commands write (.venv stays)
+	rm -rf build dist out docs/_build .benchmarks .hypothesis .import_linter_cache .mypy_cache \
+	  .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.venv/.ready-demo: $(SETUP_INPUTS)
+	@tools/setup demo
+	@touch $@
+
+.venv/.ready-dev: $(SETUP_INPUTS)
+	@tools/setup dev
+	@touch $@ .venv/.ready-demo

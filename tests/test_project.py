@@ -1,0 +1,100 @@
+"""The laws of the house: what no linter checks and every reader relies on."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("benchmarks", "docs", "eqsets", "examples", "plugins", "tests", "tools")
+FILES = sorted([*ROOT.glob("*.py"), *(f for d in FOLDERS for f in (ROOT / d).rglob("*.py"))])
+PLUGIN_FILES = [f for f in FILES if f.match("plugins/*/src/**/*.py") or "src" in f.parts]
+PROJECTS = [ROOT / "pyproject.toml", *sorted(ROOT.glob("plugins/*/pyproject.toml"))]
+HEAVY = {
+    *("e3nn", "escnn", "hypothesis", "lightning", "matplotlib", "pytest", "scipy", "skimage"),
+    *("sympy", "torch._dynamo", "torch._inductor", "torch_geometric", "zuko"),
+}
+
+
+def named(paths: list[Path]) -> dict[str, list[object]]:
+    """Return the arguments of ``parametrize`` for files, with paths as ids."""
+    return {"argvalues": list(paths), "ids": [str(path.relative_to(ROOT)) for path in paths]}
+
+
+def imported_names(path: Path) -> Iterator[str]:
+    """Yield the dotted name of everything that a file imports, at any depth."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def requirements(path: Path) -> Iterator[Requirement]:
+    """Yield every requirement that a pyproject.toml names, those of its extras included."""
+    content = tomllib.loads(path.read_text())
+    project = content["project"]
+    extras = project.get("optional-dependencies", {}).values()
+    lines = [*content["build-system"]["requires"], *project["dependencies"], *sum(extras, [])]
+    yield from map(Requirement, lines)
+
+
+@pytest.mark.parametrize("path", **named(FILES))
+def test_file_is_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400, "split it: one concept per file"
+
+
+@pytest.mark.parametrize("path", **named(PLUGIN_FILES))
+def test_plugin_uses_public_names_only(path: Path) -> None:
+    private = [n for n in imported_names(path) if re.match(r"eqsets\.(.*\.)?_(?!_)", n)]
+    assert not private, "a plugin walks the road of a third-party one"
+
+
+def test_private_names_are_recognized(tmp_path: Path) -> None:
+    path = tmp_path / "plugin.py"
+    path.write_text("from eqsets import DSS\nfrom eqsets.registry._names import x\nimport eqsets._y")
+    private = [n for n in imported_names(path) if re.match(r"eqsets\.(.*\.)?_(?!_)", n)]
+    assert private == ["eqsets.registry._names.x", "eqsets._y"]
+
+
+def test_import_budget() -> None:
+    script = """if True:
+        import json, sys, torch
+        before = set(sys.modules)
+        import eqsets
+        print(json.dumps(sorted(set(sys.modules) - before)))
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout)
+    heavy = {name for name in loaded if any(f"{name}.".startswith(f"{h}.") for h in HEAVY)}
+    assert not heavy, "import eqsets may not cost more than torch does"
+    tops = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
+    assert tops <= {"eqsets", "pluggy", "torch"}, "the core depends on torch and pluggy alone"
+
+
+@pytest.mark.parametrize("path", **named(PROJECTS))
+def test_every_dependency_has_a_tested_version(path: Path) -> None:
+    lines = [ln for ln in (ROOT / "constraints.txt").read_text().splitlines() if ln[0] != "#"]
+    pins = {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
+    for wanted in requirements(path):
+        name = canonicalize_name(wanted.name)
+        if name == "eqsets" or name.startswith("eqsets-"):
+            continue
+        assert name in pins, f"constraints.txt has no {name}"
+        (version,) = (specifier.version for specifier in pins[name].specifier)
+        assert wanted.specifier.contains(version), f"{path} does not admit {name} {version}"
+
+
+@pytest.mark.parametrize("path", **named(PROJECTS[1:]))
+def test_tools_are_configured_once(path: Path) -> None:
+    assert set(tomllib.loads(path.read_text()).get("tool", {})) <= {"hatch"}

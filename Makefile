@@ -32,7 +32,7 @@ types: .venv/.ready-dev
 	@$(PY) -m mypy $(SOURCES)
 
 imports: .venv/.ready-dev
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 
 docs: .venv/.ready-dev  ## build the site into docs/_build/html; a warning is an error
 	@$(PY) -m sphinx -q -W --keep-going -b html docs docs/_build/html

@@ -1,4 +1,4 @@
-"""How Sphinx builds the site: `make docs` from the checkout, a warning is an error, no network needed."""
+"""How Sphinx builds the site: `make docs`; a warning is an error, and no network is needed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib.metadata
 
 project = "eqsets"
 author = "The eqsets developers"
-copyright = "2026, the eqsets developers"  # noqa: A001 - the name is Sphinx's
+copyright = "2026, the eqsets developers"
 release = importlib.metadata.version("eqsets")
 
 extensions = [

@@ -17,11 +17,8 @@ BLOCK = re.compile(
     r"^(?P<skip><!-- not run: .+ -->\n+)?```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-PAGES = [
-    path
-    for path in sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/*.md")])
-    if BLOCK.search(path.read_text())
-]
+PLACES = ("README.md", "docs/**/*.md", "plugins/*/README.md")
+PAGES = sorted(p for place in PLACES for p in ROOT.glob(place) if BLOCK.search(p.read_text()))
 
 
 def blocks(page: Path) -> list[tuple[int, str]]:

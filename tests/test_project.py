@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import re
 import subprocess
@@ -40,13 +41,18 @@ def imported_names(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def private_imports(path: Path) -> list[str]:
+    """Return the names with a leading underscore that a file imports from eqsets."""
+    return [n for n in imported_names(path) if re.match(r"eqsets\.(.*\.)?_(?!_)", n)]
+
+
 def requirements(path: Path) -> Iterator[Requirement]:
     """Yield every requirement that a pyproject.toml names, those of its extras included."""
     content = tomllib.loads(path.read_text())
     project = content["project"]
     extras = project.get("optional-dependencies", {}).values()
-    lines = [*content["build-system"]["requires"], *project["dependencies"], *sum(extras, [])]
-    yield from map(Requirement, lines)
+    own = [content["build-system"]["requires"], project["dependencies"]]
+    yield from map(Requirement, itertools.chain(*own, *extras))
 
 
 @pytest.mark.parametrize("path", **named(FILES))
@@ -56,15 +62,13 @@ def test_file_is_short(path: Path) -> None:
 
 @pytest.mark.parametrize("path", **named(PLUGIN_FILES))
 def test_plugin_uses_public_names_only(path: Path) -> None:
-    private = [n for n in imported_names(path) if re.match(r"eqsets\.(.*\.)?_(?!_)", n)]
-    assert not private, "a plugin walks the road of a third-party one"
+    assert not private_imports(path), "a plugin walks the road of a third-party one"
 
 
 def test_private_names_are_recognized(tmp_path: Path) -> None:
     path = tmp_path / "plugin.py"
-    path.write_text("from eqsets import DSS\nfrom eqsets.registry._names import x\nimport eqsets._y")
-    private = [n for n in imported_names(path) if re.match(r"eqsets\.(.*\.)?_(?!_)", n)]
-    assert private == ["eqsets.registry._names.x", "eqsets._y"]
+    path.write_text("from eqsets import DSS\nfrom eqsets.nn._names import x\nimport eqsets._y\n")
+    assert private_imports(path) == ["eqsets.nn._names.x", "eqsets._y"]
 
 
 def test_import_budget() -> None:
@@ -74,8 +78,7 @@ def test_import_budget() -> None:
         import eqsets
         print(json.dumps(sorted(set(sys.modules) - before)))
     """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    loaded = json.loads(done.stdout)
+    loaded = json.loads(subprocess.check_output([sys.executable, "-c", script]))
     heavy = {name for name in loaded if any(f"{name}.".startswith(f"{h}.") for h in HEAVY)}
     assert not heavy, "import eqsets may not cost more than torch does"
     tops = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names

@@ -1,0 +1,10 @@
+"""The command line: ``eqsets plugins``, ``eqsets check`` and ``eqsets demo``.
+
+Nothing imports this package but the console script; it needs the extra ``eqsets[cli]``.
+"""
+
+from __future__ import annotations
+
+from eqsets.cli._entry import main
+
+__all__ = ["main"]

@@ -1,0 +1,55 @@
+"""What ``eqsets check`` is asked to check: a name of a plugin, or ``module:attribute``."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from typing import Any
+
+from eqsets.errors import OptionError, PluginError
+from eqsets.registry import Registry
+from eqsets.registry._references import Failure, attempt, import_reference, is_reference
+
+__all__ = ["subject_of"]
+
+
+def subject_of(text: str, registry: Registry) -> Any:
+    """Return what :func:`eqsets.testing.check` shall check.
+
+    A name gives the record that its plugin provides for testing, or else the element symmetry of
+    that name. ``module:attribute`` is imported, with the current folder on the path as for
+    ``python -m``, and called if it is a class or function.
+
+    Raises:
+        PluginError: The name or module is not found, or cannot be loaded.
+        OptionError: It cannot be built without options.
+    """
+    if ":" in text:
+        return _imported(text)
+    subject = registry.testing_subject(text)
+    return registry.element_group(text, {}) if subject is None else subject
+
+
+def _imported(text: str) -> Any:
+    """Import ``module:attribute`` and make an object of it."""
+    if not is_reference(text):
+        raise OptionError(f"the subject is {text!r}, expected NAME or module:attribute.")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    found = attempt(lambda: import_reference(text))
+    if isinstance(found, Failure):
+        raise PluginError(
+            f"the subject {text!r} cannot be loaded: {found.text}. Expected 'module:attribute' "
+            f"that can be imported from {os.getcwd()!r}; correct it, or install what it needs."
+        ) from found.cause
+    if not (inspect.isclass(found) or inspect.isroutine(found)):
+        return found
+    try:
+        inspect.signature(found).bind()
+    except (TypeError, ValueError) as error:
+        raise OptionError(
+            f"the subject {text!r} cannot be built without options: {error}. "
+            f"Name a function without arguments that builds it."
+        ) from error
+    return found()

@@ -1,0 +1,49 @@
+"""``eqsets plugins``: which names there are, where they come from, and what is wrong."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from eqsets.registry import PluginRecord, Registry, default_registry
+
+__all__ = ["command"]
+
+_STYLES = {"ok": "green", "disabled": "dim"}
+
+
+@click.command("plugins")
+@click.option("--json", "as_json", is_flag=True, help="Print the records as a JSON list.")
+@click.pass_obj
+def command(registry: Registry | None, as_json: bool) -> None:
+    """List what the installed plugins provide, and what is wrong with them.
+
+    Listing imports nothing heavy: a name that is "ok" was found, and what stands behind it is
+    imported when it is first used. `eqsets check NAME` does use it.
+    """
+    records = (registry or default_registry()).plugins()
+    if as_json:
+        click.echo(json.dumps([record.to_dict() for record in records], indent=2))
+        return
+    Console(highlight=False).print(_table(records))
+    for record in records:
+        if record.status != "ok":
+            click.echo(f"\n{record.kind} {record.name!r} of {record.owner} is {record.status}")
+            click.echo(f"  cause: {record.error}")
+            click.echo(f"  mend:  {record.hint}")
+
+
+def _table(records: list[PluginRecord]) -> Table:
+    """Return one row for each record."""
+    table = Table(title="Plugins of eqsets", title_justify="left")
+    for heading in ("name", "kind", "distribution", "version", "state"):
+        table.add_column(heading, overflow="fold")
+    for record in records:
+        cells = (record.name, record.kind, record.distribution, record.version)
+        state = Text(record.status, style=_STYLES.get(record.status, "bold red"))
+        table.add_row(*map(Text, cells), state)
+    return table

@@ -1,0 +1,53 @@
+"""Learn on sets whose elements have symmetries of their own: compose, prove, discover."""
+
+from eqsets import nn
+from eqsets.aggregation import Aggregation
+from eqsets.audit import AuditReport, audit
+from eqsets.dss import DSS
+from eqsets.equivariance import EquivarianceReport, equivariance_error
+from eqsets.errors import (
+    EqsetsError,
+    FeatureTypeError,
+    GroupError,
+    LawViolation,
+    PluginError,
+    ShapeError,
+)
+from eqsets.features import FeatureType, InvariantFeatures
+from eqsets.generated import GeneratedSymmetry
+from eqsets.groups import Group
+from eqsets.hookspecs import hookimpl
+from eqsets.network import SetNetwork, deep_sets
+from eqsets.registry import element_group, plugins, transformation
+from eqsets.sets import SetBatch
+from eqsets.symmetry import ElementSymmetry
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DSS",
+    "Aggregation",
+    "AuditReport",
+    "ElementSymmetry",
+    "EqsetsError",
+    "EquivarianceReport",
+    "FeatureType",
+    "FeatureTypeError",
+    "GeneratedSymmetry",
+    "Group",
+    "GroupError",
+    "InvariantFeatures",
+    "LawViolation",
+    "PluginError",
+    "SetBatch",
+    "SetNetwork",
+    "ShapeError",
+    "audit",
+    "deep_sets",
+    "element_group",
+    "equivariance_error",
+    "hookimpl",
+    "nn",
+    "plugins",
+    "transformation",
+]

@@ -1,0 +1,158 @@
+"""The DSS layer: equivariant to reordering the set and to the group acting on its elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eqsets.aggregation import Aggregation
+from eqsets.errors import FeatureTypeError, ShapeError, choices
+from eqsets.layout import Layout, as_rows
+from eqsets.registry import aggregation as resolve_aggregation
+from eqsets.registry import element_group as resolve_element_group
+from eqsets.sets import SetBatch
+from eqsets.symmetry import ElementSymmetry
+
+__all__ = ["ALIGNMENTS", "DSS"]
+
+ALIGNMENTS = ("shared", "independent")
+
+
+class DSS(nn.Module):
+    r"""Map a set of symmetric elements to another: Deep Sets for Symmetric elements.
+
+    With shared alignment, one :math:`h \in H` moves all elements (:math:`S_n \times H`):
+
+    .. math:: L(X)_i = L_1 x_i + L_2 \sum_j x_j
+
+    where :math:`L_1, L_2` are H-equivariant linear maps; with both complete these are *all*
+    equivariant linear maps. With independent alignment each element has its own :math:`h_i`
+    (the wreath product): elements can share only invariants :math:`u`, which come back through
+    :math:`E`, a linear map into the features that the group leaves alone:
+
+    .. math:: L(X)_i = L_1 x_i + E \sum_j u(x_j)
+
+    The sum may be another aggregation, see :mod:`eqsets.aggregation`. Aggregating comes first, so
+    the second map runs once a set: the cost is :math:`1 + 1/n` times that of :math:`L_1` alone.
+
+    References:
+        On Learning Sets of Symmetric Elements, Maron, Litany, Chechik, Fetaya, ICML 2020,
+        https://arxiv.org/abs/2002.08599, Theorem 1. Independent alignment: Equivariant Maps for
+        Hierarchical Structures, Wang, Albooyeh, Ravanbakhsh, NeurIPS 2020,
+        https://arxiv.org/abs/2006.03627.
+
+    Arguments:
+        element_group: name (``"translations"``) or :class:`~eqsets.ElementSymmetry`.
+        in_features: feature type of the input, as ``element_group.feature_type`` takes it.
+        out_features: feature type of the output.
+        aggregation: ``"sum"``, ``"mean"``, ``"max"``, ``"none"`` (Siamese), ``"sridhar"``,
+            ``"aittala"``, another registered name, or an :class:`~eqsets.Aggregation`.
+        alignment: ``"shared"`` or ``"independent"``.
+        bias: whether to add the bias that the symmetry allows.
+        layer_options: what the symmetry's linear layer takes, such as ``kernel_size=3``.
+
+    Raises:
+        PluginError: the element group or the aggregation is unknown or cannot be loaded.
+        FeatureTypeError: a type is not understood, or the aggregation would break its symmetry.
+
+    Example:
+        >>> from eqsets import element_group
+        >>> layer = DSS(element_group("cyclic", size=5), 2, 3, aggregation="mean")
+        >>> layer(torch.randn(8, 4, 5, 2)).shape
+        torch.Size([8, 4, 5, 3])
+    """
+
+    def __init__(
+        self,
+        element_group: str | ElementSymmetry,
+        in_features: Any,
+        out_features: Any,
+        *,
+        aggregation: str | Aggregation = "sum",
+        alignment: str = "shared",
+        bias: bool = True,
+        **layer_options: Any,
+    ) -> None:
+        super().__init__()
+        if alignment not in ALIGNMENTS:
+            raise FeatureTypeError(
+                f"DSS got alignment={alignment!r}: {choices(alignment, ALIGNMENTS)}"
+            )
+        self.symmetry = symmetry = resolve_element_group(element_group)
+        self.in_type = symmetry.feature_type(in_features)
+        self.out_type = symmetry.feature_type(out_features)
+        self.aggregation = resolve_aggregation(aggregation)
+        self.alignment = alignment
+        own_type = self.aggregation.own_type(self.out_type)
+        self.siamese = symmetry.linear(self.in_type, own_type, bias=bias, **layer_options)
+        self.invariant: nn.Module | None = None
+        self.aggregate: nn.Module | None = None
+        source = self.aggregation.source
+        if source == "none":
+            return
+        seen = self.in_type if source == "input" else own_type
+        if alignment == "independent":
+            self.invariant = symmetry.invariant(seen)
+            self.aggregate = symmetry.embed(self.invariant.features, own_type)  # type: ignore[arg-type]
+            return
+        self.aggregation.check(seen)
+        if source == "input":
+            self.aggregate = symmetry.linear(self.in_type, own_type, bias=False, **layer_options)
+
+    def forward(
+        self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None
+    ) -> Tensor | SetBatch:
+        """Map a batch of sets; the output has the layout of the input.
+
+        Arguments:
+            x: ``(B, N, *in_type.layout)``, or a :class:`~eqsets.SetBatch` of such elements.
+            mask: ``(B, N)`` bool, True = present, for a padded ``x``; the output is zero where it
+                is False, whatever ``x`` holds there.
+            structure: side information, for symmetries that use it (edges of a graph).
+
+        Raises:
+            ShapeError: shape, dtype or device of ``x`` or ``mask`` do not fit, or a set is empty.
+        """
+        layout, rows = as_rows(x, mask, self.in_type, "DSS")
+        self._check_kind(rows)
+        self.symmetry.check_structure(structure)
+        side = () if structure is None else (self.symmetry.row_structure(structure, layout),)
+        own = self.siamese(rows, *side)
+        if self.aggregation.source == "none":
+            return layout.restore(own)
+        seen = rows if self.aggregation.source == "input" else own
+        if self.invariant is not None:
+            seen = self.invariant(seen, *side)
+        context = self._context(layout, seen, own, structure)
+        if self.aggregation.combine == "concatenate":
+            context = context.expand(-1, *own.shape[1:])
+            return layout.restore(self.out_type.concatenate([own, layout.spread(context)]))
+        if self.aggregation.combine == "subtract":
+            context = -context
+        return layout.restore(layout.add(own, context))
+
+    def _context(self, layout: Layout, seen: Tensor, own: Tensor, structure: Any) -> Any:
+        """Return what each set tells its elements, ``(B, *element)`` or broadcastable to it."""
+        side = () if structure is None else (self.symmetry.set_structure(structure, layout),)
+        context = self.aggregation.reduce(layout, seen)
+        if self.invariant is not None and self.aggregate is not None:
+            return self.aggregate(context, *side, like=own)
+        return context if self.aggregate is None else self.aggregate(context, *side)
+
+    def _check_kind(self, rows: Tensor) -> None:
+        weight = next(self.parameters(), None)
+        if weight is None or torch.is_autocast_enabled(rows.device.type):
+            return
+        if rows.dtype != weight.dtype or rows.device != weight.device:
+            raise ShapeError(
+                f"DSS got x of {rows.dtype} on {rows.device}, expected {weight.dtype} on "
+                f"{weight.device} as its weights have. Convert with x.to(...) or layer.to(...)."
+            )
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.symmetry!r}, {self.in_type} -> {self.out_type}, "
+            f"aggregation={self.aggregation!r}, alignment={self.alignment!r}"
+        )

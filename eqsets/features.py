@@ -1,0 +1,188 @@
+"""What a feature type is: the layout of one element, and how a group element moves it.
+
+Requirements that shaped this module:
+
+- symmetry lives in types and modules, never in tensors: users keep plain torch tensors;
+- a type is an immutable value: equal by content, hashable, with a ``repr`` that can be pasted back,
+  so that layers can refuse each other at construction and name both types;
+- an outsider's type needs two methods, ``transform`` and ``sample``; the rest has a default.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from eqsets.errors import FeatureTypeError, ShapeError
+from eqsets.groups import Group
+
+__all__ = ["FeatureType", "InvariantFeatures", "require_same_type"]
+
+
+class FeatureType(ABC):
+    r"""How features transform: the action :math:`x \mapsto g \cdot x` and the layout of :math:`x`.
+
+    The action is a homomorphism, :math:`g \cdot (h \cdot x) = (g h) \cdot x` and
+    :math:`e \cdot x = x`; all types that layers map between are linear in :math:`x`.
+
+    Attributes:
+        layout: shape of one element; a string stands for a free size, as in ``(3, "H", "W")``.
+        channel_axis: axis of the element (negative) along which copies of one and the same
+            representation lie, or ``None`` where there is no such axis.
+        pointwise: whether the action only moves components about, so that ReLU or max may act
+            component by component.
+        group: the group that acts, or ``None`` where any group acts trivially.
+    """
+
+    group: Group | None = None
+    channel_axis: int | None = None
+    pointwise: bool = False
+
+    @abstractmethod
+    def transform(self, g: Tensor, x: Tensor) -> Tensor:
+        """Return ``g`` acting on ``x``.
+
+        Arguments:
+            g: ``(*batch, *element_shape)`` of the group; ``batch`` broadcasts against that of x.
+            x: ``(*batch, *element)``.
+        """
+
+    @abstractmethod
+    def sample(
+        self,
+        *batch: int,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> Tensor:
+        """Return random features ``(*batch, *element)``, of unit size in each component."""
+
+    @property
+    def layout(self) -> tuple[int | str, ...]:
+        return tuple(self.sample().shape)
+
+    @property
+    def channels(self) -> int:
+        """Number of copies of the representation along ``channel_axis`` (1 without one)."""
+        if self.channel_axis is None:
+            return 1
+        size = self.layout[self.channel_axis]
+        if not isinstance(size, int):
+            raise FeatureTypeError(f"{self!r} has no fixed number of channels, expected one.")
+        return size
+
+    def with_channels(self, channels: int) -> FeatureType:
+        """Return the same type with another number of channels.
+
+        Raises:
+            FeatureTypeError: the type has no channels to count.
+        """
+        raise FeatureTypeError(
+            f"{self!r} cannot be given {channels} channels: it has no channel axis. "
+            "Define with_channels on the type, or use a type that has one."
+        )
+
+    def concatenate(self, parts: Sequence[Tensor]) -> Tensor:
+        """Return features of this type from the features of types that share its channels."""
+        if self.channel_axis is None:
+            raise FeatureTypeError(
+                f"{self!r} cannot be put together from parts: it has no channel axis. "
+                "Choose another aggregation, such as 'sum'."
+            )
+        return torch.cat(list(parts), self.channel_axis)
+
+    def check(self, x: Tensor, lead: tuple[str, ...], owner: str, mend: str = "") -> None:
+        """Raise :class:`~eqsets.ShapeError` unless ``x`` is ``(*lead, *layout)``.
+
+        Reads metadata only, so that no device has to wait.
+        """
+        if not isinstance(x, Tensor):
+            raise ShapeError(
+                f"{owner} expected a tensor of shape {self.describe(lead)}, got "
+                f"{type(x).__name__}. Convert it with torch.as_tensor(...)."
+            )
+        layout = self.layout
+        problem = ""
+        if x.dim() != len(lead) + len(layout):
+            problem = f"{x.dim()} axes instead of {len(lead) + len(layout)}"
+        else:
+            for axis, expected in enumerate(layout, start=len(lead)):
+                if isinstance(expected, int) and x.shape[axis] != expected:
+                    problem = f"{x.shape[axis]} instead of {expected} on axis {axis}"
+                    break
+        if problem:
+            raise ShapeError(
+                f"{owner} expected x of shape {self.describe(lead)}, got {tuple(x.shape)}: "
+                f"{problem}. {mend or f'Reshape x, or declare another type than {self!r}.'}"
+            )
+
+    def __str__(self) -> str:
+        """Return the type in a few words, for places that show its symmetry anyway."""
+        return repr(self)
+
+    def describe(self, lead: tuple[str, ...] = ()) -> str:
+        """Return the shape in words, as in ``(B, N, 3, H, W)``."""
+        axes = [*lead, *map(str, self.layout)]
+        return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
+
+
+@dataclass(frozen=True)
+class InvariantFeatures(FeatureType):
+    """Plain vectors ``(C,)`` that no group element changes: invariants of any symmetry.
+
+    Arguments:
+        count: number of channels.
+
+    Example:
+        >>> InvariantFeatures(3).layout
+        (3,)
+    """
+
+    count: int
+    channel_axis = -1
+    pointwise = True
+
+    @property
+    def layout(self) -> tuple[int | str, ...]:
+        return (self.count,)
+
+    def with_channels(self, channels: int) -> InvariantFeatures:
+        return InvariantFeatures(channels)
+
+    def __str__(self) -> str:
+        return f"{self.count} invariants"
+
+    def transform(self, g: Tensor, x: Tensor) -> Tensor:
+        return x
+
+    def sample(
+        self,
+        *batch: int,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> Tensor:
+        return noise(self, batch, generator, dtype)
+
+
+def noise(
+    feature_type: FeatureType,
+    batch: tuple[int, ...],
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Return standard normal features ``(*batch, *layout)``; the layout must have no free size."""
+    sizes = [size for size in feature_type.layout if isinstance(size, int)]
+    device = generator.device if generator is not None else None
+    return torch.randn(*batch, *sizes, generator=generator, dtype=dtype, device=device)
+
+
+def require_same_type(given: FeatureType, expected: FeatureType, where: str) -> None:
+    """Raise :class:`~eqsets.FeatureTypeError` naming both types unless they are equal."""
+    if given != expected:
+        raise FeatureTypeError(
+            f"{where} got {given!r}, expected {expected!r}. "
+            "Change the out_features of the first or the in_features of the second."
+        )

@@ -1,0 +1,28 @@
+"""Groups: elements as tensors, ready-made groups, products, and groups given by generators."""
+
+from eqsets.groups.finite import CyclicGroup, SymmetricGroup, TrivialGroup
+from eqsets.groups.generated import FiniteGroup
+from eqsets.groups.group import Group
+from eqsets.groups.matrix import MatrixGroup, OrthogonalGroup
+from eqsets.groups.product import (
+    Automorphism,
+    Inversion,
+    ProductGroup,
+    SemidirectProduct,
+    dihedral_group,
+)
+
+__all__ = [
+    "Automorphism",
+    "CyclicGroup",
+    "FiniteGroup",
+    "Group",
+    "Inversion",
+    "MatrixGroup",
+    "OrthogonalGroup",
+    "ProductGroup",
+    "SemidirectProduct",
+    "SymmetricGroup",
+    "TrivialGroup",
+    "dihedral_group",
+]

@@ -1,0 +1,141 @@
+"""A small builder: widths in, a set network out, whose repr shows the types from layer to layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from torch import Tensor, nn
+
+from eqsets.aggregation import Aggregation
+from eqsets.dss import DSS
+from eqsets.errors import FeatureTypeError
+from eqsets.nn import Readout, SetPool, SetSequential, dropout, nonlinearity, norm
+from eqsets.registry import element_group as resolve
+from eqsets.sets import SetBatch
+from eqsets.symmetry import ElementSymmetry
+
+__all__ = ["SetNetwork", "deep_sets"]
+
+
+class SetNetwork(nn.Module):
+    """Stack DSS layers with norm, nonlinearity and dropout between them, and an end of your choice.
+
+    Arguments:
+        element_group: name or symmetry.
+        features: feature types from the input to the output, at least two, such as ``[3, 32, 16]``.
+        aggregation: as for :class:`~eqsets.DSS`.
+        alignment: as for :class:`~eqsets.DSS`.
+        activation: name of the nonlinearity after every layer but the last.
+        normalization: ``"element"``, ``"batch"`` or ``None``, before the nonlinearity.
+        dropout_rate: probability to drop a channel of an element, after the nonlinearity.
+        readout: length of an invariant output vector ``(B, readout)``; follows a nonlinearity.
+        set_pool: aggregation that reduces the set to one element ``(B, *element)``, or ``None``.
+        layer_options: what the symmetry's linear layer takes, such as ``kernel_size=3``.
+
+    Raises:
+        FeatureTypeError: fewer than two types, both ends asked for, or types that do not fit.
+
+    Example:
+        >>> SetNetwork("trivial", [3, 16, 16], readout=2)
+        SetNetwork(element_group('trivial'), 674 parameters
+          DSS      3 invariants -> 16 invariants
+          ReLU     16 invariants -> 16 invariants
+          DSS      16 invariants -> 16 invariants
+          ReLU     16 invariants -> 16 invariants
+          Readout  16 invariants -> 2 invariants
+        )
+    """
+
+    def __init__(
+        self,
+        element_group: str | ElementSymmetry,
+        features: Sequence[Any],
+        *,
+        aggregation: str | Aggregation = "sum",
+        alignment: str = "shared",
+        activation: str = "relu",
+        normalization: str | None = None,
+        dropout_rate: float = 0.0,
+        readout: int | None = None,
+        set_pool: str | Aggregation | None = None,
+        bias: bool = True,
+        **layer_options: Any,
+    ) -> None:
+        super().__init__()
+        if isinstance(features, str) or len(features) < 2:
+            raise FeatureTypeError(
+                f"SetNetwork got features={features!r}, expected at least two feature types, from "
+                "the input to the output. Write for example [3, 32, 16]."
+            )
+        if readout is not None and set_pool is not None:
+            raise FeatureTypeError(
+                f"SetNetwork got readout={readout} and set_pool={set_pool!r}, expected one end at "
+                "most: a vector, or one element."
+            )
+        self.symmetry = symmetry = resolve(element_group)
+        types = [symmetry.feature_type(spec) for spec in features]
+        blocks: list[nn.Module] = []
+        for position, (source, target) in enumerate(pairwise(types)):
+            blocks.append(
+                DSS(
+                    symmetry,
+                    source,
+                    target,
+                    aggregation=aggregation,
+                    alignment=alignment,
+                    bias=bias,
+                    **layer_options,
+                )
+            )
+            if position == len(types) - 2 and readout is None:
+                break
+            if normalization is not None:
+                blocks.append(norm(symmetry, target, normalization))
+            blocks.append(nonlinearity(symmetry, target, activation))
+            if dropout_rate:
+                blocks.append(dropout(symmetry, target, dropout_rate))
+        if readout is not None:
+            blocks.append(Readout(symmetry, types[-1], readout))
+        if set_pool is not None:
+            blocks.append(SetPool(symmetry, types[-1], set_pool))
+        self.blocks = SetSequential(*blocks)
+        self.in_type, self.out_type = self.blocks.in_type, self.blocks.out_type
+        self.keeps_set = self.blocks.keeps_set
+
+    def forward(
+        self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None
+    ) -> Tensor | SetBatch:
+        """Map ``x: (B, N, *element)`` or a SetBatch; see :class:`~eqsets.DSS`."""
+        y: Tensor | SetBatch = self.blocks(x, mask, structure=structure)
+        return y
+
+    def __repr__(self) -> str:
+        count = sum(parameter.numel() for parameter in self.parameters())
+        names = [type(getattr(layer, "module", layer)).__name__ for layer in self.blocks.layers]
+        width = max(map(len, names))
+        lines = [f"SetNetwork({self.symmetry!r}, {count} parameters"]
+        for name, layer in zip(names, self.blocks.layers, strict=True):
+            lines.append(f"  {name:<{width}}  {layer.in_type} -> {layer.out_type}")
+        return "\n".join([*lines, ")"])
+
+
+def deep_sets(
+    widths: Sequence[int], *, aggregation: str | Aggregation = "max", activation: str = "elu"
+) -> SetNetwork:
+    r"""Return a DeepSets head on plain vectors: layers :math:`\sigma(W x_i + V \max_j x_j)`.
+
+    The end that the paper puts behind its encoders, to score the elements of a set.
+
+    Arguments:
+        widths: from the input to the output, such as ``[256, 128, 1]``.
+        aggregation: the paper's is the maximum.
+        activation: between the layers.
+
+    Example:
+        >>> import torch
+        >>> deep_sets([4, 8, 1])(torch.randn(2, 5, 4)).shape
+        torch.Size([2, 5, 1])
+    """
+    return SetNetwork("trivial", widths, aggregation=aggregation, activation=activation)

@@ -1,0 +1,17 @@
+"""Building blocks around DSS, each equivariant or invariant by construction."""
+
+from eqsets.nn.elementwise import Elementwise, dropout, invariant, nonlinearity, norm, pool
+from eqsets.nn.pooling import Readout, SetPool
+from eqsets.nn.sequential import SetSequential
+
+__all__ = [
+    "Elementwise",
+    "Readout",
+    "SetPool",
+    "SetSequential",
+    "dropout",
+    "invariant",
+    "nonlinearity",
+    "norm",
+    "pool",
+]

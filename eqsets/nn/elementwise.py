@@ -1,0 +1,146 @@
+"""Apply a module to every element of a set by itself, and what is built on that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from eqsets.errors import FeatureTypeError
+from eqsets.features import FeatureType, InvariantFeatures
+from eqsets.layout import as_rows
+from eqsets.registry import element_group as resolve
+from eqsets.sets import SetBatch
+from eqsets.symmetry import ElementSymmetry
+
+__all__ = ["Elementwise", "dropout", "invariant", "nonlinearity", "norm", "pool"]
+
+
+class Elementwise(nn.Module):
+    r"""Apply one module to each element: :math:`y_i = f(x_i)`, equivariant to reordering the set.
+
+    Any torch module on ``(E, *element)`` will do. Whether it is equivariant to the element group
+    is a matter of the module: declare its types, and hold it to the contract.
+
+    Arguments:
+        module: maps rows ``(E, *in)`` to rows ``(E, *out)``.
+        in_type: type of an element of the input, or ``None`` to take any.
+        out_type: type of an element of the output, or ``None`` for undeclared.
+        needs_present: give the module ``present``, ``(E,)`` bool or None, as second argument: for
+            modules in which rows meet (batch normalisation).
+        symmetry: where it takes side information, give that to the module as second argument.
+
+    Example:
+        >>> import torch
+        >>> Elementwise(nn.Conv2d(3, 8, 3))(torch.randn(2, 5, 3, 16, 16)).shape
+        torch.Size([2, 5, 8, 14, 14])
+    """
+
+    keeps_set = True
+
+    def __init__(
+        self,
+        module: nn.Module,
+        in_type: FeatureType | None = None,
+        out_type: FeatureType | None = None,
+        *,
+        needs_present: bool = False,
+        symmetry: ElementSymmetry | None = None,
+    ) -> None:
+        super().__init__()
+        self.module = module
+        self.in_type, self.out_type = in_type, out_type
+        self.needs_present = needs_present
+        self.symmetry = symmetry
+
+    def forward(
+        self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None
+    ) -> Tensor | SetBatch:
+        """Map ``x: (B, N, *element)`` or a SetBatch element by element.
+
+        Raises:
+            ShapeError: shape of ``x`` or ``mask`` do not fit, or a set is empty.
+        """
+        layout, rows = as_rows(x, mask, self.in_type, "Elementwise")
+        if self.needs_present:
+            return layout.restore(self.module(rows, layout.present))
+        if self.symmetry is None or structure is None:
+            return layout.restore(self.module(rows))
+        self.symmetry.check_structure(structure)
+        return layout.restore(self.module(rows, self.symmetry.row_structure(structure, layout)))
+
+    def extra_repr(self) -> str:
+        return "" if self.in_type is None else f"{self.in_type} -> {self.out_type}"
+
+
+def norm(element_group: str | ElementSymmetry, features: Any, kind: str = "element") -> Elementwise:
+    """Return a set module that normalises, ``kind`` ``"element"`` or ``"batch"``.
+
+    Neither depends on the size of the set, and padding reaches neither.
+
+    Raises:
+        FeatureTypeError: the type allows no such norm.
+    """
+    symmetry = resolve(element_group)
+    kept = symmetry.feature_type(features)
+    return Elementwise(symmetry.norm(kept, kind), kept, kept, needs_present=True)
+
+
+def nonlinearity(
+    element_group: str | ElementSymmetry, features: Any, name: str = "relu"
+) -> Elementwise:
+    """Return a set module with the nonlinearity that the type allows: componentwise, or a gate.
+
+    Raises:
+        FeatureTypeError: the name is unknown.
+    """
+    symmetry = resolve(element_group)
+    kept = symmetry.feature_type(features)
+    return Elementwise(symmetry.nonlinearity(kept, name), kept, kept)
+
+
+def dropout(element_group: str | ElementSymmetry, features: Any, p: float = 0.1) -> Elementwise:
+    """Return a set module that drops whole channels of elements while training.
+
+    Raises:
+        FeatureTypeError: ``p`` is no probability below 1.
+    """
+    symmetry = resolve(element_group)
+    kept = symmetry.feature_type(features)
+    return Elementwise(symmetry.dropout(kept, p), kept, kept)
+
+
+def pool(element_group: str | ElementSymmetry, features: Any, **options: Any) -> Elementwise:
+    """Return a set module that makes each element smaller, as the symmetry offers it.
+
+    Raises:
+        FeatureTypeError: the symmetry knows no pooling inside an element.
+    """
+    symmetry = resolve(element_group)
+    in_type = symmetry.feature_type(features)
+    module = symmetry.pool(in_type, **options)
+    out_type = getattr(module, "out_type", in_type)
+    if not isinstance(out_type, FeatureType):
+        raise FeatureTypeError(
+            f"the pooling of {symmetry!r} declares no out_type, got {out_type!r}."
+        )
+    return Elementwise(module, in_type, out_type, symmetry=_side(symmetry))
+
+
+def invariant(element_group: str | ElementSymmetry, features: Any) -> Elementwise:
+    """Return a set module that reads the invariants of each element, ``(B, N, features)``.
+
+    What follows may be any network on plain sets: DeepSets, attention, a scoring head.
+
+    Raises:
+        FeatureTypeError: the type has no invariant.
+    """
+    symmetry = resolve(element_group)
+    in_type = symmetry.feature_type(features)
+    module = symmetry.invariant(in_type)
+    out_type = InvariantFeatures(module.features)  # type: ignore[arg-type]
+    return Elementwise(module, in_type, out_type, symmetry=_side(symmetry))
+
+
+def _side(symmetry: ElementSymmetry) -> ElementSymmetry | None:
+    return symmetry if symmetry.structured else None

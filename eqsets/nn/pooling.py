@@ -1,0 +1,135 @@
+"""From a set to one element, and from a set to a vector: the invariant ends of a set network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from eqsets.aggregation import Aggregation
+from eqsets.errors import FeatureTypeError
+from eqsets.features import InvariantFeatures
+from eqsets.layout import as_rows
+from eqsets.registry import aggregation as resolve_aggregation
+from eqsets.registry import element_group as resolve
+from eqsets.sets import SetBatch
+from eqsets.symmetry import ElementSymmetry
+
+__all__ = ["Readout", "SetPool"]
+
+
+def _reducing(aggregation: str | Aggregation, owner: str) -> Aggregation:
+    strategy = resolve_aggregation(aggregation)
+    if strategy.source != "input":
+        raise FeatureTypeError(
+            f"{owner} got aggregation {aggregation!r}, expected one that reduces a set to one "
+            "element, such as 'mean', 'sum' or 'max'."
+        )
+    return strategy
+
+
+class SetPool(nn.Module):
+    r"""Reduce a set to one element: :math:`y = \frac1n \sum_j x_j`, or the sum or maximum.
+
+    Invariant to reordering, equivariant to the element group moving all elements together: a burst
+    of photos becomes one photo.
+
+    Arguments:
+        element_group: name or symmetry.
+        features: feature type, kept.
+        aggregation: ``"mean"``, ``"sum"``, ``"max"``, or an Aggregation that reduces inputs.
+
+    Raises:
+        FeatureTypeError: the aggregation would break the symmetry of the type, or reduces nothing.
+
+    Example:
+        >>> import torch
+        >>> SetPool("trivial", 4)(torch.ones(2, 3, 4)).shape
+        torch.Size([2, 4])
+    """
+
+    keeps_set = False
+
+    def __init__(
+        self,
+        element_group: str | ElementSymmetry,
+        features: Any,
+        aggregation: str | Aggregation = "mean",
+    ) -> None:
+        super().__init__()
+        self.symmetry = resolve(element_group)
+        self.in_type = self.out_type = self.symmetry.feature_type(features)
+        self.aggregation = _reducing(aggregation, "SetPool")
+        self.aggregation.check(self.in_type)
+
+    def forward(
+        self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None
+    ) -> Tensor:
+        """Reduce ``x: (B, N, *element)`` or a SetBatch to ``(B, *element)``.
+
+        Raises:
+            ShapeError: shape of ``x`` or ``mask`` do not fit, or a set is empty.
+        """
+        layout, rows = as_rows(x, mask, self.in_type, "SetPool")
+        return self.aggregation.reduce(layout, rows)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type}, aggregation={self.aggregation!r}"
+
+
+class Readout(nn.Module):
+    r"""Read one vector from a set: invariants of each element, aggregated, then a linear map.
+
+    .. math:: y = W \, \mathrm{agg}_j \, u(x_j) + b
+
+    Invariant to reordering and to the element group, moving elements together or each by itself.
+
+    Arguments:
+        element_group: name or symmetry.
+        features: feature type of the input.
+        out_features: length of the vector.
+        aggregation: ``"mean"``, ``"sum"``, ``"max"``, or an Aggregation that reduces inputs.
+
+    Raises:
+        FeatureTypeError: the type has no invariant, or the aggregation reduces nothing.
+
+    Example:
+        >>> import torch
+        >>> Readout("trivial", 4, 10)(torch.ones(2, 3, 4)).shape
+        torch.Size([2, 10])
+    """
+
+    keeps_set = False
+
+    def __init__(
+        self,
+        element_group: str | ElementSymmetry,
+        features: Any,
+        out_features: int,
+        aggregation: str | Aggregation = "mean",
+    ) -> None:
+        super().__init__()
+        self.symmetry = resolve(element_group)
+        self.in_type = self.symmetry.feature_type(features)
+        self.out_type = InvariantFeatures(out_features)
+        self.aggregation = _reducing(aggregation, "Readout")
+        self.invariant = self.symmetry.invariant(self.in_type)
+        self.linear = nn.Linear(self.invariant.features, out_features)  # type: ignore[arg-type]
+
+    def forward(
+        self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None
+    ) -> Tensor:
+        """Read ``x: (B, N, *element)`` or a SetBatch into ``(B, out_features)``.
+
+        Raises:
+            ShapeError: shape of ``x`` or ``mask`` do not fit, or a set is empty.
+        """
+        layout, rows = as_rows(x, mask, self.in_type, "Readout")
+        self.symmetry.check_structure(structure)
+        side = () if structure is None else (self.symmetry.row_structure(structure, layout),)
+        invariants: Tensor = self.aggregation.reduce(layout, self.invariant(rows, *side))
+        y: Tensor = self.linear(invariants)
+        return y
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.out_type}, aggregation={self.aggregation!r}"

@@ -1,0 +1,179 @@
+"""Row modules for any feature type, on ``(E, *element)``: norms, dropout, gate."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from eqsets.errors import FeatureTypeError, choices
+from eqsets.features import FeatureType
+
+__all__ = ["ChannelDropout", "ElementNorm", "InvariantGate", "RowNorm", "pointwise_activation"]
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "leaky-relu": nn.LeakyReLU,
+    "relu": nn.ReLU,
+    "sigmoid": nn.Sigmoid,
+    "silu": nn.SiLU,
+    "softplus": nn.Softplus,
+    "tanh": nn.Tanh,
+}
+
+
+def pointwise_activation(name: str) -> nn.Module:
+    """Return the torch activation called ``name``.
+
+    Raises:
+        FeatureTypeError: the name is unknown.
+    """
+    if name not in _ACTIVATIONS:
+        raise FeatureTypeError(f"unknown nonlinearity {name!r}: {choices(name, _ACTIVATIONS)}")
+    return _ACTIVATIONS[name]()
+
+
+def _per_channel(values: Tensor, feature_type: FeatureType) -> Tensor:
+    """Reshape ``(C,)`` to broadcast along the channel axis of ``(E, *element)``."""
+    axis = feature_type.channel_axis
+    return values if axis is None else values.reshape(-1, *([1] * (-axis - 1)))
+
+
+class ElementNorm(nn.Module):
+    r"""Normalise each element by itself, then scale each channel.
+
+    .. math:: y = \gamma_c \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta_c
+
+    with mean and variance over all components of the element; types that are not pointwise keep
+    their direction: no mean, no shift. Independent of set size, batch size and padding.
+    """
+
+    def __init__(self, in_type: FeatureType, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.in_type, self.eps = in_type, eps
+        channels = in_type.channels
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels)) if in_type.pointwise else None
+
+    def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
+        """Normalise ``x: (E, *element)``; ``present`` is not needed, rows do not meet."""
+        axes = tuple(range(1, x.dim()))
+        # Statistics of half precision features are taken in float32.
+        wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        if self.bias is None:
+            scale = (wide.square().mean(axes, keepdim=True) + self.eps).rsqrt().to(x.dtype)
+            return x * scale * _per_channel(self.weight, self.in_type)
+        variance, mean = torch.var_mean(wide, axes, correction=0, keepdim=True)
+        y = ((wide - mean) * (variance + self.eps).rsqrt()).to(x.dtype)
+        weight = _per_channel(self.weight, self.in_type)
+        return y * weight + _per_channel(self.bias, self.in_type)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type}"
+
+
+class RowNorm(nn.Module):
+    """Batch normalisation that padding cannot reach: statistics over present rows only.
+
+    Raises:
+        ShapeError: see torch's own batch normalisation for a single value per channel.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, in_type: FeatureType, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        super().__init__()
+        self.in_type, self.eps, self.momentum = in_type, eps, momentum
+        self.weight = nn.Parameter(torch.ones(in_type.channels))
+        self.bias = nn.Parameter(torch.zeros(in_type.channels))
+        self.register_buffer("running_mean", torch.zeros(in_type.channels))
+        self.register_buffer("running_var", torch.ones(in_type.channels))
+
+    def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
+        """Normalise ``x: (E, *element)`` over the rows where ``present: (E,)`` is True."""
+        axis = self.in_type.channel_axis or 0
+        if present is None or not self.training:
+            y = torch.nn.functional.batch_norm(
+                x.movedim(axis, 1),
+                self.running_mean,
+                self.running_var,
+                self.weight,
+                self.bias,
+                self.training,
+                self.momentum,
+                self.eps,
+            )
+            return y.movedim(1, axis)
+        mean, variance, count = self._present_statistics(x, present)
+        with torch.no_grad():
+            unbiased = variance * count / (count - 1).clamp(min=1)
+            self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
+            self.running_var.lerp_(unbiased.to(self.running_var), self.momentum)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        shift = self.bias - mean * scale
+        return x * _per_channel(scale, self.in_type) + _per_channel(shift, self.in_type)
+
+    def _present_statistics(self, x: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        axes = [
+            axis for axis in range(x.dim()) if axis != x.dim() + (self.in_type.channel_axis or 0)
+        ]
+        weight = present.to(x.dtype).reshape(-1, *([1] * (x.dim() - 1)))
+        count = weight.sum() * (x[0].numel() // self.in_type.channels)
+        mean = (x * weight).sum(axes) / count
+        centred = (x - _per_channel(mean, self.in_type)) * weight
+        return mean, centred.square().sum(axes) / count, count
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type}"
+
+
+class ChannelDropout(nn.Module):
+    """Drop whole channels of an element: the mask does not vary along the moved components."""
+
+    def __init__(self, in_type: FeatureType, p: float) -> None:
+        super().__init__()
+        if not 0 <= p < 1:
+            raise FeatureTypeError(
+                f"dropout got p={p!r}, expected a probability in [0, 1). Write for example 0.1."
+            )
+        self.in_type, self.p = in_type, p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop channels of ``x: (E, *element)`` while training."""
+        if not self.training or self.p == 0:
+            return x
+        keep = torch.ones(len(x), self.in_type.channels, dtype=x.dtype, device=x.device)
+        keep = torch.nn.functional.dropout(keep, self.p)
+        axis = self.in_type.channel_axis
+        lead = [1] * (x.dim() - 2 if axis is None else x.dim() + axis - 1)
+        tail = [] if axis is None else [1] * (-axis - 1)
+        return x * keep.reshape(len(x), *lead, self.in_type.channels, *tail)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type}, p={self.p}"
+
+
+class InvariantGate(nn.Module):
+    r"""Scale every channel by a gate that only sees invariants.
+
+    .. math:: y_c = x_c \, \sigma(A u(x) + a)_c
+
+    A nonlinearity for types on which componentwise ones would break the symmetry.
+    """
+
+    def __init__(self, in_type: FeatureType, invariant: nn.Module) -> None:
+        super().__init__()
+        self.in_type, self.invariant = in_type, invariant
+        features = invariant.features
+        if not isinstance(features, int):
+            raise FeatureTypeError("invariant modules say how many .features they read out")
+        self.gate = nn.Linear(features, in_type.channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gate ``x: (E, *element)``."""
+        gate = torch.sigmoid(self.gate(self.invariant(x)))
+        axis = self.in_type.channel_axis
+        lead = [1] * (x.dim() - 2 if axis is None else x.dim() + axis - 1)
+        tail = [] if axis is None else [1] * (-axis - 1)
+        return x * gate.reshape(len(x), *lead, self.in_type.channels, *tail)

@@ -138,7 +138,7 @@ def test_orbits_match_a_slow_search() -> None:
         # Few swaps on many points, so that several orbits remain.
         moves = torch.arange(size).repeat(2, 1)
         for move in moves:
-            a, b = torch.randperm(size, generator=generator)[:2]
+            a, b = torch.randperm(size, generator=generator)[:2].tolist()
             move[[a, b]] = move[[b, a]]
         leader = list(range(size))
         for _ in range(size):

@@ -10,7 +10,6 @@ import click
 from eqsets.cli._group import EXIT_LAW, EXIT_NOTHING
 from eqsets.cli._subject import subject_of
 from eqsets.errors import EqsetsError
-from eqsets.registry import Registry, default_registry
 
 __all__ = ["command"]
 
@@ -66,7 +65,7 @@ def command(
     options: dict[str, Any] = {"only": only} if only else {}
     options |= {} if seed is None else {"seed": seed}
     try:
-        found = subject_of(subject, ctx.find_object(Registry) or default_registry())
+        found = subject_of(subject)
         report = check(found, profile=profile, expected_failures=expected_failures, **options)
     except EqsetsError as error:
         if as_json:

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.markup import escape
 
 from eqsets.cli._group import EXIT_LAW, EXIT_NOTHING
 from eqsets.cli._subject import subject_of
@@ -66,13 +68,14 @@ def command(
     options |= {} if seed is None else {"seed": seed}
     try:
         found = subject_of(subject)
-        report = check(found, profile=profile, expected_failures=expected_failures, **options)
+        with Console(stderr=True).status(f"holding {escape(subject)} to its contract"):
+            report = check(found, profile=profile, expected_failures=expected_failures, **options)
     except EqsetsError as error:
         if as_json:
             click.echo(json.dumps({"subject": subject, "ok": False, "error": str(error)}, indent=2))
         raise
     click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
-    if not report.results:
-        click.echo("nothing was checked: no law applies to this subject and --only", err=True)
+    if all(result.status == "skipped" for result in report.results):
+        click.echo("nothing was checked: no law applies, or all that do were skipped", err=True)
         ctx.exit(EXIT_NOTHING)
     ctx.exit(0 if report.ok else EXIT_LAW)

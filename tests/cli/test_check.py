@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from eqsets import ElementSymmetry
 from eqsets.cli import main
+from eqsets.testing import Result
 
 
 @dataclass
@@ -20,10 +21,10 @@ class Report:
     """What the kit answers, as far as the command line cares."""
 
     ok: bool = True
-    results: tuple[str, ...] = ("law-1",)
+    results: tuple[Result, ...] = (Result("EQG01-identity", "a law", "passed"),)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"ok": self.ok, "checks": list(self.results)}
+        return {"ok": self.ok, "checks": [result.id for result in self.results]}
 
     def __str__(self) -> str:
         return "a report for people"
@@ -96,10 +97,11 @@ def test_a_failed_law_exits_with_1(kit, site):
     assert run("mine:knot").exit_code == 1
 
 
-def test_nothing_checked_exits_with_5(kit, site):
+@pytest.mark.parametrize("results", [(), (Result("EQG01-identity", "a law", "skipped"),)])
+def test_nothing_checked_exits_with_5(kit, site, results):
     site.write(mine="knot = 3")
-    kit.report = Report(results=())
-    result = run("mine:knot", "--only", "no-such-law")
+    kit.report = Report(results=results)
+    result = run("mine:knot")
     assert result.exit_code == 5
     assert "nothing was checked" in result.stderr
 
@@ -109,7 +111,7 @@ def test_json_is_the_report(kit, site, ok):
     site.write(mine="knot = 3")
     kit.report = Report(ok=ok)
     result = run("mine:knot", "--json")
-    assert json.loads(result.stdout) == {"ok": ok, "checks": ["law-1"]}
+    assert json.loads(result.stdout) == {"ok": ok, "checks": ["EQG01-identity"]}
     assert result.exit_code == (0 if ok else 1)
 
 
@@ -163,3 +165,45 @@ def test_a_missing_dependency_is_named_with_the_command_that_installs_it(kit, mo
     result = run("trivial")
     assert result.exit_code == 2
     assert 'pip install "eqsets[testing]"' in result.stderr
+
+
+def test_a_core_name_is_held_to_a_law():
+    result = run("cyclic", "--profile", "quick", "--only", "EQG01-identity", "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert (report["subject"], report["ok"], report["profile"]) == ("cyclic", True, "quick")
+    assert [law["id"] for law in report["checks"]] == ["EQG01-identity"]
+
+
+def test_a_broken_symmetry_of_the_user_fails_and_may_be_expected_to(site):
+    site.write(
+        mine="""
+        from eqsets.groups import CyclicGroup
+
+        class Broken(CyclicGroup):
+            def inverse(self, g):
+                return g
+
+        def broken():
+            return Broken(5)
+        """
+    )
+    options = ("mine:broken", "--profile", "quick", "--only", "EQG02-inverse")
+    result = run(*options)
+    assert (result.exit_code, "EQG02-inverse: failed" in result.stdout) == (1, True)
+    result = run(*options, "--xfail", "EQG02-inverse=written wrong for this test")
+    assert (result.exit_code, "written wrong for this test" in result.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["cylic"], 3, "Did you mean 'cyclic'?"),
+        (["sum"], 3, "as in eqsets.registry.aggregation('sum')"),
+        (["trivial", "--only", "EQG01-identiy"], 2, "Did you mean 'EQG01-identity'?"),
+    ],
+)
+def test_unknown_names_and_laws_come_with_the_choices(arguments, code, message):
+    result = run(*arguments)
+    assert result.exit_code == code
+    assert message in " ".join(result.stderr.split())

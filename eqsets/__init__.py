@@ -10,6 +10,7 @@ from eqsets.errors import (
     FeatureTypeError,
     GroupError,
     LawViolation,
+    OptionError,
     PluginError,
     ShapeError,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "GroupError",
     "InvariantFeatures",
     "LawViolation",
+    "OptionError",
     "PluginError",
     "SetBatch",
     "SetNetwork",

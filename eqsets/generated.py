@@ -294,7 +294,7 @@ def _parse(spec: Any, kinds: str) -> tuple[int, str]:
     count, space = spec, "points"
     if isinstance(spec, str):
         words = spec.split()
-        if words and words[0].isdigit() and len(words) <= 2:
+        if words and words[0].isascii() and words[0].isdecimal() and len(words) <= 2:
             count, space = int(words[0]), (words[1] if len(words) == 2 else space)
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise FeatureTypeError(

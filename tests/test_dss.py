@@ -223,6 +223,7 @@ X = torch.randn(2, 3, 4, 2, generator=torch.Generator().manual_seed(0))
         ),
         (lambda: DSS(RING, 2, 3)(X, structure=[1]), FeatureTypeError, "no side information"),
         (lambda: DSS(RING, 0, 3), FeatureTypeError, "feature type 0"),
+        (lambda: DSS(RING, "²", 3), FeatureTypeError, "feature type '²'"),
         (lambda: DSS(RING, "2 pionts", 3), FeatureTypeError, "Did you mean 'points'"),
         (lambda: DSS(RING, 2, 3, aggregation="aittala"), FeatureTypeError, "3 channels"),
         (lambda: DSS(RING, 2, 3, alignment="shard"), FeatureTypeError, "Did you mean 'shared'"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from eqsets.errors import LawViolation, OptionError, PluginError, choices
 from eqsets.registry._references import Failure, attempt
+from eqsets.testing._hypothesis import hypothesis_module
 from eqsets.testing.law import Law
 from eqsets.testing.record import Subject
 from eqsets.testing.report import Result
@@ -150,7 +151,7 @@ class Run:
                 "budget": worst and worst.budget,
             }
         if isinstance(failure.cause, PluginError):
-            raise failure.cause  # hypothesis is missing: nothing was tried
+            raise failure.cause  # hypothesis or a backend is missing: nothing was tried
         last = log.last
         return {
             **base,
@@ -182,10 +183,9 @@ def _experiment(law: Law, case: Any, log: _Log, examples: int, seed: int) -> Cal
         return once
 
     def search() -> None:
-        import hypothesis
-        from hypothesis import strategies as st
+        hypothesis = hypothesis_module()
 
-        def example(data: st.DataObject) -> None:
+        def example(data: Any) -> None:
             trial = Trial(data.draw, seed)
             log.begin(trial)
             law.body(case, trial)
@@ -201,6 +201,7 @@ def _experiment(law: Law, case: Any, log: _Log, examples: int, seed: int) -> Cal
             suppress_health_check=tuple(hypothesis.HealthCheck),
             verbosity=hypothesis.Verbosity.quiet,
         )
-        hypothesis.seed(seed)(settings(hypothesis.given(st.data())(example)))()
+        given = hypothesis.given(hypothesis.strategies.data())
+        hypothesis.seed(seed)(settings(given(example)))()
 
     return search

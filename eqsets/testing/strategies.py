@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from eqsets.errors import PluginError
 from eqsets.features import FeatureType
 from eqsets.groups import Group
 from eqsets.sets import SetBatch
+from eqsets.testing._hypothesis import hypothesis_module
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -41,14 +41,7 @@ __all__ = [
 
 
 def _st() -> Any:
-    try:
-        from hypothesis import strategies
-    except ImportError as error:
-        raise PluginError(
-            "eqsets.testing tries the laws on examples that hypothesis draws, which cannot be "
-            'imported; expected it to be installed. Run: pip install "eqsets[testing]"'
-        ) from error
-    return strategies
+    return hypothesis_module().strategies
 
 
 def seeds() -> SearchStrategy[int]:

@@ -141,9 +141,9 @@ def batches(case: TypeCase, trial: Trial) -> None:
 
 @law(
     "EQA06-sampler",
-    "sample(*batch) returns features of the layout and number type asked for, of about unit size, "
-    "and takes its randomness from the generator it is given.",
-    breaks="a sampler that ignores generator= or dtype=",
+    "`sample(*batch)` returns features of the layout and number type asked for, of about unit "
+    "size, and takes its randomness from the generator it is given.",
+    breaks="a sampler that ignores `generator=` or `dtype=`",
     cases=types,
 )
 def sampler(case: TypeCase, trial: Trial) -> None:
@@ -164,7 +164,7 @@ def sampler(case: TypeCase, trial: Trial) -> None:
 @law(
     "EQA07-value",
     "A feature type is a value: a pickled copy is equal to it and has the same hash.",
-    breaks="a class without __eq__, so that layers refuse types that are the same",
+    breaks="a class without `__eq__`, so that layers refuse types that are the same",
     cases=types,
     once=True,
 )
@@ -196,6 +196,7 @@ def componentwise(case: TypeCase, trial: Trial) -> None:
     "All channels move alike: a channel alone moves as it moves among others.",
     breaks="an action that mixes channels, on a type that declares a channel axis",
     cases=channelled,
+    after=("EQA03-linear",),
 )
 def channels(case: TypeCase, trial: Trial) -> None:
     axis, g, x = case.type.channel_axis or 0, _draw(case, trial), _features(case, trial)

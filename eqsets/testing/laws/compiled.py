@@ -80,9 +80,9 @@ def _compiles(case: SetCase, trial: Trial, backend: str) -> None:
 
 @law(
     "EQD08-compiles-whole",
-    "torch.compile(fullgraph=True) captures forward and backward, for several set sizes, with the "
-    "same numbers and gradients.",
-    breaks="a graph break: printing, .item(), a function that dynamo may not enter",
+    "`torch.compile(fullgraph=True)` captures forward and backward, for several set sizes, with "
+    "the same numbers and gradients.",
+    breaks="a graph break: printing, `.item()`, a function that dynamo may not enter",
     cases=first,
     once=True,
     after=("EQV04-finite-gradients",),
@@ -107,7 +107,7 @@ def compiles_to_code(case: SetCase, trial: Trial) -> None:
 
 @law(
     "EQD10-exports",
-    "torch.export gives a program for sets of any size, with the same numbers.",
+    "`torch.export` gives a program for sets of any size, with the same numbers.",
     breaks="a branch on the set size, which fixes the size that was exported",
     cases=first,
     once=True,

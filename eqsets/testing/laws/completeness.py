@@ -67,8 +67,8 @@ def independent(subject: Subject) -> Sequence[RowCase] | str:
     chosen = shared(subject)
     if isinstance(chosen, str) or not chosen:
         return chosen
-    if not subject.capabilities.independent:
-        return "independent alignment is not claimed"
+    if not (subject.capabilities.independent and subject.capabilities.complete):
+        return "independent alignment, or completeness, is not claimed"
     offered = {case.in_type for case in subject.rows if case.role == "invariant"}
     written = {case.out_type for case in subject.rows if case.role == "embed"}
     fit = [case for case in chosen if case.in_type in offered and case.out_type in written]
@@ -136,7 +136,7 @@ def _dss(
     "EQC03-shared-set-layer-is-complete",
     "A DSS layer with shared alignment reaches all maps that commute with S_n x H: twice as many "
     "as the layer on one element.",
-    breaks="linear(bias=False) or another option that the second branch uses losing maps",
+    breaks="`linear(bias=False)` or another option that the second branch uses losing maps",
     cases=shared,
     once=True,
     after=("EQC01-linear-is-complete", "EQL02-linear-is-affine"),

@@ -50,7 +50,7 @@ def _draw(case: GroupCase, trial: Trial) -> Tensor:
 @law(
     "EQG01-identity",
     "The identity changes nothing: e g = g e = g.",
-    breaks="an identity() that is another element, or of the wrong shape",
+    breaks="an `identity()` that is another element, or of the wrong shape",
     cases=groups,
     after=("EQG04-sampler-stays-inside",),
 )
@@ -64,7 +64,7 @@ def identity(case: GroupCase, trial: Trial) -> None:
 @law(
     "EQG02-inverse",
     "The inverse undoes: (g g^-1) h = (g^-1 g) h = h.",
-    breaks="an inverse() that returns g itself, or a transpose where the matrix is not orthogonal",
+    breaks="an `inverse()` that returns g itself, or a transpose where a matrix is not orthogonal",
     cases=groups,
     after=("EQG04-sampler-stays-inside",),
 )
@@ -80,7 +80,7 @@ def inverse(case: GroupCase, trial: Trial) -> None:
 @law(
     "EQG03-associativity",
     "Composition is associative: (g h) k = g (h k).",
-    breaks="a compose() that is no composition of transformations",
+    breaks="a `compose()` that is no composition of transformations",
     cases=groups,
 )
 def associativity(case: GroupCase, trial: Trial) -> None:
@@ -93,7 +93,7 @@ def associativity(case: GroupCase, trial: Trial) -> None:
 
 @law(
     "EQG04-sampler-stays-inside",
-    "sample(*batch) returns elements of the group, (*batch, *element_shape).",
+    "`sample(*batch)` returns elements of the group, `(*batch, *element_shape)`.",
     breaks="a sampler of a larger group (reflections among rotations), or of another shape",
     cases=groups,
 )
@@ -117,8 +117,8 @@ def sampler_stays_inside(case: GroupCase, trial: Trial) -> None:
 
 @law(
     "EQG05-sampler-is-seeded",
-    "sample() takes its randomness from the generator it is given, and from nowhere else.",
-    breaks="a sampler that ignores generator= and draws from torch's global randomness",
+    "`sample()` takes its randomness from the generator it is given, and from nowhere else.",
+    breaks="a sampler that ignores `generator=` and draws from torch's global randomness",
     cases=groups,
 )
 def sampler_is_seeded(case: GroupCase, trial: Trial) -> None:
@@ -151,7 +151,7 @@ def batches(case: GroupCase, trial: Trial) -> None:
 @law(
     "EQG07-order",
     "The generators make exactly as many elements as order says.",
-    breaks="an order() that counts elements the generators do not reach",
+    breaks="an `order` that counts elements the generators do not reach",
     cases=listable,
     once=True,
 )
@@ -163,8 +163,8 @@ def order(case: GroupCase, trial: Trial) -> None:
 
 @law(
     "EQG08-number-type",
-    "Operations keep number type and device; identity(dtype=, device=) obeys.",
-    breaks="an inverse() that turns whole numbers into floating point ones",
+    "Operations keep number type and device; `identity(dtype=, device=)` obeys.",
+    breaks="an `inverse()` that turns whole numbers into floating point ones",
     cases=groups,
 )
 def number_type(case: GroupCase, trial: Trial) -> None:
@@ -201,7 +201,7 @@ def exponential(case: GroupCase, trial: Trial) -> None:
 @law(
     "EQG10-value",
     "A group is a value: a pickled copy is equal to it and has the same hash.",
-    breaks="a class without __eq__, or one that compares by identity",
+    breaks="a class without `__eq__`, or one that compares by identity",
     cases=groups,
     once=True,
 )

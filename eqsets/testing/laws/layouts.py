@@ -27,6 +27,7 @@ looped = set_modules(lambda case: case.oracle is not None, "no module comes with
     "A SetBatch, whatever the order of its rows, gives what each set gives alone.",
     breaks="a ragged path that expects rows sorted by set, or leaves out the context",
     cases=ragged,
+    after=("EQS06-single-element",),
 )
 def dense_is_ragged(case: SetCase, trial: Trial) -> None:
     sizes = [trial.draw(f"n{i}", strategies.set_sizes(1, 4)) for i in range(BATCH)]
@@ -52,7 +53,7 @@ def dense_is_ragged(case: SetCase, trial: Trial) -> None:
     "The layer gives what a plain Python loop over the elements gives.",
     breaks="another aggregation than the one declared; it is equivariant all the same",
     cases=looped,
-    after=("EQL12-set-joint",),
+    after=("EQL12-set-joint", "EQS06-single-element"),
 )
 def plain_loop(case: SetCase, trial: Trial) -> None:
     bench = SetBench(trial, case, trial.draw("n", strategies.set_sizes(1)))
@@ -67,6 +68,7 @@ def plain_loop(case: SetCase, trial: Trial) -> None:
     "A set of one element is a set.",
     breaks="a variance over the set that divides by n - 1",
     cases=set_modules(),
+    after=("EQV04-finite-gradients",),
 )
 def single_element(case: SetCase, trial: Trial) -> None:
     bench = SetBench(trial, case, 1)
@@ -114,7 +116,7 @@ def duplicates(case: SetCase, trial: Trial) -> None:
     "The sets of a batch do not see each other: each gives what it gives alone.",
     breaks="a mean over the batch, even of invariants",
     cases=set_modules(),
-    after=("EQL12-set-joint",),
+    after=("EQL12-set-joint", "EQS06-single-element"),
 )
 def sets_are_strangers(case: SetCase, trial: Trial) -> None:
     bench = SetBench(trial, case, trial.draw("n", strategies.set_sizes(1)))

@@ -28,8 +28,8 @@ def _equivariant(bench: SetBench, budget: float) -> None:
 @law(
     "EQN01-float64-is-tight",
     "In float64 equivariance holds to the digits of float64 (or as the symmetry declares): "
-    "double() gains accuracy.",
-    breaks="constants kept in float32, which double() turns into float64 with eight wrong digits",
+    "`double()` gains accuracy.",
+    breaks="constants kept in float32, which `double()` turns into float64 with eight wrong digits",
     cases=set_modules(),
     after=_SYMMETRY,
 )

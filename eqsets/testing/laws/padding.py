@@ -34,6 +34,7 @@ def _padding(x: Tensor, places: int, value: float) -> tuple[Tensor, Tensor]:
     "at places that are not present.",
     breaks="a mean that divides by the places instead of the elements",
     cases=padded,
+    after=("EQS06-single-element",),
 )
 def dense_is_padded(case: SetCase, trial: Trial) -> None:
     size = trial.draw("n", strategies.set_sizes(1))
@@ -51,7 +52,7 @@ def dense_is_padded(case: SetCase, trial: Trial) -> None:
     "EQS04-padding-never-leaks",
     "What stands at places that are not present, be it NaN, changes nothing, not even while "
     "training.",
-    breaks="multiplying by the mask (0 * NaN is NaN), statistics over padded rows",
+    breaks="multiplying by the mask (`0 * NaN` is NaN), statistics over padded rows",
     cases=padded,
     after=("EQS01-dense-is-padded",),
 )
@@ -113,9 +114,9 @@ def empty_set(case: SetCase, trial: Trial) -> None:
     "EQS09-scattered-mask",
     "Elements may be present at any place: reordering elements and mask together reorders the "
     "output.",
-    breaks="taking the first mask.sum() places for the present ones",
+    breaks="taking the first `mask.sum()` places for the present ones",
     cases=padded,
-    after=("EQL10-set-permutation", "EQS01-dense-is-padded"),
+    after=("EQL10-set-permutation", "EQS01-dense-is-padded", "EQS04-padding-never-leaks"),
 )
 def scattered_mask(case: SetCase, trial: Trial) -> None:
     size = trial.draw("n", strategies.set_sizes(2))

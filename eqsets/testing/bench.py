@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from eqsets.features import FeatureType
 from eqsets.groups import Group
@@ -92,6 +93,10 @@ class SetBench:
         self.structure = None if case.structure is None else case.structure(trial.generator())
         self.x = self.sets(BATCH, size)
 
+    def to(self, dtype: torch.dtype) -> None:
+        """Move the module to another number type, and what it is given by keyword with it."""
+        self.module, self.dtype = self.module.to(dtype), dtype
+
     def sets(self, batch: int, size: int, shift: int = 0) -> Tensor:
         """Return sets ``(batch, size, *element)`` as the type samples them."""
         generator = torch.Generator().manual_seed(self.trial.seed + shift)
@@ -112,8 +117,13 @@ class SetBench:
             side, symmetry = self.structure, self.case.symmetry
             if g is not None and symmetry is not None:
                 side = symmetry.transform_structure(g, side)
-            options["structure"] = side
+            options["structure"] = pytree.tree_map(self._cast, side)
         return options
+
+    def _cast(self, part: Any) -> Any:
+        """Bring positions and weights of a structure to the number type of the module."""
+        floating = isinstance(part, Tensor) and part.is_floating_point()
+        return part.to(self.dtype) if floating else part
 
     def run(self, x: Tensor, mask: Tensor | None = None, g: Tensor | None = None) -> Tensor:
         """Call the module on a dense or padded tensor.

@@ -204,6 +204,7 @@ class Subject:
         draws: makes the strategy for group elements, such as only those that act exactly.
         structure: makes side information, for symmetries that take it.
         dimension: says how many independent maps a linear layer has, where it is not complete.
+        aggregations: with which DSS layers are built; fewer where layers are costly.
         pools: options of the poolings to test, such as ``({"size": 2},)``.
         tolerance: relative error in float64 of the group elements; the symmetry's unless given.
         capabilities: what is claimed.
@@ -229,6 +230,7 @@ class Subject:
     draws: Elements | None = None
     structure: Structure | None = None
     dimension: Callable[[Layer], int] | None = None
+    aggregations: tuple[str, ...] = ("sum", "mean", "max", "none", "sridhar", "aittala")
     pools: tuple[Mapping[str, Any], ...] = ({},)
     tolerance: float | None = None
     capabilities: Capabilities = field(default_factory=Capabilities)

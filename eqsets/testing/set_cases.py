@@ -15,15 +15,12 @@ from eqsets.testing.row_cases import offered
 
 __all__ = ["set_cases"]
 
-_AGGREGATIONS = ("sum", "mean", "max", "none", "sridhar", "aittala")
-_PRINCIPAL = (("sum", "shared"), ("mean", "independent"))
-
 
 def set_cases(symmetry: ElementSymmetry, subject: Subject) -> Iterator[SetCase]:
     """Yield the set modules that can be built from the first layer of a subject."""
     layer = subject.layers[0]
     for alignment in ALIGNMENTS if subject.capabilities.independent else ALIGNMENTS[:1]:
-        for aggregation in _AGGREGATIONS:
+        for aggregation in subject.aggregations:
             if (aggregation, alignment) != ("none", "independent"):  # shares nothing: as shared
                 yield from _layer(symmetry, subject, layer, aggregation, alignment)
     yield from _networks(symmetry, subject, layer)
@@ -48,7 +45,7 @@ def _layer(
             build,
             **_types(symmetry, module),
             alignment=alignment,
-            principal=(aggregation, alignment) in _PRINCIPAL,
+            principal=aggregation == subject.aggregations[0],
             oracle=None if symmetry.structured else dss_by_loop,
             **_common(symmetry, subject),
         )

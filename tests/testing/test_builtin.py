@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from eqsets import SetNetwork, deep_sets, element_group
-from eqsets.testing import check, parametrize_with_checks
+from eqsets import GeneratedSymmetry, SetNetwork, deep_sets, element_group
+from eqsets.groups import (
+    CyclicGroup,
+    FiniteGroup,
+    MatrixGroup,
+    OrthogonalGroup,
+    ProductGroup,
+    SymmetricGroup,
+    TrivialGroup,
+    dihedral_group,
+)
+from eqsets.testing import Subject, check, parametrize_with_checks
 
 NAMES = ["trivial", "cyclic", "dihedral", "symmetric", "grid-rotations"]
 
@@ -21,6 +32,42 @@ def test_compiles_and_exports(name: str) -> None:
     code = ["EQD09-compiles-to-code"] if name == "cyclic" else []
     report = check(name, only=["EQD08-compiles-whole", "EQD10-exports", *code])
     assert [result.status for result in report.results] == ["passed"] * (2 + len(code)), report
+
+
+def orthogonal(g: torch.Tensor) -> torch.Tensor:
+    gap = g.mT @ g - torch.eye(g.shape[-1], dtype=g.dtype)
+    return gap.abs().amax((-2, -1)) < 1e-9
+
+
+GROUPS = [
+    TrivialGroup(),
+    CyclicGroup(1),
+    CyclicGroup(6),
+    SymmetricGroup(4),
+    dihedral_group(5),
+    FiniteGroup([[1, 0, 2, 3], [1, 2, 3, 0]]),
+    FiniteGroup([[[0.0, -1.0], [1.0, 0.0]]]),
+    ProductGroup(CyclicGroup(3), OrthogonalGroup(2)),
+    MatrixGroup(lie_algebra=[[[0.0, 1.0], [1.0, 0.0]]], discrete=[[[-1.0, 0.0], [0.0, 1.0]]]),
+    Subject("rotations", group=OrthogonalGroup(3, special=True), contains=orthogonal),
+]
+
+
+@parametrize_with_checks(GROUPS, profile="quick")
+def test_laws_of_groups(check):
+    check()
+
+
+GENERATED = [
+    Subject("swap", symmetry=GeneratedSymmetry(permutations=[[1, 0, 2, 3]])),
+    Subject("space", symmetry=GeneratedSymmetry(group=OrthogonalGroup(3))),
+    Subject("boosts", symmetry=GeneratedSymmetry(lie_algebra=[[[0.0, 1.0], [1.0, 0.0]]])),
+]
+
+
+@parametrize_with_checks(GENERATED, profile="quick")
+def test_laws_of_generated_symmetries(check):
+    check()
 
 
 def ring_network(**options: object) -> SetNetwork:

@@ -38,7 +38,8 @@ def run(pytester: pytest.Pytester, *arguments: str, subjects: str = "", options:
         pytester.makepyfile(LAWS.format(subjects=subjects, options=options))
     # installed or not, the plugin of this source tree is the one that is tried
     plugins = ("-p", "no:eqsets", "-p", "eqsets_pytest", "-p", "no:xdist")
-    return pytester.runpytest_inprocess(*plugins, "-p", "no:cacheprovider", *arguments)
+    plugins = (*plugins, "-p", "no:cacheprovider", "--eqsets-profile", "quick")
+    return pytester.runpytest_inprocess(*plugins, *arguments)
 
 
 def test_start_up_imports_nothing_heavy() -> None:
@@ -85,8 +86,8 @@ def test_an_expected_failure_that_matches_nothing_is_an_error(pytester: pytest.P
 
 def test_the_profile_is_an_option_and_results_are_reported(pytester: pytest.Pytester) -> None:
     options = ", expected_failures={'EQG02-inverse': 'a known bug'}"
-    arguments = ("--eqsets-profile", "quick", "--eqsets-report", "out/laws.json")
-    run(pytester, *arguments, "--junitxml=junit.xml", subjects="NoInverse(4)", options=options)
+    arguments = ("--eqsets-report", "out/laws.json", "--junitxml=junit.xml")
+    run(pytester, *arguments, subjects="NoInverse(4)", options=options)
     report = json.loads((pytester.path / "out" / "laws.json").read_text())
     found = {check["id"]: check for check in report["checks"]}
     assert report["ok"]
@@ -98,8 +99,7 @@ def test_the_profile_is_an_option_and_results_are_reported(pytester: pytest.Pyte
 
 
 def test_checks_are_made_for_names(pytester: pytest.Pytester) -> None:
-    arguments = ("--eqsets-symmetry", "trivial", "--eqsets-profile", "quick", "-k", "EQG or EQA")
-    result = run(pytester, *arguments, "-v")
+    result = run(pytester, "--eqsets-symmetry", "trivial", "-k", "EQG or EQA", "-v")
     result.assert_outcomes(passed=18, skipped=2, deselected=45)
     result.stdout.fnmatch_lines(["eqsets::trivial::EQG01-identity PASSED*"])
 

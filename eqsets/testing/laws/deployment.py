@@ -131,9 +131,9 @@ def deepcopied(case: SetCase, trial: Trial) -> None:
 def number_type_moves(case: SetCase, trial: Trial) -> None:
     bench = _bench(case, trial)
     before = bench.run(bench.x)
-    bench.module.double()
+    bench.to(torch.float64)
     wide = bench.run(bench.x.double())
-    bench.module.float()
+    bench.to(torch.float32)
     back = bench.run(bench.x)
     trial.expect(wide.dtype == torch.float64, f"{case.label} gives {wide.dtype} after double()")
     trial.expect(back.dtype == torch.float32, f"{case.label} gives {back.dtype} after float()")

@@ -156,7 +156,13 @@ def _subject(
     symmetry = kind(**generators or {"permutations": RING})
     types = (symmetry.feature_type(1), symmetry.feature_type(2))
     claims = Capabilities(independent=independent)
-    return Subject(kind.__name__, symmetry=symmetry, types=types, capabilities=claims)
+    return Subject(
+        kind.__name__,
+        symmetry=symmetry,
+        types=types,
+        aggregations=("sum",),
+        capabilities=claims,
+    )
 
 
 def _third() -> Tensor:

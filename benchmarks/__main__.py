@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.growth import growth
-from benchmarks.layers import compiled, eager, layouts
+from benchmarks.layers import any_size, compiled, eager, layouts
 from benchmarks.network import network
 from benchmarks.report import Row, write
 from benchmarks.startup import startup
@@ -26,6 +26,7 @@ SECTIONS: dict[str, Callable[[float], Iterator[Row]]] = {
     "network": network,
     "growth": growth,
     "compiled": compiled,
+    "any-size": any_size,
 }
 
 

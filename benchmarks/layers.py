@@ -11,9 +11,9 @@ from torch import Tensor
 from benchmarks.report import Row
 from benchmarks.timing import race
 from benchmarks.work import images, on_ragged, step
-from eqsets import DSS, SetBatch
+from eqsets import DSS, SetBatch, SetNetwork
 
-__all__ = ["compiled", "eager", "layouts"]
+__all__ = ["any_size", "compiled", "eager", "layouts"]
 
 ROWS, SIZE = 64, 32  # 64 images of 32 x 32, however many sets they make
 WIDTHS = ((3, 32), (32, 32), (64, 64))
@@ -54,23 +54,18 @@ def eager(seconds: float) -> Iterator[Row]:
 def compiled(seconds: float) -> Iterator[Row]:
     """Yield the time of compiled DSS over the floor of the compiled element layer.
 
-    One compiled layer sees all set sizes in turn; how often it had to compile is counted too.
+    Compiled for one set size each, as torch does first.
     """
     for width in WIDTHS:
-        torch._dynamo.reset()
         layer, rows = _layer(width), images(ROWS, width[0], SIZE)
         weights = list(layer.parameters())
-        fast = torch.compile(layer, fullgraph=True)
-        fast_element = torch.compile(layer.siamese, fullgraph=True)
-        counter = torch._dynamo.utils.counters["stats"]
-        for n in SETS:  # all sizes first, as in training on sets of all sizes
-            step(fast, _fold(rows, n), weights)()
-        step(fast_element, rows, weights)()
-        graphs = counter["unique_graphs"]
-        for n in SETS:
+        element = torch.compile(layer.siamese, fullgraph=True, dynamic=False)
+        for n in (2, 8, 64):
+            torch._dynamo.reset()
+            fast = torch.compile(layer, fullgraph=True, dynamic=False)
             found = race(
                 {
-                    "element": step(fast_element, rows, weights),
+                    "element": step(element, rows, weights),
                     "dss": step(fast, _fold(rows, n), weights),
                 },
                 seconds=seconds,
@@ -78,9 +73,37 @@ def compiled(seconds: float) -> Iterator[Row]:
             ratio = found.ratio("dss", "element") / (1 + 1 / n)
             goal = ("<=", 1.05) if width[0] >= 32 else None
             yield Row.of("DSS over floor, compiled", _setting(width, n), ratio, goal)
-        again = counter["unique_graphs"] - graphs
-        name = f"{width[0]} to {width[1]} channels, n = {', '.join(map(str, SETS))}, twice"
-        yield Row("graphs compiled the second time round", name, again, "", goal=("<=", 0))
+
+
+def any_size(seconds: float) -> Iterator[Row]:
+    """Yield what one compiled network costs that takes sets of all sizes, and whether it does."""
+    torch.manual_seed(0)
+    torch._dynamo.reset()
+    torch._dynamo.config.recompile_limit = 32
+    network = SetNetwork(
+        "translations", [3, 32, 32, 3], normalization="batch", activation="elu", kernel_size=3
+    )
+    weights, rows = list(network.parameters()), images(ROWS, 3, SIZE)
+    free = torch.compile(network, fullgraph=True)
+    stats = torch._dynamo.utils.counters["stats"]
+    seen = (*SETS, 4, 16, *SETS)
+    for n in seen:
+        step(free, _fold(rows, n), weights)()
+    # one for the first size, one for any size, one or two where a batch of one set is special
+    setting, graphs = "network 3-32-32-3", stats["unique_graphs"]
+    at = f"{setting}, n = {', '.join(map(str, seen))}"
+    yield Row("compiled graphs", at, graphs, "", goal=("<=", 4))
+    for n in (8, 32):
+        fixed = torch.compile(network, fullgraph=True, dynamic=False)
+        runs = {
+            "eager": step(network, _fold(rows, n), weights),
+            "any": step(free, _fold(rows, n), weights),
+            "fixed": step(fixed, _fold(rows, n), weights),
+        }
+        found = race(runs, seconds=seconds)
+        at = f"{setting}, n = {n}"
+        yield Row.of("compiled for any size over for one size", at, found.ratio("any", "fixed"))
+        yield Row.of("compiled for any size over eager", at, found.ratio("any", "eager"))
 
 
 def layouts(seconds: float) -> Iterator[Row]:

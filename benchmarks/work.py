@@ -25,8 +25,8 @@ def step(
     run: Callable[[Tensor], Tensor], x: Tensor, parameters: list[nn.Parameter]
 ) -> Callable[[], None]:
     """Return one forward and backward pass of a layer inside a network: ``x`` gets a gradient."""
-    with torch.no_grad():
-        gradient = torch.randn_like(run(x))
+    # with gradients on, so that a compiled layer is compiled once
+    gradient = torch.randn_like(run(x.detach().requires_grad_()).detach())
 
     def once() -> None:
         for parameter in parameters:

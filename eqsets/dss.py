@@ -141,7 +141,7 @@ class DSS(nn.Module):
             return layout.restore(self.out_type.concatenate([own, layout.spread(context)]))
         if self.aggregation.combine == "subtract":
             context = -context
-        return layout.restore(layout.add(own, context))
+        return layout.add(own, context)
 
     def _context(self, layout: Layout, seen: Tensor, own: Tensor, structure: Any) -> Any:
         """Return what each set tells its elements, ``(B, *element)`` or broadcastable to it."""

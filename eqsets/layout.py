@@ -49,8 +49,8 @@ class Layout(ABC):
         """Return ``(B, *element)`` repeated to each row of its set, ``(R, *element)``."""
 
     @abstractmethod
-    def add(self, rows: Tensor, sets: Tensor) -> Tensor:
-        """Return rows plus what their set has, broadcasting inside the element."""
+    def add(self, rows: Tensor, sets: Tensor) -> Tensor | SetBatch:
+        """Return rows plus what their set has, broadcasting inside the element, restored."""
 
     @abstractmethod
     def restore(self, rows: Tensor) -> Tensor | SetBatch:
@@ -97,11 +97,10 @@ class Dense(Layout):
         return sets[:, None].expand(shape).reshape(self.batch * self.size, *sets.shape[1:])
 
     def add(self, rows: Tensor, sets: Tensor) -> Tensor:
-        folded = rows.reshape(self.batch, self.size, *rows.shape[1:])
-        order = storage_order(folded, 2)
-        within = [axis - 1 for axis in order[1:]]
-        y = folded.permute(order) + sets.permute([0, *within[1:]])[:, None]
-        return y.permute(undo(order)).reshape(rows.shape)
+        order = storage_order(rows, 1)
+        sets = sets.permute(order)
+        y = self.fold(rows.permute(order)) + sets[:, None]
+        return y.permute(undo([0, *(axis + 1 for axis in order)]))
 
     def restore(self, rows: Tensor) -> Tensor:
         return self.fold(rows)
@@ -132,6 +131,10 @@ class Padded(Dense):
 
     def max(self, rows: Tensor) -> Tensor:
         return as_stored(self._fill(rows, -torch.inf), lambda x: x.amax(1))
+
+    def add(self, rows: Tensor, sets: Tensor) -> Tensor:
+        y = super().add(rows, sets)
+        return torch.where(append_axes(self.mask, y), y, 0)
 
     def restore(self, rows: Tensor) -> Tensor:
         return self._fill(rows, 0)
@@ -164,13 +167,13 @@ class Ragged(Layout):
     def spread(self, sets: Tensor) -> Tensor:
         return as_stored(sets, lambda x: x.index_select(0, self.source.index), reduced=0)
 
-    def add(self, rows: Tensor, sets: Tensor) -> Tensor:
+    def add(self, rows: Tensor, sets: Tensor) -> SetBatch:
         order = storage_order(rows, 1)
         spread = sets.permute(order).index_select(0, self.source.index)
         rows = rows.permute(order)
         # nothing else holds what index_select has made, so it may take the sum
         y = spread.add_(rows) if spread.shape == rows.shape else spread + rows
-        return y.permute(undo(order))
+        return self.restore(y.permute(undo(order)))
 
     def restore(self, rows: Tensor) -> SetBatch:
         return self.source.replace(rows)

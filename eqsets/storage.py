@@ -34,9 +34,9 @@ def storage_order(x: Tensor, lead: int) -> list[int]:
         [0, 2, 3, 1]
     """
     axes = list(range(x.dim()))
-    if torch.compiler.is_compiling():
-        return axes
-    return axes[:lead] + sorted(axes[lead:], key=x.stride().__getitem__, reverse=True)
+    if x.dim() > lead + 1 and x.stride(lead) == 1:  # channels first in shape, last in memory
+        return [*axes[:lead], *axes[lead + 1 :], lead]
+    return axes
 
 
 def undo(order: list[int]) -> list[int]:

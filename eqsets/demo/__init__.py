@@ -1,0 +1,7 @@
+"""The main job on real input: restore bursts of photographs, and compare three set networks."""
+
+from eqsets.demo.recipe import Recipe
+from eqsets.demo.results import Report, Score
+from eqsets.demo.run import run_demo
+
+__all__ = ["Recipe", "Report", "Score", "run_demo"]

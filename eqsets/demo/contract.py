@@ -1,0 +1,58 @@
+"""Hold every element group that is installed to its contract, the quick way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import eqsets
+from eqsets.demo.needs import require
+from eqsets.errors import EqsetsError
+
+__all__ = ["check_contract", "show_plugins"]
+
+
+def show_plugins(console: Console) -> None:
+    """Print what is installed, one line a distribution, and what is wrong with it."""
+    table = Table(
+        "distribution", "version", "kind", "names", box=None, padding=(0, 2), pad_edge=True
+    )
+    lines: dict[tuple[str, ...], list[str]] = {}
+    broken = []
+    for record in eqsets.plugins():
+        if record.status == "ok":
+            key: tuple[str, ...] = (record.distribution, record.version, record.kind)
+            lines.setdefault(key, []).append(record.name)
+        else:
+            broken.append(record)
+    for key, names in lines.items():
+        if key[2] != "testing subject":
+            table.add_row(*map(Text, key), Text(", ".join(names)))
+    console.print(table)
+    for record in broken:
+        where = f"{record.kind} {record.name!r} of {record.owner}"
+        console.print(f"  {where} is {record.status}: {record.error} {record.hint}", markup=False)
+
+
+def check_contract(console: Console) -> Iterator[dict[str, Any]]:
+    """Check one element group after the other, print a line for each, and yield its outcome."""
+    check = require("eqsets.testing").check
+    for record in eqsets.plugins():
+        if record.kind != "element group" or record.status != "ok":
+            continue
+        with console.status(f"  {record.name} ..."):
+            try:
+                report = check(record.name, profile="quick")
+            except EqsetsError as error:
+                outcome = {"name": record.name, "ok": False, "summary": str(error)}
+            else:
+                outcome = {"name": record.name, "ok": report.ok, "summary": report.summary()}
+        sign = "[green]✓[/]" if outcome["ok"] else "[bold red]✗[/]"
+        console.print(
+            Text.from_markup(f"  {sign} ").append(str(outcome["summary"])), soft_wrap=True
+        )
+        yield outcome

@@ -1,0 +1,68 @@
+"""What a run of the demo does: one recipe, alike for all models."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from eqsets.demo.bursts import Camera
+
+__all__ = ["Recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Data, training and test of a run.
+
+    Arguments:
+        seed: of weights and bursts.
+        camera: takes the bursts.
+        steps: optimiser steps of each model.
+        bursts: bursts in a step.
+        size: height and width of the frames in training, in pixels.
+        learning_rate: the highest; it rises over the first ``warm_up`` of the steps, then falls
+            to zero along a cosine.
+        warm_up: part of the steps.
+        clip: largest norm of a gradient.
+        test_bursts: bursts from each test photo.
+        test_size: height and width of the test frames, in pixels.
+    """
+
+    seed: int = 0
+    camera: Camera = field(default_factory=Camera)
+    steps: int = 1300
+    bursts: int = 2
+    size: int = 48
+    learning_rate: float = 2e-3
+    warm_up: float = 0.15
+    clip: float = 0.3
+    test_bursts: int = 32
+    test_size: int = 96
+
+    def quick(self) -> Recipe:
+        """Return a recipe of seconds that shows that everything works, and no more."""
+        return replace(self, steps=30, size=32, test_bursts=3)
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0.
+
+        Example:
+            >>> recipe = Recipe(steps=100, learning_rate=1.0, warm_up=0.1)
+            >>> [round(recipe.rate(step), 2) for step in (0, 9, 10, 55, 99)]
+            [0.1, 1.0, 1.0, 0.5, 0.0]
+        """
+        rising = max(1, round(self.warm_up * self.steps))
+        if step < rising:
+            return self.learning_rate * (step + 1) / rising
+        part = (step - rising) / max(1, self.steps - rising)
+        return self.learning_rate * (1 + math.cos(math.pi * part)) / 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain values, for JSON and to compare a checkpoint with."""
+        plain = asdict(self)
+        plain["camera"] = {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in plain["camera"].items()
+        }
+        return plain

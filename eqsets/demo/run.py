@@ -1,0 +1,165 @@
+"""The whole demo: plugins, contract, training, test, table, picture."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from eqsets.demo.contract import check_contract, show_plugins
+from eqsets.demo.evaluation import Bursts, restore, shown_bursts, unseen_bursts
+from eqsets.demo.models import MODELS
+from eqsets.demo.needs import require
+from eqsets.demo.photos import TEST_PHOTOS, TRAINING_PHOTOS
+from eqsets.demo.picture import Column, draw_picture
+from eqsets.demo.progress import training_progress
+from eqsets.demo.recipe import Recipe
+from eqsets.demo.results import Report, Score
+from eqsets.demo.training import Checkpoint, Training
+from eqsets.registry import element_group
+
+__all__ = ["run_demo"]
+
+_TITLES = {
+    "mean": ("mean frame", "no learning"),
+    "siamese": ("Siamese", "frames share nothing"),
+    "late": ("late aggregation", "frames share once"),
+    "dss": ("DSS", "frames share in every layer"),
+    "truth": ("truth", "never seen in training"),
+}
+
+
+def run_demo(
+    output: Path,
+    *,
+    quick: bool = False,
+    console: Console | None = None,
+    recipe: Recipe | None = None,
+) -> Report:
+    """Restore bursts of real photographs with three networks, and write a table and a picture.
+
+    After Ctrl-C, call it again with the same arguments: it goes on where it was.
+
+    Arguments:
+        output: folder for ``bursts.png``, ``results.json`` and, while it runs, a checkpoint.
+        quick: a run of seconds that only shows that everything works.
+        console: where to print.
+        recipe: what to train and how.
+
+    Raises:
+        OptionError: an optional dependency is missing.
+        PluginError: the plugin ``translations`` is missing.
+        KeyboardInterrupt: on Ctrl-C, with a checkpoint in ``output``.
+    """
+    began = time.perf_counter()
+    console = Console() if console is None else console
+    recipe = Recipe() if recipe is None else recipe
+    recipe = recipe.quick() if quick else recipe
+    for module in ("skimage.data", "matplotlib.figure", "hypothesis"):
+        require(module)
+    element_group("translations")
+
+    console.print(Rule("Plugins", align="left"))
+    show_plugins(console)
+    console.print(Rule("Contract: every element group, quick profile", align="left"))
+    contract = tuple(check_contract(console))
+    console.print(Rule("Restoring bursts of real photographs", align="left"))
+    console.print(_introduction(recipe), highlight=False, soft_wrap=True)
+    unseen, shown = unseen_bursts(recipe), shown_bursts(recipe)
+    scores = [Score("mean", _TITLES["mean"][0], unseen.psnr(unseen.frames.mean(1)))]
+    columns = [_column("mean", shown.frames.mean(1), shown)]
+    checkpoint = Checkpoint(output / "checkpoint.pt", recipe)
+    for name in MODELS:
+        training = _train(name, recipe, checkpoint, console)
+        model = training.model
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        quality = unseen.psnr(restore(model, unseen.frames))
+        scores.append(Score(name, _TITLES[name][0], quality, parameters, training.seconds))
+        columns.append(_column(name, restore(model, shown.frames), shown))
+    columns.append(Column(_TITLES["truth"][0], shown.truth, note=_TITLES["truth"][1]))
+
+    picture = output / "bursts.png"
+    draw_picture(picture, shown.frames, columns, best=_TITLES["dss"][0], caption=_caption(scores))
+    seconds = time.perf_counter() - began
+    report = Report(recipe.to_dict(), contract, tuple(scores), str(picture), seconds)
+    _write(output / "results.json", report.to_dict())
+    checkpoint.remove()
+    _conclude(report, output, console)
+    return report
+
+
+def _introduction(recipe: Recipe) -> str:
+    camera = recipe.camera
+    (short, long), (least, most) = camera.trail, camera.noise
+    return (
+        f"  {camera.frames} frames a burst, each with its own shake (a trail of {short:g} to "
+        f"{long:g} pixels),\n  shift (up to {camera.shift:g} pixels) and noise ({least:.0%} to "
+        f"{most:.0%}).\n  Training on {', '.join(TRAINING_PHOTOS)};\n"
+        f"  testing on {', '.join(TEST_PHOTOS)}."
+    )
+
+
+def _column(name: str, photos: Any, shown: Bursts) -> Column:
+    title, note = _TITLES[name]
+    return Column(title, photos, shown.psnr(photos), note)
+
+
+def _train(name: str, recipe: Recipe, checkpoint: Checkpoint, console: Console) -> Training:
+    training = Training(name, MODELS[name], recipe, checkpoint)
+    title = _TITLES[name][0]
+    if training.step:
+        done = f"{training.step} of {recipe.steps} steps"
+        console.print(f"  {title}: going on from a checkpoint, {done} are done.", highlight=False)
+    try:
+        with training_progress(console, title, recipe.steps, training.step) as report:
+            training.run(report)
+    except KeyboardInterrupt:
+        console.print(
+            f"\n  Interrupted. The state is in {checkpoint.path}: the same command goes on from "
+            "there,\n  without that file it starts anew.",
+            highlight=False,
+        )
+        raise
+    return training
+
+
+def _caption(scores: list[Score]) -> str:
+    figures = " · ".join(f"{score.title} {score.mean:.2f} ± {score.error:.2f}" for score in scores)
+    return f"PSNR in dB on {len(scores[0].psnr)} unseen bursts, ± standard error: {figures}"
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _conclude(report: Report, output: Path, console: Console) -> None:
+    table = Table(title=f"Restoration of {len(report.scores[0].psnr)} bursts of unseen photos")
+    for heading in ("", "PSNR in dB", "DSS is better by", "parameters", "trained in"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for score in report.scores:
+        best = score.name == "dss"
+        gain, error = report["dss"].gain(score)
+        cells = (
+            score.title,
+            f"{score.mean:.2f} ± {score.error:.2f}",
+            "" if best else f"{gain:.2f} ± {error:.2f}",
+            f"{score.parameters:,}" if score.parameters else "-",
+            f"{score.seconds:.0f} s" if score.parameters else "-",
+        )
+        table.add_row(*map(Text, cells), style="bold green" if best else None)
+    console.print(table)
+    console.print(
+        f"  ± is one standard error over bursts (for the gain: of the differences).\n"
+        f"  Picture: {report.picture}\n  Figures: {output / 'results.json'}\n"
+        f"  {report.seconds:.0f} s in all.",
+        highlight=False,
+    )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from eqsets.errors import LawViolation, OptionError, PluginError, choices
 from eqsets.registry._references import Failure, attempt
-from eqsets.testing._hypothesis import hypothesis_module
 from eqsets.testing.law import Law
 from eqsets.testing.record import Subject
 from eqsets.testing.report import Result
+from eqsets.testing.search import Log, experiment, one_thread
 from eqsets.testing.trial import Trial
 
 __all__ = ["PROFILES", "Profile", "Run", "profile_of"]
@@ -49,36 +49,6 @@ def profile_of(name: str) -> Profile:
 
 
 @dataclass(eq=False)
-class _Log:
-    """What happened while a law was tried."""
-
-    count: int = 0
-    case: str = ""
-    last: Trial | None = None
-    worst: Trial | None = None
-    worst_case: str = ""
-
-    def begin(self, trial: Trial) -> None:
-        self.keep()
-        self.count += 1
-        self.last = trial
-
-    def keep(self) -> None:
-        """Keep the last trial where its error came closest to its budget."""
-        last, worst = self.last, self.worst
-        if last is None or last.error is None:
-            return
-        if worst is None or _share(last) > _share(worst):
-            self.worst, self.worst_case = last, self.case
-
-
-def _share(trial: Trial) -> float:
-    if not trial.error:
-        return 0.0
-    return trial.error / trial.budget if trial.budget else float("inf")
-
-
-@dataclass(eq=False)
 class Run:
     """The laws tried on one subject; each is tried once, also where several others ask for it."""
 
@@ -92,7 +62,9 @@ class Run:
         """Return what the law comes to, whatever else is broken."""
         if law.id not in self._done:
             started = time.perf_counter()
-            found = self._explained(law, self._try(law))
+            with one_thread():
+                found = self._try(law)
+            found = self._explained(law, found)
             seconds = time.perf_counter() - started
             self._done[law.id] = Result(**{**found, "seconds": seconds})
         return self._done[law.id]
@@ -114,12 +86,23 @@ class Run:
         if found["status"] != "failed":
             return found
         for other in self.laws:
-            if other.id in law.after and self.concerns(other):
-                cause = self.result(other)
-                if cause.status in ("failed", "follows"):
-                    reason = f"follows from {cause.id}: {found['reason']}"
-                    return {**found, "status": "follows", "reason": reason}
+            if other.id in law.after and self.concerns(other) and _broken(self.result(other)):
+                reason = f"follows from {other.id}: {found['reason']}"
+                return {**found, "status": "follows", "reason": reason}
         return found
+
+    def _trial_and_error(self, law: Law, cases: Sequence[Any], log: Log) -> Failure | None:
+        """Try one case after the other, up to the first on which the law fails."""
+        # Where a law that this one stands on is known to fail, the smallest example is that one's.
+        shrink = not any(other in law.after and _broken(self._done[other]) for other in self._done)
+        share = max(1, self.profile.examples // len(cases))
+        for case in cases:
+            log.case = getattr(case, "label", "")
+            outcome = attempt(experiment(law, case, log, share, self.seed, shrink=shrink))
+            if isinstance(outcome, Failure):
+                return outcome
+        log.keep()
+        return None
 
     def _try(self, law: Law) -> dict[str, Any]:
         base = {
@@ -133,75 +116,28 @@ class Run:
             return {**base, "status": "skipped", "reason": cases}
         if law.slow and not self.profile.slow:
             return {**base, "status": "skipped", "reason": law.slow}
-        log, failure, share = _Log(), None, max(1, self.profile.examples // max(1, len(cases)))
-        for case in cases:
-            log.case = getattr(case, "label", "")
-            failure = attempt(_experiment(law, case, log, share, self.seed))
-            if isinstance(failure, Failure):
-                break
-        log.keep()
-        if not isinstance(failure, Failure):
-            worst = log.worst
-            return {
-                **base,
-                "status": "passed",
-                "examples": log.count,
-                "case": log.worst_case,
-                "error": worst and worst.error,
-                "budget": worst and worst.budget,
-            }
+        log = Log()
+        failure = self._trial_and_error(law, cases, log)
+        if failure is None:
+            measured = _measured(log.worst, log.worst_case, log)
+            return {**base, **measured, "status": "passed"}
         if isinstance(failure.cause, PluginError):
             raise failure.cause  # hypothesis or a backend is missing: nothing was tried
-        last = log.last
+        violated = isinstance(failure.cause, LawViolation)
         return {
             **base,
+            **_measured(log.last, log.case, log),
             "status": "failed",
-            "reason": _reason(failure),
-            "examples": log.count,
-            "case": log.case,
-            "error": last and last.error,
-            "budget": last and last.budget,
-            "example": dict(last.example) if last else {},
+            "reason": str(failure.cause) if violated else f"raised {failure.text}",
+            "example": dict(log.last.example) if log.last else {},
         }
 
 
-def _reason(failure: Failure) -> str:
-    if isinstance(failure.cause, LawViolation):
-        return str(failure.cause)
-    return f"raised {failure.text}"
+def _broken(result: Result) -> bool:
+    return result.status in ("failed", "follows")
 
 
-def _experiment(law: Law, case: Any, log: _Log, examples: int, seed: int) -> Callable[[], None]:
-    """Return what tries one case, and raises on the smallest failing example."""
-    if law.once:
-
-        def once() -> None:
-            trial = Trial(None, seed)
-            log.begin(trial)
-            law.body(case, trial)
-
-        return once
-
-    def search() -> None:
-        hypothesis = hypothesis_module()
-
-        def example(data: Any) -> None:
-            trial = Trial(data.draw, seed)
-            log.begin(trial)
-            law.body(case, trial)
-
-        settings = hypothesis.settings(
-            max_examples=examples,
-            database=None,
-            deadline=None,
-            derandomize=True,
-            phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
-            print_blob=False,
-            report_multiple_bugs=False,
-            suppress_health_check=tuple(hypothesis.HealthCheck),
-            verbosity=hypothesis.Verbosity.quiet,
-        )
-        given = hypothesis.given(hypothesis.strategies.data())
-        hypothesis.seed(seed)(settings(given(example)))()
-
-    return search
+def _measured(trial: Trial | None, case: str, log: Log) -> dict[str, Any]:
+    """Return what a result says about the trial that decides it."""
+    error, budget = (None, None) if trial is None else (trial.error, trial.budget)
+    return {"case": case, "error": error, "budget": budget, "examples": log.count}

@@ -66,6 +66,7 @@ def _networks(symmetry: ElementSymmetry, subject: Subject, layer: Layer) -> Iter
             SetNetwork,
             symmetry,
             [source, target, target],
+            activation="silu",  # a few ReLUs may all be dead, and the network rightly constant
             **ending,
             **subject.options,
             **layer.options,

@@ -101,7 +101,11 @@ class Translations(ElementSymmetry):
         return GridFeatures(count, steps[-1], self.padding_mode, Shifts(claimed), grid)
 
     def _own(self, given: FeatureType) -> GridFeatures:
-        if not isinstance(given, GridFeatures) or given != self._type(given.count, given.step):
+        mine = isinstance(given, GridFeatures) and (given.dims, given.padding_mode) == (
+            self.dims,
+            self.padding_mode,
+        )
+        if not isinstance(given, GridFeatures) or not mine:
             raise FeatureTypeError(
                 f"{self!r} got {given!r}, expected features on a grid of {self.dims} axes with "
                 f"padding_mode={self.padding_mode!r}. Make types with symmetry.feature_type(...)."

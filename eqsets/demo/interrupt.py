@@ -4,38 +4,23 @@ from __future__ import annotations
 
 import signal
 import threading
-from types import FrameType, TracebackType
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["PoliteInterrupt"]
+__all__ = ["polite_interrupt"]
 
 
-class PoliteInterrupt:
-    """While this is entered, the first Ctrl-C sets ``requested``; the second stops at once.
+@contextmanager
+def polite_interrupt(stop: threading.Event) -> Iterator[None]:
+    """Within, Ctrl-C sets ``stop`` and no more; afterwards it is as before.
 
-    Outside of the main thread, where signals cannot be handled, it does nothing.
+    Outside of the main thread, where signals cannot be handled, this does nothing.
     """
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._before: Any = None
-
-    def __enter__(self) -> PoliteInterrupt:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._handle)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: stop.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""The picture of the demo: scenes in rows, what was made of them in columns."""
+"""The picture of the demo: scenes in rows, what was made of them in columns, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from eqsets.demo.needs import require
 __all__ = ["Column", "draw_picture"]
 
 _INK, _FAINT, _ACCENT, _PAPER = "#1b1f24", "#6a737d", "#b3402a", "#ffffff"
+_LEFT, _TOP, _BOTTOM, _GAP, _LINE = 16, 66, 44, 10, 4  # pixels
+_ZOOM = 2  # of the photos; the frames are shown pixel by pixel
 
 
 class Column:
@@ -44,52 +46,42 @@ def draw_picture(
         best: title of the column to stress.
         caption: below the picture.
     """
-    figure_module = require("matplotlib.figure")
     scenes, count = frames.shape[:2]
-    side, gap, wide = 1.62, 0.07, 1.5  # inches; the mosaic of frames is 1.5 times as wide
-    left, top, bottom = 0.12, 0.92, 0.42
-    mosaic = side * wide
-    width = 2 * left + mosaic + len(columns) * (side + gap) + gap
-    height = top + bottom + scenes * side + (scenes - 1) * gap
-    figure = figure_module.Figure(figsize=(width, height), facecolor=_PAPER)
+    mosaics = [_mosaic(burst) for burst in frames]
+    wide, side = mosaics[0].shape[2], _ZOOM * frames.shape[-1]
+    width = 2 * _LEFT + wide + len(columns) * (side + _GAP)
+    height = _TOP + scenes * (side + _GAP) - _GAP + _BOTTOM
+    dots = 100
+    figure = require("matplotlib.figure").Figure((width / dots, height / dots), dots)
+    figure.set_facecolor(_PAPER)
 
-    def place(x: float, row: int, w: float) -> Any:
-        y = bottom + (scenes - 1 - row) * (side + gap)
-        axes = figure.add_axes((x / width, y / height, w / width, side / height))
-        axes.set_axis_off()
-        return axes
+    def write(x: float, y: float, text: str, **options: Any) -> None:
+        figure.text(x / width, 1 - y / height, text, **options)
 
-    def title(x: float, w: float, text: str, note: str, *, stressed: bool = False) -> None:
-        centre = (x + w / 2) / width
-        colour = _ACCENT if stressed else _INK
-        weight = "bold" if stressed else "normal"
-        y = (height - top + 0.30) / height
-        figure.text(centre, y, text, ha="center", color=colour, size=11, weight=weight)
-        y = (height - top + 0.10) / height
-        figure.text(centre, y, note, ha="center", color=_FAINT, size=8)
+    def show(left: int, title: str, note: str, images: Sequence[Tensor], best: bool) -> None:
+        centre = left + images[0].shape[2] / 2
+        look = {"color": _ACCENT, "weight": "bold"} if best else {"color": _INK}
+        write(centre, 32, title, size=14, ha="center", **look)
+        write(centre, 54, note, size=10, ha="center", color=_FAINT)
+        for row, image in enumerate(images):
+            top = _TOP + row * (side + _GAP)
+            figure.figimage(_pixels(image), left, height - top - image.shape[1])
 
-    title(left, mosaic, f"the burst: {count} frames", "each with its own shake, shift and noise")
-    for row in range(scenes):
-        image = _pixels(_mosaic(frames[row]))
-        place(left, row, mosaic).imshow(image, interpolation="nearest", aspect="auto")
-    x = left + mosaic + 2 * gap
+    show(_LEFT, f"the burst: {count} frames", "each its own shake, shift, noise", mosaics, False)
+    left = _LEFT + wide + _GAP
     for column in columns:
         stressed = column.title == best
-        title(x, side, column.title, column.note, stressed=stressed)
-        for row in range(scenes):
-            axes = place(x, row, side)
-            axes.imshow(_pixels(column.photos[row]), interpolation="nearest", aspect="auto")
-            if column.quality is not None:
-                label = f"{column.quality[row]:.1f} dB"
-                box = {"boxstyle": "round,pad=0.25", "lw": 0, "alpha": 0.8}
-                box["fc"] = _ACCENT if stressed else _INK
-                where = {"ha": "right", "va": "bottom", "transform": axes.transAxes}
-                axes.text(0.965, 0.035, label, color="white", size=7.5, bbox=box, **where)
-        x += side + gap
-    figure.text(left / width, 0.14 / height, caption, color=_FAINT, size=8, ha="left")
+        show(left, column.title, column.note, [_enlarged(x) for x in column.photos], stressed)
+        box = {"boxstyle": "round,pad=0.3", "lw": 0, "fc": _ACCENT if stressed else _INK}
+        for row, quality in enumerate(column.quality or ()):
+            bottom = _TOP + row * (side + _GAP) + side
+            look = {"color": "white", "ha": "right", "bbox": {**box, "alpha": 0.85}}
+            write(left + side - 9, bottom - 9, f"{quality:.1f} dB", size=9, **look)
+        left += side + _GAP
+    write(_LEFT, height - 14, caption, size=10, color=_FAINT)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.png")
-    figure.savefig(partial, dpi=138, facecolor=_PAPER)
+    figure.savefig(partial, facecolor=_PAPER, pil_kwargs={"optimize": True})
     partial.replace(path)
 
 
@@ -97,11 +89,16 @@ def _pixels(image: Tensor) -> Any:
     return (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
 
 
+def _enlarged(image: Tensor) -> Tensor:
+    return image.repeat_interleave(_ZOOM, 1).repeat_interleave(_ZOOM, 2)
+
+
 def _mosaic(frames: Tensor) -> Tensor:
-    """Lay ``(N, 3, H, W)`` out in two rows with thin white lines between the frames."""
+    """Lay ``(N, 3, S, S)`` out in two rows, as high as an enlarged photo, with lines between."""
+    inside = slice(_LINE // 2, -_LINE // 2)
+    framed = frames[..., inside, inside]
+    framed = torch.nn.functional.pad(framed, (0, _LINE, 0, _LINE), value=1.0)
     columns = -(-len(frames) // 2)
-    framed = torch.nn.functional.pad(frames, (2, 2, 2, 2), value=1.0)
-    missing = 2 * columns - len(framed)
-    framed = torch.cat([framed, torch.ones(missing, *framed.shape[1:])])
-    rows = [torch.cat(list(half), 2) for half in framed.split(columns)]
-    return torch.cat(rows, 1)[:, 2:-2, 2:-2]
+    missing = torch.ones(2 * columns - len(framed), *framed.shape[1:])
+    rows = [torch.cat(list(row), 2) for row in torch.cat([framed, missing]).split(columns)]
+    return torch.cat(rows, 1)[:, :-_LINE, :-_LINE]

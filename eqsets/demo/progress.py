@@ -1,61 +1,72 @@
-"""Show how training goes: a bar in a terminal, a line now and then elsewhere."""
+"""Show how training goes: a bar for each model in a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 __all__ = ["training_progress"]
 
 _LINES = 4  # for each model, where there is no terminal
 
+_Report: TypeAlias = Callable[[int, float], None]
+
 
 @contextmanager
 def training_progress(
-    console: Console, title: str, steps: int, done: int
-) -> Iterator[Callable[[int, float], None]]:
-    """Yield ``report(steps done, gain in dB)``, which shows the progress of one model."""
+    console: Console, titles: Sequence[str], steps: int, done: Sequence[int]
+) -> Iterator[list[_Report]]:
+    """Yield for each model a ``report(steps done, gain in dB)`` that shows its progress."""
     if not console.is_terminal:
-        yield _Lines(console, title, steps, done)
+        yield [_lines(console, *model, steps) for model in zip(titles, done, strict=True)]
         return
     columns = (
-        TextColumn("  {task.description:<18}"),
-        BarColumn(bar_width=28),
+        TextColumn("  {task.description:<17}"),
+        BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TextColumn("[dim]{task.fields[gain]:+.1f} dB over the mean frame"),
+        TextColumn("[dim]{task.fields[gain]:+.1f} dB over the mean"),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     )
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task(title, total=steps, completed=done, gain=0.0)
+        tasks = [
+            progress.add_task(title, total=steps, completed=completed, gain=0.0)
+            for title, completed in zip(titles, done, strict=True)
+        ]
+        yield [_bar(progress, task) for task in tasks]
 
-        def report(step: int, gain: float) -> None:
-            progress.update(task, completed=step, gain=gain)
 
-        yield report
+def _bar(progress: Progress, task: TaskID) -> _Report:
+    def report(step: int, gain: float) -> None:
+        progress.update(task, completed=step, gain=gain)
+
+    return report
 
 
-class _Lines:
-    def __init__(self, console: Console, title: str, steps: int, done: int) -> None:
-        self._console, self._title, self._steps = console, title, steps
-        self._began, self._shown = time.perf_counter(), _LINES * done // steps
+def _lines(console: Console, title: str, done: int, steps: int) -> _Report:
+    began, shown = time.perf_counter(), _LINES * done // steps
 
-    def __call__(self, step: int, gain: float) -> None:
-        part = _LINES * step // self._steps
-        if part <= self._shown:
+    def report(step: int, gain: float) -> None:
+        nonlocal shown
+        if _LINES * step // steps <= shown:
             return
-        self._shown = part
-        seconds = time.perf_counter() - self._began
-        self._console.print(
-            f"  {self._title:<18} {step:>5}/{self._steps} steps, {gain:+.1f} dB over the mean "
-            f"frame, {seconds:.0f} s",
+        shown = _LINES * step // steps
+        seconds = time.perf_counter() - began
+        console.print(
+            f"  {title:<17} {step:>5}/{steps} steps, {gain:+.1f} dB over the mean, {seconds:.0f} s",
             highlight=False,
             soft_wrap=True,
         )
+
+    return report

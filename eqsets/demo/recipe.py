@@ -21,8 +21,9 @@ class Recipe:
         steps: optimiser steps of each model.
         bursts: bursts in a step.
         size: height and width of the frames in training, in pixels.
-        learning_rate: the highest; it rises over the first ``warm_up`` of the steps, then falls
-            to zero along a cosine.
+        learning_rate: of the kernels, the highest: it rises over the first ``warm_up`` of the
+            steps, then falls to zero along a cosine.
+        offset_learning_rate: likewise, of the biases.
         warm_up: part of the steps.
         clip: largest norm of a gradient.
         test_bursts: bursts from each test photo.
@@ -31,10 +32,11 @@ class Recipe:
 
     seed: int = 0
     camera: Camera = field(default_factory=Camera)
-    steps: int = 1300
+    steps: int = 2000
     bursts: int = 2
     size: int = 48
-    learning_rate: float = 2e-3
+    learning_rate: float = 0.01
+    offset_learning_rate: float = 2e-3
     warm_up: float = 0.15
     clip: float = 0.3
     test_bursts: int = 32
@@ -44,19 +46,19 @@ class Recipe:
         """Return a recipe of seconds that shows that everything works, and no more."""
         return replace(self, steps=30, size=32, test_bursts=3)
 
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step, counted from 0.
+    def schedule(self, step: int) -> float:
+        """Return the part of the highest learning rate for a step, counted from 0.
 
         Example:
-            >>> recipe = Recipe(steps=100, learning_rate=1.0, warm_up=0.1)
-            >>> [round(recipe.rate(step), 2) for step in (0, 9, 10, 55, 99)]
+            >>> recipe = Recipe(steps=100, warm_up=0.1)
+            >>> [round(recipe.schedule(step), 2) for step in (0, 9, 10, 55, 99)]
             [0.1, 1.0, 1.0, 0.5, 0.0]
         """
         rising = max(1, round(self.warm_up * self.steps))
         if step < rising:
-            return self.learning_rate * (step + 1) / rising
+            return (step + 1) / rising
         part = (step - rising) / max(1, self.steps - rising)
-        return self.learning_rate * (1 + math.cos(math.pi * part)) / 2
+        return (1 + math.cos(math.pi * part)) / 2
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain values, for JSON and to compare a checkpoint with."""

@@ -18,7 +18,7 @@ class Score:
         title: for people.
         psnr: of each test burst, in dB.
         parameters: of the model.
-        seconds: of training.
+        seconds: of a CPU core, spent on training: the same on a busy machine.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Score:
             "psnr_db": round(self.mean, 3),
             "standard_error_db": round(self.error, 3),
             "parameters": self.parameters,
-            "seconds": round(self.seconds, 1),
+            "cpu_seconds": round(self.seconds, 1),
             "psnr_of_each_burst_db": [round(value, 3) for value in self.psnr],
         }
 

@@ -22,7 +22,7 @@ from eqsets.demo.picture import Column, draw_picture
 from eqsets.demo.progress import training_progress
 from eqsets.demo.recipe import Recipe
 from eqsets.demo.results import Report, Score
-from eqsets.demo.training import Checkpoint, Training
+from eqsets.demo.training import Training, train
 from eqsets.registry import element_group
 
 __all__ = ["run_demo"]
@@ -48,7 +48,7 @@ def run_demo(
     After Ctrl-C, call it again with the same arguments: it goes on where it was.
 
     Arguments:
-        output: folder for ``bursts.png``, ``results.json`` and, while it runs, a checkpoint.
+        output: folder for ``bursts.png``, ``results.json`` and, while it runs, checkpoints.
         quick: a run of seconds that only shows that everything works.
         console: where to print.
         recipe: what to train and how.
@@ -56,7 +56,7 @@ def run_demo(
     Raises:
         OptionError: an optional dependency is missing.
         PluginError: the plugin ``translations`` is missing.
-        KeyboardInterrupt: on Ctrl-C, with a checkpoint in ``output``.
+        KeyboardInterrupt: on Ctrl-C, with checkpoints in ``output``.
     """
     began = time.perf_counter()
     console = Console() if console is None else console
@@ -75,14 +75,12 @@ def run_demo(
     unseen, shown = unseen_bursts(recipe), shown_bursts(recipe)
     scores = [Score("mean", _TITLES["mean"][0], unseen.psnr(unseen.frames.mean(1)))]
     columns = [_column("mean", shown.frames.mean(1), shown)]
-    checkpoint = Checkpoint(output / "checkpoint.pt", recipe)
-    for name in MODELS:
-        training = _train(name, recipe, checkpoint, console)
-        model = training.model
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        quality = unseen.psnr(restore(model, unseen.frames))
+    trainings = _train_all(recipe, output, console)
+    for name, training in trainings.items():
+        parameters = sum(parameter.numel() for parameter in training.model.parameters())
+        quality = unseen.psnr(restore(training.model, unseen.frames))
         scores.append(Score(name, _TITLES[name][0], quality, parameters, training.seconds))
-        columns.append(_column(name, restore(model, shown.frames), shown))
+        columns.append(_column(name, restore(training.model, shown.frames), shown))
     columns.append(Column(_TITLES["truth"][0], shown.truth, note=_TITLES["truth"][1]))
 
     picture = output / "bursts.png"
@@ -90,7 +88,8 @@ def run_demo(
     seconds = time.perf_counter() - began
     report = Report(recipe.to_dict(), contract, tuple(scores), str(picture), seconds)
     _write(output / "results.json", report.to_dict())
-    checkpoint.remove()
+    for training in trainings.values():
+        training.checkpoint.unlink(missing_ok=True)
     _conclude(report, output, console)
     return report
 
@@ -111,23 +110,26 @@ def _column(name: str, photos: Any, shown: Bursts) -> Column:
     return Column(title, photos, shown.psnr(photos), note)
 
 
-def _train(name: str, recipe: Recipe, checkpoint: Checkpoint, console: Console) -> Training:
-    training = Training(name, MODELS[name], recipe, checkpoint)
-    title = _TITLES[name][0]
-    if training.step:
-        done = f"{training.step} of {recipe.steps} steps"
-        console.print(f"  {title}: going on from a checkpoint, {done} are done.", highlight=False)
+def _train_all(recipe: Recipe, output: Path, console: Console) -> dict[str, Training]:
+    trainings = {
+        name: Training(build, recipe, output / f"checkpoint-{name}.pt")
+        for name, build in MODELS.items()
+    }
+    titles, done = [_TITLES[name][0] for name in trainings], [t.step for t in trainings.values()]
+    if any(done):
+        console.print("  Going on from the checkpoints of an interrupted run.")
     try:
-        with training_progress(console, title, recipe.steps, training.step) as report:
-            training.run(report)
+        with training_progress(console, titles, recipe.steps, done) as reports:
+            train(list(trainings.values()), reports)
     except KeyboardInterrupt:
         console.print(
-            f"\n  Interrupted. The state is in {checkpoint.path}: the same command goes on from "
-            "there,\n  without that file it starts anew.",
+            f"\n  Interrupted. The same command goes on from the checkpoints in {output};\n"
+            "  delete them to start anew.",
             highlight=False,
+            soft_wrap=True,
         )
         raise
-    return training
+    return trainings
 
 
 def _caption(scores: list[Score]) -> str:
@@ -143,7 +145,7 @@ def _write(path: Path, data: dict[str, Any]) -> None:
 
 def _conclude(report: Report, output: Path, console: Console) -> None:
     table = Table(title=f"Restoration of {len(report.scores[0].psnr)} bursts of unseen photos")
-    for heading in ("", "PSNR in dB", "DSS is better by", "parameters", "trained in"):
+    for heading in ("", "PSNR in dB", "DSS is better by", "parameters", "CPU time"):
         table.add_column(heading, justify="left" if not heading else "right")
     for score in report.scores:
         best = score.name == "dss"

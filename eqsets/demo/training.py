@@ -1,14 +1,19 @@
-"""Train one model, with checkpoints from which an interrupted run goes on exactly.
+"""Train models, each on a core of its own, with checkpoints from which a run goes on exactly.
 
 The bursts of a step and its learning rate are functions of its number, and nothing else here is
-random: weights, optimiser and number of the step are the whole state.
+random: weights, optimisers and the number of the step are the whole state.
+
+A network of this size is best trained by one thread: two that wait for each other in every layer
+gain little, and lose everything on a busy machine. So the models are trained side by side instead.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,139 +22,138 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.demo.bursts import BurstSource, psnr
-from eqsets.demo.interrupt import PoliteInterrupt
+from eqsets.demo.interrupt import polite_interrupt
+from eqsets.demo.muon import Muon
 from eqsets.demo.photos import TRAINING_PHOTOS
 from eqsets.demo.recipe import Recipe
 
-__all__ = ["Checkpoint", "Training"]
+__all__ = ["Training", "train"]
 
 _SAVE_EVERY = 10.0  # seconds
 
 
-class Checkpoint:
-    """What is known of a run, in one file that is replaced as a whole.
+class Training:
+    """The training of one model by a recipe, on bursts of the training photos.
 
     Arguments:
-        path: of the file; read now if it exists and is of the same recipe.
-        recipe: a checkpoint of another recipe is left alone until the first :meth:`save`.
+        build: makes the model; the seed of the recipe decides on its weights.
+        recipe: how to train.
+        checkpoint: file from which to go on, if it exists and is of this recipe.
     """
 
-    def __init__(self, path: Path, recipe: Recipe) -> None:
-        self.path = path
-        self._recipe = recipe.to_dict()
-        self._states: dict[str, dict[str, Any]] = {}
-        if path.exists():
-            found = torch.load(path, weights_only=True)
-            if found["recipe"] == self._recipe:
-                self._states = found["states"]
+    def __init__(self, build: Callable[[], nn.Module], recipe: Recipe, checkpoint: Path) -> None:
+        self.recipe, self.checkpoint = recipe, checkpoint
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.model = build()
+        # Laid out like the features that it meets, a kernel is used as it lies in memory.
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        kernels = [weight for weight in self.model.parameters() if weight.dim() > 1]
+        offsets = [weight for weight in self.model.parameters() if weight.dim() <= 1]
+        self.optimisers = (Muon(kernels), torch.optim.Adam(offsets, betas=(0.9, 0.99)))
+        self.source = BurstSource(
+            TRAINING_PHOTOS, recipe.camera, size=recipe.size, seed=recipe.seed, augment=True
+        )
+        self.step = 0
+        self.seconds = 0.0  # of a core
+        if checkpoint.exists():
+            self._load(torch.load(checkpoint, weights_only=True))
 
-    def __getitem__(self, name: str) -> dict[str, Any] | None:
-        return self._states.get(name)
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done."""
+        return self.step >= self.recipe.steps
 
-    def save(self, name: str, state: dict[str, Any]) -> None:
-        """Add the state of a model, and write all of it or nothing."""
-        self._states[name] = state
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
-        torch.save({"recipe": self._recipe, "states": self._states}, partial)
-        os.replace(partial, self.path)
+    def run(self, report: Callable[[int, float], None], stop: threading.Event) -> None:
+        """Train to the last step, or until ``stop`` is set, and write the checkpoint.
 
-    def remove(self) -> None:
-        """Delete the file: the run has come to its end."""
-        self.path.unlink(missing_ok=True)
+        Arguments:
+            report: is called with the steps done and the gain over the mean frame in dB.
+            stop: set it to stop after the step that is under way.
+        """
+        before, began, saved = self.seconds, time.thread_time(), time.monotonic()
+        gain = 0.0
+        while not (self.finished or stop.is_set()):
+            gain += 0.02 * (self.train_step() - gain)  # of late: single bursts differ much
+            self.seconds = before + time.thread_time() - began
+            report(self.step, gain)
+            if time.monotonic() - saved > _SAVE_EVERY:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+
+    def train_step(self) -> float:
+        """Do one step; return by how many dB its bursts came out better than their mean frame."""
+        frames, truth = self.source.batch(self.step, self.recipe.bursts)
+        restored: Tensor = self.model(frames)
+        loss = (restored - truth).abs().mean()
+        self.model.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        highest = (self.recipe.learning_rate, self.recipe.offset_learning_rate)
+        for optimiser, rate in zip(self.optimisers, highest, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * self.recipe.schedule(self.step)
+            optimiser.step()
+        self.step += 1
+        return float((psnr(restored.detach(), truth) - psnr(frames.mean(1), truth)).mean())
+
+    def save(self) -> None:
+        """Write the checkpoint: all of it, or nothing."""
+        state = {
+            "recipe": self.recipe.to_dict(),
+            "model": self.model.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        os.replace(partial, self.checkpoint)
+
+    def _load(self, state: dict[str, Any]) -> None:
+        if state["recipe"] != self.recipe.to_dict():
+            return  # of another run: it will be overwritten
+        self.model.load_state_dict(state["model"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.step, self.seconds = state["step"], state["seconds"]
+
+
+def train(trainings: Sequence[Training], reports: Sequence[Callable[[int, float], None]]) -> None:
+    """Train models side by side, one thread for each.
+
+    Arguments:
+        trainings: of the models.
+        reports: for each, what :meth:`Training.run` calls.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C, after the checkpoints have been written.
+    """
+    stop = threading.Event()
+
+    def run(training: Training, report: Callable[[int, float], None]) -> None:
+        torch.set_num_threads(1)  # of this thread
+        try:
+            training.run(report, stop)
+        except BaseException:
+            stop.set()  # nobody goes on for nothing
+            raise
+
+    with polite_interrupt(stop), _one_thread_each(), ThreadPoolExecutor(len(trainings)) as pool:
+        futures = [pool.submit(run, *pair) for pair in zip(trainings, reports, strict=True)]
+        for future in futures:
+            future.result()
+    if not all(training.finished for training in trainings):
+        raise KeyboardInterrupt
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one thread, and put the number back.
-
-    The features of a step are small: a step of the Siamese network took 34 ms on one thread and
-    770 ms on two of a busy machine, where threads wait for each other in every layer.
-    """
+def _one_thread_each() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-class Training:
-    """Train a model by a recipe, on bursts of the training photos.
-
-    Arguments:
-        name: of the model in the checkpoint.
-        build: makes the model; the seed of the recipe decides on its weights.
-        recipe: how to train.
-        checkpoint: goes on from the state that it has of this model.
-    """
-
-    def __init__(
-        self, name: str, build: Callable[[], nn.Module], recipe: Recipe, checkpoint: Checkpoint
-    ) -> None:
-        self.name, self.recipe, self.checkpoint = name, recipe, checkpoint
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            self.model = build()
-        # Strided like the features that run through it, a kernel is used as it lies in memory.
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), betas=(0.9, 0.99), weight_decay=1e-4
-        )
-        self.source = BurstSource(
-            TRAINING_PHOTOS, recipe.camera, size=recipe.size, seed=recipe.seed, augment=True
-        )
-        self.step = 0
-        self.seconds = 0.0
-        state = checkpoint[name]
-        if state is not None:
-            self.model.load_state_dict(state["model"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.step, self.seconds = state["step"], state["seconds"]
-
-    def run(self, report: Callable[[int, float], None]) -> None:
-        """Train to the last step, calling ``report(steps done, gain over the mean frame in dB)``.
-
-        Raises:
-            KeyboardInterrupt: on Ctrl-C, with the checkpoint written.
-        """
-        began = saved = time.perf_counter()
-        before, gain = self.seconds, 0.0
-        with _one_thread(), PoliteInterrupt() as interrupt:
-            while self.step < self.recipe.steps:
-                gain += 0.02 * (self.train_step() - gain)  # of late: single bursts differ much
-                report(self.step, gain)
-                self.seconds = before + time.perf_counter() - began
-                if interrupt.requested:
-                    self.save()
-                    raise KeyboardInterrupt
-                if time.perf_counter() - saved > _SAVE_EVERY:
-                    self.save()
-                    saved = time.perf_counter()
-        self.save()
-
-    def train_step(self) -> float:
-        """Do one step; return by how many dB its bursts came out better than their mean frame."""
-        frames, truth = self.source.batch(self.step, self.recipe.bursts)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.rate(self.step)
-        restored: Tensor = self.model(frames)
-        loss = (restored - truth).abs().mean()
-        self.optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
-        self.optimiser.step()
-        self.step += 1
-        return float((psnr(restored.detach(), truth) - psnr(frames.mean(1), truth)).mean())
-
-    def save(self) -> None:
-        """Write the state into the checkpoint."""
-        self.checkpoint.save(
-            self.name,
-            {
-                "model": self.model.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "step": self.step,
-                "seconds": self.seconds,
-            },
-        )

@@ -9,10 +9,10 @@ import threading
 import pytest
 import torch
 
-from eqsets.demo.interrupt import PoliteInterrupt
+from eqsets.demo.interrupt import polite_interrupt
 from eqsets.demo.models import dss
 from eqsets.demo.recipe import Recipe
-from eqsets.demo.training import Checkpoint, Training
+from eqsets.demo.training import Training, train
 
 RECIPE = Recipe(steps=6, bursts=1, size=16)
 
@@ -22,43 +22,53 @@ def small() -> torch.nn.Module:
 
 
 def start(folder, recipe=RECIPE, build=small) -> Training:
-    return Training("dss", build, recipe, Checkpoint(folder / "checkpoint.pt", recipe))
+    return Training(build, recipe, folder / "checkpoint.pt")
 
 
 def ignore(step: int, gain: float) -> None: ...
 
 
-def interrupt_at(wanted: int):
+def run(training: Training, steps: int | None = None) -> None:
+    """Train to the end, or stop as Ctrl-C does after some steps."""
+    stop = threading.Event()
+
     def report(step: int, gain: float) -> None:
-        if step == wanted:
-            os.kill(os.getpid(), signal.SIGINT)
+        if step == steps:
+            stop.set()
 
-    return report
+    training.run(report, stop)
 
 
-def test_an_interrupted_run_ends_exactly_where_an_uninterrupted_one_does(tmp_path):
-    whole = start(tmp_path / "whole")
-    whole.run(ignore)
-    with pytest.raises(KeyboardInterrupt):
-        start(tmp_path / "parts").run(interrupt_at(2))
+def same_weights(one: Training, two: Training) -> bool:
+    first, second = one.model.state_dict(), two.model.state_dict()
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_an_interrupted_run_ends_exactly_where_an_uninterrupted_one_does(tmp_path, steps):
+    whole, part = start(tmp_path / "whole"), start(tmp_path / "parts")
+    run(whole)
+    run(part, steps)
     rest = start(tmp_path / "parts")
-    assert rest.step == 2
-    rest.run(ignore)
-    assert rest.step == whole.step == RECIPE.steps
-    for name, value in whole.model.state_dict().items():
-        assert torch.equal(value, rest.model.state_dict()[name]), name
+    assert rest.step == steps
+    assert same_weights(part, rest)
+    run(rest)
+    assert rest.finished
+    assert same_weights(whole, rest)
 
 
 def test_a_finished_model_is_not_trained_again(tmp_path):
-    start(tmp_path).run(ignore)
+    run(start(tmp_path))
     again = start(tmp_path)
-    again.run(interrupt_at(RECIPE.steps))
-    assert again.step == RECIPE.steps
+    assert again.finished
     assert again.seconds > 0
+    before = start(tmp_path)
+    run(again)
+    assert same_weights(before, again)
 
 
 def test_a_checkpoint_of_another_recipe_is_not_used(tmp_path):
-    start(tmp_path).run(ignore)
+    run(start(tmp_path))
     assert start(tmp_path, Recipe(steps=6, bursts=1, size=16, seed=1)).step == 0
 
 
@@ -77,14 +87,44 @@ def test_a_checkpoint_is_replaced_as_a_whole(tmp_path, monkeypatch):
     assert start(tmp_path).step == 1
 
 
-def test_training_is_a_function_of_the_seed_and_leaves_the_global_generator_alone(tmp_path):
-    before = torch.get_rng_state()
-    runs = [start(tmp_path / folder) for folder in ("a", "b")]
-    for run in runs:
-        run.run(ignore)
-    assert torch.equal(torch.get_rng_state(), before)
-    one, two = (run.model.state_dict() for run in runs)
-    assert all(torch.equal(one[name], two[name]) for name in one)
+def test_training_side_by_side_is_the_same_and_leaves_global_state_alone(tmp_path):
+    alone = start(tmp_path / "alone")
+    run(alone)
+    before = torch.get_rng_state(), torch.get_num_threads()
+    together = [start(tmp_path / folder) for folder in ("a", "b", "c")]
+    steps: list[list[int]] = [[], [], []]
+    train(together, [lambda step, gain, seen=seen: seen.append(step) for seen in steps])
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert torch.get_num_threads() == before[1]
+    assert steps == [[1, 2, 3, 4, 5, 6]] * 3
+    assert all(same_weights(alone, training) for training in together)
+
+
+def test_ctrl_c_stops_all_with_their_checkpoints_written(tmp_path):
+    recipe = Recipe(steps=100_000, bursts=1, size=16)
+    trainings = [start(tmp_path / folder, recipe) for folder in ("a", "b")]
+
+    def interrupt(step: int, gain: float) -> None:
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(trainings, [interrupt, ignore])
+    for training, folder in zip(trainings, ("a", "b"), strict=True):
+        assert 0 < training.step < recipe.steps
+        assert start(tmp_path / folder, recipe).step == training.step
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_error_in_one_training_stops_the_others(tmp_path):
+    recipe = Recipe(steps=100_000, bursts=1, size=16)
+    trainings = [start(tmp_path / folder, recipe) for folder in ("a", "b")]
+
+    def fail(step: int, gain: float) -> None:
+        raise OSError("the terminal is gone")
+
+    with pytest.raises(OSError, match="the terminal is gone"):
+        train(trainings, [ignore, fail])
 
 
 def test_a_short_run_learns(tmp_path):
@@ -99,24 +139,15 @@ def test_a_short_run_learns(tmp_path):
         return float(sum(errors))
 
     before = loss()
-    training.run(ignore)
+    run(training)
     assert loss() < 0.99 * before
-
-
-def test_a_second_interrupt_stops_at_once():
-    with PoliteInterrupt() as interrupt:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert interrupt.requested
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_outside_of_the_main_thread_interrupts_are_left_alone():
     seen = []
 
     def enter() -> None:
-        with PoliteInterrupt():
+        with polite_interrupt(threading.Event()):
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=enter)
@@ -126,7 +157,7 @@ def test_outside_of_the_main_thread_interrupts_are_left_alone():
 
 
 def test_the_learning_rate_rises_and_falls_to_nearly_zero():
-    rates = [Recipe(steps=50).rate(step) for step in range(50)]
+    rates = [Recipe(steps=50).schedule(step) for step in range(50)]
     top = rates.index(max(rates))
     assert rates[: top + 1] == sorted(rates[: top + 1])
     assert rates[top:] == sorted(rates[top:], reverse=True)

@@ -1,4 +1,4 @@
-"""Measure speed and memory: ``python -m benchmarks [--seconds 3] [--only eager network] [--json]``.
+"""Measure speed and memory: ``python -m benchmarks [--only eager network] [--patience 60]``.
 
 Prints the table as it grows and writes ``benchmarks/results.md`` and ``benchmarks/results.json``.
 """
@@ -18,8 +18,9 @@ from benchmarks.layers import any_size, compiled, eager, layouts
 from benchmarks.network import network
 from benchmarks.report import Row, write
 from benchmarks.startup import startup
+from benchmarks.timing import Effort
 
-SECTIONS: dict[str, Callable[[float], Iterator[Row]]] = {
+SECTIONS: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "startup": startup,
     "eager": eager,
     "layouts": layouts,
@@ -35,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--seconds", type=float, default=3.0, help="for each comparison")
+    parser.add_argument("--patience", type=float, default=0.0, help="seconds to wait for quiet")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -42,7 +44,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     rows: list[Row] = []
     for name in args.only:
-        for row in SECTIONS[name](args.seconds):
+        for row in SECTIONS[name](Effort(args.seconds, args.patience)):
             rows.append(row)
             if not args.json:
                 cells = row.cells()

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from benchmarks.report import Row
-from benchmarks.timing import race
+from benchmarks.timing import Effort, race
 from benchmarks.work import bytes_of, images, on_ragged, peak_bytes, step
 from eqsets import DSS, SetBatch
 
@@ -18,7 +18,7 @@ SIZES = (4, 16, 64, 256, 1024)
 CHANNELS, SIZE = 32, 16
 
 
-def growth(seconds: float) -> Iterator[Row]:
+def growth(effort: Effort) -> Iterator[Row]:
     """Yield time and peak memory of one element in sets of n, over those in sets of 16.
 
     Each set is measured alone: one batch of one set, dense and ragged.
@@ -39,7 +39,7 @@ def growth(seconds: float) -> Iterator[Row]:
         runs[f"n = {n}, ragged"] = _repeat(once_ragged, passes)
         peaks[f"n = {n}"] = peak_bytes(once) / bytes_of(rows)
         peaks[f"n = {n}, ragged"] = peak_bytes(once_ragged) / bytes_of(rows)
-    found = race(runs, seconds=10 * seconds)
+    found = race(runs, effort.times(10))
     for name in runs:
         n = int(name.split(",")[0].removeprefix("n = "))
         elements = max(1, 256 // n) * n / 256

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.report import Row
-from benchmarks.timing import race
+from benchmarks.timing import Effort, race
 from benchmarks.work import images, on_ragged, step
 from eqsets import DSS, SetBatch, SetNetwork
 
@@ -33,7 +33,7 @@ def _setting(width: tuple[int, int], n: int) -> str:
     return f"{width[0]} to {width[1]} channels, n = {n}"
 
 
-def eager(seconds: float) -> Iterator[Row]:
+def eager(effort: Effort) -> Iterator[Row]:
     """Yield the time of DSS over its floor, eager."""
     for width in WIDTHS:
         layer, rows = _layer(width), images(ROWS, width[0], SIZE)
@@ -44,14 +44,14 @@ def eager(seconds: float) -> Iterator[Row]:
                     "element": step(layer.siamese, rows, weights),
                     "dss": step(layer, _fold(rows, n), weights),
                 },
-                seconds=seconds,
+                effort,
             )
             ratio = found.ratio("dss", "element") / (1 + 1 / n)
             goal = ("<=", 1.10) if width[0] >= 32 else None
             yield Row.of("DSS over floor, eager", _setting(width, n), ratio, goal)
 
 
-def compiled(seconds: float) -> Iterator[Row]:
+def compiled(effort: Effort) -> Iterator[Row]:
     """Yield the time of compiled DSS over the floor of the compiled element layer.
 
     Compiled for one set size each, as torch does first.
@@ -68,14 +68,14 @@ def compiled(seconds: float) -> Iterator[Row]:
                     "element": step(element, rows, weights),
                     "dss": step(fast, _fold(rows, n), weights),
                 },
-                seconds=seconds,
+                effort,
             )
             ratio = found.ratio("dss", "element") / (1 + 1 / n)
             goal = ("<=", 1.05) if width[0] >= 32 else None
             yield Row.of("DSS over floor, compiled", _setting(width, n), ratio, goal)
 
 
-def any_size(seconds: float) -> Iterator[Row]:
+def any_size(effort: Effort) -> Iterator[Row]:
     """Yield what one compiled network costs that takes sets of all sizes, and whether it does."""
     torch.manual_seed(0)
     torch._dynamo.reset()
@@ -100,13 +100,13 @@ def any_size(seconds: float) -> Iterator[Row]:
             "any": step(free, _fold(rows, n), weights),
             "fixed": step(fixed, _fold(rows, n), weights),
         }
-        found = race(runs, seconds=seconds)
+        found = race(runs, effort)
         at = f"{setting}, n = {n}"
         yield Row.of("compiled for any size over for one size", at, found.ratio("any", "fixed"))
         yield Row.of("compiled for any size over eager", at, found.ratio("any", "eager"))
 
 
-def layouts(seconds: float) -> Iterator[Row]:
+def layouts(effort: Effort) -> Iterator[Row]:
     """Yield ragged and padded over dense, on the same elements in sets of equal and other sizes."""
     for width in WIDTHS:
         layer, rows = _layer(width), images(ROWS, width[0], SIZE)
@@ -121,7 +121,7 @@ def layouts(seconds: float) -> Iterator[Row]:
                     "ragged": step(partial(on_ragged, layer, batch), rows, weights),
                     "padded": step(partial(layer, mask=mask), _fold(rows, n), weights),
                 },
-                seconds=seconds,
+                effort,
             )
             goal = ("<=", 1.20) if width[0] >= 32 else None
             setting = _setting(width, n)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.report import Row
-from benchmarks.timing import race
+from benchmarks.timing import Effort, race
 from benchmarks.work import peak_bytes, step
 from eqsets import SetNetwork
 
@@ -42,7 +42,7 @@ class ObviousBlock(nn.Module):
         return y.view(b, n, *y.shape[1:])
 
 
-def network(seconds: float) -> Iterator[Row]:
+def network(effort: Effort) -> Iterator[Row]:
     """Yield how much faster a network of DSS layers is, training and predicting, and its memory."""
     torch.manual_seed(0)
     obvious = nn.Sequential(*(ObviousBlock(a, b, b == 3) for a, b in pairwise(WIDTHS)))
@@ -52,7 +52,7 @@ def network(seconds: float) -> Iterator[Row]:
     for name, model in {"obvious": obvious, "ours": ours}.items():
         runs[name] = step(model, x, list(model.parameters()))
     setting = f"{BURSTS} bursts of {FRAMES} frames of {SIZE} x {SIZE}, {'-'.join(map(str, WIDTHS))}"
-    found = race(runs, seconds=4 * seconds)
+    found = race(runs, effort.times(4))
     ratio = found.ratio("obvious", "ours")
     yield Row.of("obvious network over ours, training", setting, ratio, (">=", 1.30))
     peaks = {name: peak_bytes(run) for name, run in runs.items()}
@@ -64,7 +64,5 @@ def network(seconds: float) -> Iterator[Row]:
         with torch.no_grad():
             model(x)
 
-    found = race(
-        {"obvious": lambda: predict(obvious), "ours": lambda: predict(ours)}, seconds=seconds
-    )
+    found = race({"obvious": lambda: predict(obvious), "ours": lambda: predict(ours)}, effort)
     yield Row.of("obvious network over ours, predicting", setting, found.ratio("obvious", "ours"))

@@ -24,6 +24,7 @@ class Row:
         setting: sizes and options.
         value: the median; ``low`` and ``high`` are the quartiles.
         cpu: the same by CPU time, where it is a ratio of times.
+        foreign: share of the machine that other programs took meanwhile.
         goal: ``("<=", 1.1)``, or ``None``.
     """
 
@@ -34,6 +35,7 @@ class Row:
     low: float | None = None
     high: float | None = None
     cpu: float | None = None
+    foreign: float | None = None
     goal: tuple[str, float] | None = None
 
     @classmethod
@@ -41,7 +43,8 @@ class Row:
         cls, what: str, setting: str, ratio: Ratio, goal: tuple[str, float] | None = None
     ) -> Row:
         """Return the row of a paired ratio."""
-        return cls(what, setting, ratio.median, "x", ratio.low, ratio.high, ratio.cpu, goal)
+        spread = (ratio.low, ratio.high, ratio.cpu, ratio.foreign)
+        return cls(what, setting, ratio.median, "x", *spread, goal)
 
     @property
     def ok(self) -> bool | None:
@@ -53,13 +56,14 @@ class Row:
     def cells(self) -> list[str]:
         spread = "" if self.low is None else f"{self.low:.2f} to {self.high:.2f}"
         cpu = "" if self.cpu is None else f"{self.cpu:.2f}"
+        noise = "" if self.foreign is None else f"{self.foreign:.0%}"
         goal = "" if self.goal is None else f"{self.goal[0]} {self.goal[1]:.2f}"
         verdict = {True: "yes", False: "**no**", None: ""}[self.ok]
         value = f"{self.value:.2f}{'' if self.unit == 'x' else ' ' + self.unit}"
-        return [self.what, self.setting, value, spread, cpu, goal, verdict]
+        return [self.what, self.setting, value, spread, cpu, noise, goal, verdict]
 
 
-_HEAD = ["what", "setting", "median", "quartiles", "CPU time", "goal", "met"]
+_HEAD = ["what", "setting", "median", "quartiles", "CPU time", "others", "goal", "met"]
 
 
 def page(rows: list[Row]) -> str:
@@ -71,8 +75,10 @@ def page(rows: list[Row]) -> str:
 
 _INTRODUCTION = """Written by `make bench`. Ratios of times are measured side by side in one
 process, the alternatives taking turns; the median and the quartiles of the paired ratios are given,
-and the same ratio by CPU time. *Floor*: the element layer alone times (1 + 1/n), which the second
-map of a DSS layer, run once a set, costs in any implementation. Forward and backward, float32."""
+and the same ratio by CPU time. *others* is the share of the machine that other programs took
+meanwhile: above a few per cent, a line measures them too. *Floor*: the element layer alone times
+(1 + 1/n), which the second map of a DSS layer, run once a set, costs in any implementation. Forward
+and backward, float32."""
 
 
 def _machine() -> str:

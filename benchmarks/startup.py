@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from benchmarks.report import Row
+from benchmarks.timing import Effort
 
 __all__ = ["startup"]
 
@@ -19,9 +20,9 @@ print(time.perf_counter() - began)
 """
 
 
-def startup(seconds: float) -> Iterator[Row]:
+def startup(effort: Effort) -> Iterator[Row]:
     """Yield the milliseconds of importing eqsets after torch."""
-    times = [_once() for _ in range(max(5, int(2 * seconds)))]
+    times = [_once() for _ in range(max(5, int(2 * effort.seconds)))]
     low, median, high = statistics.quantiles(times, n=4)
     yield Row(
         "import eqsets, over torch", "fresh process", median, "ms", low, high, goal=("<=", 50)

@@ -89,7 +89,7 @@ def test_a_checkpoint_is_replaced_as_a_whole(tmp_path, monkeypatch):
 
 def test_training_side_by_side_is_the_same_and_leaves_global_state_alone(tmp_path):
     alone = start(tmp_path / "alone")
-    run(alone)
+    train([alone], [ignore])
     before = torch.get_rng_state(), torch.get_num_threads()
     together = [start(tmp_path / folder) for folder in ("a", "b", "c")]
     steps: list[list[int]] = [[], [], []]

@@ -56,6 +56,7 @@ class Training:
         )
         self.step = 0
         self.seconds = 0.0  # of a core
+        self.gain = 0.0  # over the mean frame in dB, of late: single bursts differ much
         if checkpoint.exists():
             self._load(torch.load(checkpoint, weights_only=True))
 
@@ -72,11 +73,10 @@ class Training:
             stop: set it to stop after the step that is under way.
         """
         before, began, saved = self.seconds, time.thread_time(), time.monotonic()
-        gain = 0.0
         while not (self.finished or stop.is_set()):
-            gain += 0.02 * (self.train_step() - gain)  # of late: single bursts differ much
+            self.gain += 0.02 * (self.train_step() - self.gain)
             self.seconds = before + time.thread_time() - began
-            report(self.step, gain)
+            report(self.step, self.gain)
             if time.monotonic() - saved > _SAVE_EVERY:
                 self.save()
                 saved = time.monotonic()
@@ -106,6 +106,7 @@ class Training:
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "step": self.step,
             "seconds": self.seconds,
+            "gain": self.gain,
         }
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         partial = self.checkpoint.with_suffix(".partial")
@@ -118,7 +119,7 @@ class Training:
         self.model.load_state_dict(state["model"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.seconds, self.gain = (state[key] for key in ("step", "seconds", "gain"))
 
 
 def train(trainings: Sequence[Training], reports: Sequence[Callable[[int, float], None]]) -> None:

@@ -54,6 +54,7 @@ def test_an_interrupted_run_ends_exactly_where_an_uninterrupted_one_does(tmp_pat
     assert same_weights(part, rest)
     run(rest)
     assert rest.finished
+    assert rest.gain == whole.gain
     assert same_weights(whole, rest)
 
 

@@ -118,9 +118,9 @@ def test_a_failure_can_raise() -> None:
 
 
 def test_seeds_draw_other_examples_and_repeat() -> None:
-    def drawn(seed: int | None) -> float | None:
-        law = "EQN02-float32-by-the-table"
-        return check(RING_LAYER, profile="quick", only=law, seed=seed).results[0].error
+    # All laws, not one: the largest error of a single law may well be the same over two seeds.
+    def drawn(seed: int | None) -> list[float | None]:
+        return [one.error for one in check(RING_LAYER, profile="quick", seed=seed).results]
 
     assert drawn(1) == drawn(1) != drawn(2)
     assert drawn(None) == drawn(0)

@@ -74,7 +74,7 @@ def _(
 
 
 def _save(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-    start, column, row, value, back_start, back_column, back_order, x = inputs
+    _, column, row, value, back_start, back_column, back_order, x = inputs
     needs = ctx.needs_input_grad[3]
     ctx.save_for_backward(
         column, row, value, back_start, back_column, back_order, x if needs else None

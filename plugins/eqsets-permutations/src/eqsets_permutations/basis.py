@@ -111,7 +111,8 @@ class SecondOrderLinear(nn.Module):
         take = iter(self.weight)
 
         def mixed(parts: list[Tensor]) -> Tensor:
-            return reduce(torch.add, [part @ next(take) for part in parts])
+            terms: list[Tensor] = [part @ next(take) for part in parts]
+            return reduce(torch.add, terms)
 
         if not self._pairs_out:
             y = mixed(nodes) + mixed(constants)[:, None]

@@ -7,6 +7,7 @@ Parameters have PyG's names, so weights move between these and ``torch_geometric
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -146,7 +147,7 @@ class GIN(nn.Module):
         train_eps: bool = False,
     ) -> None:
         super().__init__()
-        self.nn = mlp(in_channels, out_channels, bias)
+        self.nn = mlp(in_channels, out_channels, bias=bias)
         if train_eps:
             self.eps = nn.Parameter(torch.full((1,), eps))
         else:
@@ -157,10 +158,10 @@ class GIN(nn.Module):
         x, own = fold(rows, edges, "gin")
         matrix = _known(own, x, ("sum",), lambda: adjacency.sum_adjacency(own, len(x), x))
         # The first linear map commutes with the sum: it may act before, on the narrower side.
-        first = self.nn[0]
+        first = cast(nn.Linear, self.nn[0])
         h = (1 + self.eps) * F.linear(x, first.weight) + _narrow(matrix, x, first.weight)
         h = h if first.bias is None else h + first.bias
-        return unfold(self.nn[1:](h), own)
+        return unfold(self.nn[2](self.nn[1](h)), own)
 
 
 def mlp(in_channels: int, out_channels: int, bias: bool = True) -> nn.Sequential:

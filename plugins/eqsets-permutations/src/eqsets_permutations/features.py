@@ -77,8 +77,9 @@ class NodeFeatures(FeatureType):
 
 @dataclass(frozen=True)
 class PairFeatures(FeatureType):
-    r"""Features of ordered pairs of nodes ``(P, P, C)``, second order:
-    :math:`(g \cdot x)_{g(p) g(q)} = x_{p q}`.
+    r"""Features of ordered pairs of nodes ``(P, P, C)``, which are of second order.
+
+    .. math:: (g \cdot x)_{g(p) g(q)} = x_{p q}
 
     The diagonal may hold what belongs to the nodes, as in an adjacency matrix.
 

@@ -133,4 +133,3 @@ def _find(name: str) -> Callable[..., nn.Module]:
         raise PluginError(f"unknown convolution {name!r}: {choices(name, [*known, *ours])}")
     found: Callable[..., nn.Module] = getattr(library, known[name])
     return found
-

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 from torch.utils import _pytree as pytree
@@ -12,6 +14,10 @@ from eqsets.layout import Layout, Ragged
 from eqsets_permutations.edges import Edges
 
 __all__ = ["BagStructure", "Members", "reduce_nodes", "spread_to_nodes"]
+
+
+def _made(kind: Callable[..., Any], *parts: Any) -> Any:
+    return kind(*parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +40,8 @@ class Members:
         if self.edges is None:
             raise ShapeError(
                 "the graphs of a set are aggregated node by node, but theirs are not the same "
-                "nodes: expected bags of graphs on shared nodes. Use alignment='independent', which "
-                "shares invariants only, or aggregation='none'."
+                "nodes: expected bags of graphs on shared nodes. Use alignment='independent', "
+                "which shares invariants only, or aggregation='none'."
             )
 
 
@@ -65,7 +71,7 @@ def spread_to_nodes(values: Tensor, side: Edges | Members | None) -> Tensor:
 pytree.register_pytree_node(
     Members,
     lambda members: ([members.edges, members.element], members.elements),
-    lambda children, elements: Members(*children, elements),
+    lambda children, elements: _made(Members, *children, elements),
     serialized_type_name="eqsets_permutations.Members",
 )
 
@@ -114,6 +120,6 @@ pytree.register_pytree_node(
         [bag.edges, bag.context, bag.element, bag.set_of_element, bag.set_of_node],
         bag.num_sets,
     ),
-    lambda children, num_sets: BagStructure(*children, num_sets),
+    lambda children, num_sets: _made(BagStructure, *children, num_sets),
     serialized_type_name="eqsets_permutations.BagStructure",
 )

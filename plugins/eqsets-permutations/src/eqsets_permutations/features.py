@@ -21,6 +21,8 @@ __all__ = ["SAMPLE_NODES", "NodeFeatures", "PairFeatures", "parse"]
 SAMPLE_NODES = 5
 """Node count of random samples where none is asked for."""
 
+_MOST = 999_999_999  # nine digits, in figures and in strings
+
 _SPEC = re.compile(r"\s*(?P<count>[0-9]{1,9})\s*(?P<kind>[a-z]*)\s*")
 
 
@@ -148,7 +150,7 @@ def parse(spec: Any, nodes: int) -> NodeFeatures | PairFeatures:
     """
     if isinstance(spec, NodeFeatures | PairFeatures):
         return spec
-    if isinstance(spec, int) and not isinstance(spec, bool) and spec > 0:
+    if isinstance(spec, int) and not isinstance(spec, bool) and 0 < spec <= _MOST:
         return NodeFeatures(spec, nodes)
     match = _SPEC.fullmatch(spec) if isinstance(spec, str) else None
     if match and match["kind"] in _KINDS and int(match["count"]) > 0:

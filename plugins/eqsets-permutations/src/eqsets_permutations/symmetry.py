@@ -52,6 +52,7 @@ class Permutations(ElementSymmetry):
         FeatureTypeError: an argument is not of the kind that is expected.
 
     Example:
+        >>> import torch
         >>> from eqsets import DSS
         >>> ring = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])
         >>> layer = DSS(Permutations(), 3, 16, conv="gcn")

@@ -54,8 +54,7 @@ class GCN(nn.Module):
         matrix = _known(
             own, x, ("gcn", loop), lambda: adjacency.gcn_adjacency(own, len(x), x, loop)
         )
-        y = _narrow(matrix, x, self.lin.weight)
-        return unfold(y if self.bias is None else y + self.bias, own)
+        return unfold(_narrow(matrix, x, self.lin.weight, self.bias), own)
 
 
 class GraphConvolution(nn.Module):
@@ -159,8 +158,8 @@ class GIN(nn.Module):
         matrix = _known(own, x, ("sum",), lambda: adjacency.sum_adjacency(own, len(x), x))
         # The first linear map commutes with the sum: it may act before, on the narrower side.
         first = cast(nn.Linear, self.nn[0])
-        h = (1 + self.eps) * F.linear(x, first.weight) + _narrow(matrix, x, first.weight)
-        h = h if first.bias is None else h + first.bias
+        own_part = (1 + self.eps) * F.linear(x, first.weight)
+        h = own_part + _narrow(matrix, x, first.weight, first.bias)
         return unfold(self.nn[2](self.nn[1](h)), own)
 
 
@@ -196,11 +195,12 @@ def _known(
     return memo[place]
 
 
-def _narrow(matrix: Adjacency, x: Tensor, weight: Tensor) -> Tensor:
+def _narrow(matrix: Adjacency, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return the product with adjacency and weight of ``x (n, k, C)``, the cheaper order first."""
     if weight.shape[1] < weight.shape[0]:
-        return F.linear(_propagate(matrix, x), weight)
-    return _propagate(matrix, F.linear(x, weight))
+        return F.linear(_propagate(matrix, x), weight, bias)
+    y = _propagate(matrix, F.linear(x, weight))
+    return y if bias is None else y + bias
 
 
 def _propagate(matrix: Adjacency, x: Tensor) -> Tensor:

@@ -235,5 +235,5 @@ def test_edge_features_and_callables() -> None:
 
     assert DSS("permutations", 4, 6, conv=mine)(x, structure=GRAPH).shape[-1] == 6
     wrong = DSS("permutations", 4, 6, conv=lambda inputs, outputs: pyg.GCNConv(inputs, 5))
-    with pytest.raises(ShapeError, match="30 nodes of 6 channels"):
+    with pytest.raises(ShapeError, match="nodes of 6 channels"):
         wrong(x, structure=GRAPH)

@@ -167,6 +167,14 @@ class ElementSymmetry(ABC):
         """Return the side information of the L2 branch, for elements ``(B, *element)``."""
         return structure
 
+    def readout_layout(self, structure: Any, layout: Layout) -> Layout:
+        """Return which invariants form a set; another layout only where rows are no elements.
+
+        Elements of different sizes may travel as rows of their parts (nodes of graphs); then there
+        is one row of invariants for each element, not for each part.
+        """
+        return layout
+
     # What the defaults stand on, solved once for each pair of types and kept on this object.
 
     def action(self, feature_type: FeatureType) -> Action:

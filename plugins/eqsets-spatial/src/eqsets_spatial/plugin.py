@@ -1,0 +1,17 @@
+"""The hooks of eqsets-spatial: the name ``spatial``, without importing what stands behind it."""
+
+from __future__ import annotations
+
+from eqsets import hookimpl
+
+__all__ = ["eqsets_element_symmetries"]
+
+requires = ("e3nn",)
+install_hint = {"spatial": 'pip install "e3nn>=0.5.5,<0.7"'}
+api_version = 1
+
+
+@hookimpl
+def eqsets_element_symmetries() -> dict[str, str]:
+    """Name the rotations (and reflections) of space."""
+    return {"spatial": "eqsets_spatial.symmetry:Spatial"}

@@ -12,7 +12,7 @@ from eqsets import FeatureType, FeatureTypeError, InvariantFeatures
 from eqsets.groups import OrthogonalGroup
 from eqsets_spatial.harmonics import reflection_sign, wigner_matrices
 
-__all__ = ["Block", "IrrepsFeatures", "blocks_of", "parse_blocks"]
+__all__ = ["Block", "IrrepsFeatures", "blocks_of", "membership", "parse_blocks"]
 
 _SAMPLED_POINTS = 5
 
@@ -151,6 +151,27 @@ def blocks_of(feature_type: FeatureType) -> tuple[Block, ...]:
         f"got the feature type {feature_type!r}, expected one of the spatial symmetry. Make it "
         "with symmetry.feature_type('8x0e + 4x1o')."
     )
+
+
+def membership(blocks: tuple[Block, ...], kind: str) -> Tensor:
+    """Return which component belongs to which copy, block or scalar: 0 and 1, ``(dim, k)``.
+
+    Products with it sum over the components of a copy, and repeat a value for each of them.
+    (Slicing, summing and joining the blocks would say the same; but compiled by inductor of torch
+    2.13 on the CPU, the gradient of that is wrong where a block is constantly zero.)
+
+    Arguments:
+        blocks: what the components are.
+        kind: ``"copies"``, ``"blocks"``, ``"scalars"`` (copies of ``0e``) or ``"others"`` (copies
+            of anything else).
+    """
+    copy = [block for block in blocks for _ in range(block.count)]
+    size = [block.width for block in blocks] if kind == "blocks" else [b.size for b in copy]
+    rows = torch.arange(len(size)).repeat_interleave(torch.tensor(size))
+    full = torch.nn.functional.one_hot(rows, len(size)).double()
+    if kind in ("copies", "blocks"):
+        return full
+    return full[:, [block.scalar == (kind == "scalars") for block in copy]]
 
 
 def parse_blocks(spec: object, reflections: bool) -> tuple[Block, ...]:

@@ -121,11 +121,11 @@ def find_neighbours(
         radius: how far a neighbour may be, in units of the positions.
         neighbors: how many neighbours a point has at most; ties at the end of reach count as out.
     """
+    reach: Tensor | None = None
     if neighbors is not None:
         sender, receiver, reach = _nearest(positions, neighbors)
     else:
-        sender, receiver = _within(positions, radius)
-        reach = None
+        sender, receiver = _within(positions, torch.inf if radius is None else radius)
     points = positions.reshape(-1, 3)
     vector = points.index_select(0, sender) - points.index_select(0, receiver)
     distance = _length(vector)
@@ -159,7 +159,7 @@ def _distances(positions: Tensor) -> Tensor:
         return gap.masked_fill(own, torch.inf)
 
 
-def _within(positions: Tensor, radius: float | None) -> tuple[Tensor, Tensor]:
+def _within(positions: Tensor, radius: float) -> tuple[Tensor, Tensor]:
     clouds, points = positions.shape[:2]
     if torch.compiler.is_compiling():
         number = torch.arange(clouds * points, device=positions.device)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureType, FeatureTypeError
-from eqsets_spatial.features import IrrepsFeatures, blocks_of
+from eqsets_spatial.constants import Constants
+from eqsets_spatial.features import IrrepsFeatures, blocks_of, membership
 
 __all__ = ["SpatialEmbedding", "SpatialInvariant"]
 
@@ -31,26 +32,27 @@ class SpatialInvariant(nn.Module):
     def __init__(self, in_type: FeatureType, *, pooled: bool = True) -> None:
         super().__init__()
         self.in_type = in_type
-        self._blocks = blocks_of(in_type)
+        blocks = blocks_of(in_type)
         self._pooled = pooled and isinstance(in_type, IrrepsFeatures) and in_type.points
-        self.features = sum(block.count for block in self._blocks)
-        self.linear = all(block.scalar for block in self._blocks)
+        self.features = sum(block.count for block in blocks)
+        self.linear = all(block.scalar for block in blocks)
+        self.maps = Constants(membership(blocks, kind) for kind in ("scalars", "others"))
 
     def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
-        """Map ``x: (E, *layout)`` to ``(E, features)``, or ``(E, P, features)`` if not pooled."""
-        read = []
-        parts = x.split([block.width for block in self._blocks], -1)
-        for block, part in zip(self._blocks, parts, strict=True):
-            if block.scalar:
-                read.append(part)
-                continue
+        """Map ``x: (E, *layout)`` to ``(E, features)``, or ``(E, P, features)`` if not pooled.
+
+        The scalars come first.
+        """
+        scalars, others = self.maps()
+        if self.linear:
+            invariants = x
+        else:
             # Lengths of half precision features are taken in float32.
-            wide = part.to(torch.promote_types(part.dtype, torch.float32))
-            square = wide.reshape(*wide.shape[:-1], block.count, block.size).square().sum(-1)
+            wide = x.to(torch.promote_types(x.dtype, torch.float32))
+            square = wide.square() @ others.to(wide.dtype)
             apart = square > 0
             length = torch.where(apart, torch.where(apart, square, 1).sqrt(), 0)
-            read.append(length.to(part.dtype))
-        invariants = torch.cat(read, -1)
+            invariants = torch.cat([x @ scalars.to(x.dtype), length.to(x.dtype)], -1)
         return invariants.mean(1) if self._pooled else invariants
 
     def extra_repr(self) -> str:
@@ -69,15 +71,15 @@ class SpatialEmbedding(nn.Module):
     def __init__(self, features: int, out_type: FeatureType) -> None:
         super().__init__()
         self.out_type = out_type
-        self._blocks = blocks_of(out_type)
         self._points = isinstance(out_type, IrrepsFeatures) and out_type.points
-        scalars = sum(block.count for block in self._blocks if block.scalar)
-        if not scalars:
+        places = membership(blocks_of(out_type), "scalars")
+        if not places.shape[1]:
             raise FeatureTypeError(
                 f"{out_type!r} has no scalars (0e), so {features} invariants cannot be written "
                 "into it. Use alignment='shared', or add scalars to the type, as in '4x0e + ...'."
             )
-        self.linear = nn.Linear(features, scalars, bias=False)
+        self.linear = nn.Linear(features, places.shape[1], bias=False)
+        self.places = Constants([places])
 
     def forward(
         self, invariants: Tensor, positions: Tensor | None = None, *, like: Tensor
@@ -90,16 +92,8 @@ class SpatialEmbedding(nn.Module):
             like: features ``(E', *layout)`` that the result will be added to.
         """
         written = self.linear(invariants)
-        if self._points and written.dim() == 2:
-            written = written[:, None]
-        counts = [block.count for block in self._blocks if block.scalar]
-        queue = iter(written.split(counts, -1))
-        lead = written.shape[:-1]
-        parts = [
-            next(queue) if block.scalar else written.new_zeros(*lead, block.width)
-            for block in self._blocks
-        ]
-        return torch.cat(parts, -1)
+        y: Tensor = written @ self.places()[0].to(written.dtype).mT
+        return y[:, None] if self._points and y.dim() == 2 else y
 
     def extra_repr(self) -> str:
         return f"{self.linear.in_features} invariants -> {self.out_type}"

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from eqsets import FeatureTypeError
 from eqsets.errors import choices
 from eqsets.rows import pointwise_activation
-from eqsets_spatial.features import IrrepsFeatures
+from eqsets_spatial.constants import Constants
+from eqsets_spatial.features import IrrepsFeatures, membership
 from eqsets_spatial.invariants import SpatialInvariant
 
 __all__ = ["CopyDropout", "Gate", "PointPool", "RootMeanSquareNorm"]
@@ -29,28 +30,22 @@ class RootMeanSquareNorm(nn.Module):
         self.in_type, self.eps = in_type, eps
         self.weight = nn.Parameter(torch.ones(in_type.copies))
         self.bias = nn.Parameter(torch.zeros(in_type.scalars)) if in_type.scalars else None
+        self.maps = Constants(
+            membership(in_type.blocks, k) for k in ("blocks", "copies", "scalars")
+        )
+        self._widths = [block.width for block in in_type.blocks]
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
         """Normalise ``x: (E, *layout)``; ``present`` is not needed, rows do not meet."""
-        counts = [block.count for block in self.in_type.blocks]
-        weights = self.weight.split(counts)
-        shifts = iter(
-            ()
-            if self.bias is None
-            else self.bias.split([b.count for b in self.in_type.blocks if b.scalar])
-        )
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
-        normed = []
-        for block, part, weight in zip(
-            self.in_type.blocks, self.in_type.split(wide), weights, strict=True
-        ):
-            axes = tuple(range(1, part.dim()))
-            part = part * (part.square().mean(axes, keepdim=True) + self.eps).rsqrt()
-            part = part * weight[:, None]
-            if block.scalar:
-                part = part + next(shifts)[:, None]
-            normed.append(part.flatten(-2))
-        return torch.cat(normed, -1).to(x.dtype)
+        blocks, copies, scalars = (matrix.to(wide.dtype) for matrix in self.maps())
+        square = wide.square().mean(1, keepdim=True) if self.in_type.points else wide.square()
+        mean = (square @ blocks) / wide.new_tensor(self._widths)
+        scale = ((mean + self.eps).rsqrt() @ blocks.mT) * (copies @ self.weight.to(wide.dtype))
+        y: Tensor = wide * scale
+        if self.bias is not None:
+            y = y + scalars @ self.bias.to(wide.dtype)
+        return y.to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"{self.in_type}"
@@ -72,19 +67,16 @@ class Gate(nn.Module):
         self.in_type = in_type
         self.activation = pointwise_activation(name)
         self.invariant = SpatialInvariant(in_type, pooled=False)
-        gated = in_type.copies - in_type.scalars
-        self.gate = nn.Linear(self.invariant.features, gated)
+        self.gate = nn.Linear(self.invariant.features, in_type.copies - in_type.scalars)
+        self.maps = Constants(membership(in_type.blocks, kind) for kind in ("scalars", "others"))
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate ``x: (E, *layout)``."""
+        scalars, others = self.maps()
         gates = torch.sigmoid(self.gate(self.invariant(x)))
-        counts = [block.count for block in self.in_type.blocks if not block.scalar]
-        queue = iter(gates.split(counts, -1))
-        y = [
-            (self.activation(part) if block.scalar else part * next(queue)[..., None]).flatten(-2)
-            for block, part in zip(self.in_type.blocks, self.in_type.split(x), strict=True)
-        ]
-        return torch.cat(y, -1)
+        gated = x * (gates @ others.to(gates.dtype).mT).to(x.dtype)
+        y: Tensor = torch.where(scalars.sum(1) > 0, self.activation(x), gated)
+        return y
 
     def extra_repr(self) -> str:
         return f"{self.in_type}"
@@ -104,6 +96,7 @@ class CopyDropout(nn.Module):
                 f"dropout got p={p!r}, expected a probability in [0, 1). Write for example 0.1."
             )
         self.in_type, self.p = in_type, p
+        self.maps = Constants([membership(in_type.blocks, "copies")])
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop copies of ``x: (E, *layout)`` while training."""
@@ -111,12 +104,7 @@ class CopyDropout(nn.Module):
             return x
         keep = torch.ones(x.shape[0], self.in_type.copies, dtype=x.dtype, device=x.device)
         keep = torch.nn.functional.dropout(keep, self.p)
-        parts = keep.split([block.count for block in self.in_type.blocks], 1)
-        wide = [
-            part[..., None].expand(-1, -1, block.size).flatten(1)
-            for block, part in zip(self.in_type.blocks, parts, strict=True)
-        ]
-        mask = torch.cat(wide, 1)
+        mask: Tensor = keep @ self.maps()[0].to(x.dtype).mT
         return x * (mask[:, None] if self.in_type.points else mask)
 
     def extra_repr(self) -> str:

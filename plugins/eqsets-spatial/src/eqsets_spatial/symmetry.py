@@ -114,20 +114,28 @@ class Spatial(ElementSymmetry):
         Raises:
             FeatureTypeError: only one of the types is on points, or an option is unknown or wrong.
         """
-        clouds = [isinstance(kind, IrrepsFeatures) and kind.points for kind in (in_type, out_type)]
-        if clouds[0] != clouds[1]:
+        cloud = isinstance(in_type, IrrepsFeatures) and in_type.points
+        if cloud != (isinstance(out_type, IrrepsFeatures) and out_type.points):
             raise FeatureTypeError(
                 f"a linear layer got {in_type!r} and {out_type!r}, expected both on points or "
                 "neither. Pool over the points with eqsets.nn.pool, or add 'points:'."
             )
-        convolves = options.get("radius") is not None or options.get("neighbors") is not None
-        if not convolves or not all(clouds):
-            self._no_options({name: value for name, value in options.items() if value is not None})
-            return SpatialLinear(in_type, out_type, bias=bias)
-        _check_options(options)
-        reach = {"radius": None, "neighbors": None}
-        layer: nn.Module = PointConvolution(in_type, out_type, bias=bias, **{**reach, **options})
-        return layer
+        given = {name: value for name, value in options.items() if value is not None}
+        reaches = "radius" in given or "neighbors" in given
+        if cloud and reaches:
+            _check_options(given)
+            source, target = (
+                kind for kind in (in_type, out_type) if isinstance(kind, IrrepsFeatures)
+            )
+            return PointConvolution(source, target, bias=bias, **given)
+        if cloud and given:
+            raise FeatureTypeError(
+                f"a linear layer on points got the options {sorted(given)}, expected radius= or "
+                "neighbors= among them: without these each point is mapped by itself. Give one of "
+                "the two, or leave the options out."
+            )
+        self._no_options(given)
+        return SpatialLinear(in_type, out_type, bias=bias)
 
     def invariant(self, in_type: FeatureType) -> nn.Module:
         return SpatialInvariant(in_type)
@@ -193,8 +201,6 @@ def _check_options(options: dict[str, Any]) -> None:
             f"{choices(unknown[0], _OPTIONS)}"
         )
     for name, value in options.items():
-        if value is None:
-            continue
         kinds = int | float if name == "radius" else int
         low = 0 if name == "degree" else 1
         wrong = isinstance(value, bool) or not isinstance(value, kinds)

@@ -1,7 +1,8 @@
 """The code on the pages runs: README and docs/, top to bottom, each page in one namespace.
 
 Blocks fenced as ``python`` run; with ``>>>`` prompts, their output is compared. A block that cannot
-run has another language (``text``, ``console``) or the comment ``<!-- not run: why -->`` before it.
+run has another language (``text``, ``console``) or the comment ``<!-- not run: why -->`` before it;
+``<!-- file: name -->`` marks the files of "write a plugin", which has a test of its own.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+import eqsets
+
 ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(
-    r"^(?P<skip><!-- not run: .+ -->\n+)?```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
-)
+MARK = r"^(?P<skip><!-- (?:not run|file): .+ -->\n+)?"
+BLOCK = re.compile(MARK + r"```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PLACES = ("README.md", "docs/**/*.md", "plugins/*/README.md")
 PAGES = sorted(p for place in PLACES for p in ROOT.glob(place) if BLOCK.search(p.read_text()))
@@ -55,3 +57,9 @@ def test_a_page_that_lies_is_found(tmp_path: Path) -> None:
         run(page)
     page.write_text("<!-- not run: an example -->\n```python\n>>> x + 1\n3\n```\n")
     run(page)
+
+
+@pytest.mark.parametrize("name", sorted(set(eqsets.__all__) - {"Aggregation", "Group", "nn"}))
+def test_public_name_is_on_the_api_page(name: str) -> None:
+    page = (ROOT / "docs" / "api.md").read_text()  # the others: with their modules
+    assert re.search(rf"^.. auto\w+:: {name}$", page, re.MULTILINE)

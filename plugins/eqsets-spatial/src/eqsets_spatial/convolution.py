@@ -12,7 +12,7 @@ from eqsets_spatial.constants import Constants
 from eqsets_spatial.features import Block, IrrepsFeatures
 from eqsets_spatial.geometry import Neighbourhood, find_neighbours
 from eqsets_spatial.harmonics import coupling, harmonic_steps, harmonics
-from eqsets_spatial.linear import block_linear
+from eqsets_spatial.linear import apply, block_linear
 
 __all__ = ["PointConvolution"]
 
@@ -93,7 +93,7 @@ class PointConvolution(nn.Module):
             ShapeError: positions are missing, or not one for each point.
         """
         positions = self._check(x, positions)
-        own: Tensor = self.own(x)
+        own = apply(self.own, x)
         if self.radial is None or self.mix is None:
             return own
         near = find_neighbours(positions, self.radius, self.neighbors)
@@ -108,8 +108,7 @@ class PointConvolution(nn.Module):
         weight = weight.index_add(0, near.receiver, near.envelope.square().to(wide))
         total = total * (1 + weight).rsqrt()[:, None]
         gathered = total.reshape(*x.shape[:-1], -1).to(messages.dtype)
-        y: Tensor = own + self.mix(gathered)
-        return y
+        return own + apply(self.mix, gathered)
 
     def _messages(self, flat: Tensor, near: Neighbourhood) -> Tensor:
         """Return what each edge carries in the products of irreps, ``(copies, E, middle)``."""
@@ -136,7 +135,8 @@ class PointConvolution(nn.Module):
         bumps = torch.exp(-((share[:, None] - centres) * (self.basis - 1)).square())
         if self.radial is None:
             raise AssertionError("a convolution with paths has a radial network")
-        weights: Tensor = self.radial(bumps)
+        weight = next(self.radial.parameters())
+        weights: Tensor = self.radial(bumps.to(weight.dtype))
         return weights * near.envelope[:, None].to(weights.dtype)
 
     def _check(self, x: Tensor, positions: Tensor | None) -> Tensor:

@@ -121,6 +121,8 @@ def find_neighbours(
         radius: how far a neighbour may be, in units of the positions.
         neighbors: how many neighbours a point has at most; ties at the end of reach count as out.
     """
+    # Distances are never taken in half precision, whatever the features are.
+    positions = positions.to(torch.promote_types(positions.dtype, torch.float32))
     reach: Tensor | None = None
     if neighbors is not None:
         sender, receiver, reach = _nearest(positions, neighbors)

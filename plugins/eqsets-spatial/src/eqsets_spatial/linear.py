@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from e3nn import o3
 from torch import Tensor, nn
 
 from eqsets import FeatureType
 from eqsets_spatial.features import Block, blocks_of
 
-__all__ = ["SpatialLinear", "block_linear"]
+__all__ = ["SpatialLinear", "apply", "block_linear"]
 
 
 def block_linear(
@@ -21,6 +22,17 @@ def block_linear(
     )
     linear: nn.Module = o3.Linear(source, target, biases=bias)
     return linear
+
+
+def apply(linear: nn.Module, x: Tensor) -> Tensor:
+    """Call e3nn's linear map under autocast, too, for which its own products are not prepared."""
+    kind = x.device.type
+    weight, bias = linear.weight, linear.bias
+    if torch.is_autocast_enabled(kind):
+        narrow = torch.get_autocast_dtype(kind)
+        x, weight, bias = x.to(narrow), weight.to(narrow), bias.to(narrow)
+    y: Tensor = linear(x, weight, bias)
+    return y
 
 
 class SpatialLinear(nn.Module):
@@ -48,8 +60,7 @@ class SpatialLinear(nn.Module):
 
     def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
         """Map ``x: (E, *in_type.layout)`` to ``(E, *out_type.layout)``; positions do not matter."""
-        y: Tensor = self.linear(x)
-        return y
+        return apply(self.linear, x)
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}"

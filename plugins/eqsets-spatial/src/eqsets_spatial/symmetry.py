@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, InvariantFeatures, SetBatch
@@ -202,9 +203,9 @@ def _check_options(options: dict[str, Any]) -> None:
         )
     for name, value in options.items():
         kinds = int | float if name == "radius" else int
+        fits = not isinstance(value, bool) and isinstance(value, kinds)
         low = 0 if name == "degree" else 1
-        wrong = isinstance(value, bool) or not isinstance(value, kinds)
-        if wrong or (value <= 0 if name == "radius" else value < low):
+        if not fits or not (0 < value < torch.inf if name == "radius" else low <= value):
             wanted = "a distance above 0" if name == "radius" else f"a whole number from {low}"
             raise FeatureTypeError(
                 f"a convolution on points got {name}={value!r}, expected {wanted}. Write for "

@@ -87,6 +87,8 @@ class DSS(nn.Module):
         self.aggregation = resolve_aggregation(aggregation)
         self.alignment = alignment
         own_type = self.aggregation.own_type(self.out_type)
+        # A bias would cancel against its own mean: a weight that never learns.
+        bias = bias and self.aggregation.combine != "subtract"
         self.siamese = symmetry.linear(self.in_type, own_type, bias=bias, **layer_options)
         self.invariant: nn.Module | None = None
         self.aggregate: nn.Module | None = None
@@ -120,13 +122,20 @@ class DSS(nn.Module):
         self._check_kind(rows)
         self.symmetry.check_structure(structure)
         side = () if structure is None else (self.symmetry.row_structure(structure, layout),)
-        own = self.siamese(rows, *side)
-        if self.aggregation.source == "none":
-            return layout.restore(own)
-        seen = rows if self.aggregation.source == "input" else own
-        if self.invariant is not None:
-            seen = self.invariant(seen, *side)
-        context = self._context(layout, seen, own, structure)
+        source = self.aggregation.source
+        if source == "none":
+            return layout.restore(self.siamese(rows, *side))
+        if source == "input" and self.invariant is None:
+            # First the context: backward runs the other way around, and can then add the small
+            # gradient of the context to that of the rows in place.
+            context = self._context(layout, rows, rows, structure)
+            own = self.siamese(layout.branch(rows), *side)
+        else:
+            own = self.siamese(rows, *side)
+            seen = rows if source == "input" else own
+            if self.invariant is not None:
+                seen = self.invariant(seen, *side)
+            context = self._context(layout, seen, own, structure)
         if self.aggregation.combine == "concatenate":
             context = context.expand(-1, *own.shape[1:])
             return layout.restore(self.out_type.concatenate([own, layout.spread(context)]))
@@ -144,9 +153,9 @@ class DSS(nn.Module):
 
     def _check_kind(self, rows: Tensor) -> None:
         weight = next(self.parameters(), None)
-        if weight is None or torch.is_autocast_enabled(rows.device.type):
+        if weight is None or (rows.dtype == weight.dtype and rows.device == weight.device):
             return
-        if rows.dtype != weight.dtype or rows.device != weight.device:
+        if not torch.is_autocast_enabled(rows.device.type):
             raise ShapeError(
                 f"DSS got x of {rows.dtype} on {rows.device}, expected {weight.dtype} on "
                 f"{weight.device} as its weights have. Convert with x.to(...) or layer.to(...)."

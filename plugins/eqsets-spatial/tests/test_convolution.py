@@ -229,3 +229,13 @@ def test_all_pairs_and_sparse_pairs_are_the_same_edges(generator: torch.Generato
     gap = torch.cdist(positions, positions)
     assert len(near.sender) == int((gap < 1.5).sum()) - 18
     assert torch.equal(near.sender // 6, near.receiver // 6)
+
+
+def test_conformers_share_what_each_atom_knows(generator: torch.Generator) -> None:
+    layer = DSS("spatial", "points: 2x0e", "points: 2x0e", alignment="independent").double()
+    x = torch.randn(1, 3, 4, 2, generator=generator, dtype=DOUBLE)
+    other = x.clone()
+    other[0, 0, 1] += 1.0  # one atom of the first conformer
+    change = (layer(other) - layer(x))[0, 1:]
+    assert change[:, 1].abs().min() > 1e-3
+    assert change[:, [0, 2, 3]].abs().max() < 1e-14

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from e3nn import o3
 from torch import Tensor, nn
 
@@ -25,13 +24,9 @@ def block_linear(
 
 
 def apply(linear: nn.Module, x: Tensor) -> Tensor:
-    """Call e3nn's linear map under autocast, too, for which its own products are not prepared."""
-    kind = x.device.type
-    weight, bias = linear.weight, linear.bias
-    if torch.is_autocast_enabled(kind):
-        narrow = torch.get_autocast_dtype(kind)
-        x, weight, bias = x.to(narrow), weight.to(narrow), bias.to(narrow)
-    y: Tensor = linear(x, weight, bias)
+    """Call e3nn's linear map on features of any precision: under autocast they are not its own."""
+    weight = linear.weight
+    y: Tensor = linear(x.to(weight.dtype) if isinstance(weight, Tensor) else x)
     return y
 
 

@@ -141,6 +141,10 @@ class Spatial(ElementSymmetry):
     def invariant(self, in_type: FeatureType) -> nn.Module:
         return SpatialInvariant(in_type)
 
+    def shared_invariant(self, in_type: FeatureType) -> nn.Module:
+        """Return the invariants of each point: points of one number belong together."""
+        return SpatialInvariant(in_type, pooled=False)
+
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         return SpatialEmbedding(features, out_type)
 

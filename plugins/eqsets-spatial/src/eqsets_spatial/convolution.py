@@ -98,7 +98,9 @@ class PointConvolution(nn.Module):
             return own
         near = find_neighbours(positions, self.radius, self.neighbors)
         clouds, points = positions.shape[:2]
-        flat = x.reshape(-1, clouds * points, x.shape[-1])  # (copies, G P, dim)
+        # (copies, G P, dim), all sizes written out: export cannot reason about inferred ones
+        copies = x.shape[0] if clouds == 1 else 1
+        flat = x.reshape(copies, clouds * points, x.shape[-1])
         messages = self._messages(flat, near)
         wide = torch.promote_types(messages.dtype, torch.float32)
         total = torch.zeros(
@@ -107,7 +109,7 @@ class PointConvolution(nn.Module):
         weight = torch.zeros(clouds * points, dtype=wide, device=x.device)
         weight = weight.index_add(0, near.receiver, near.envelope.square().to(wide))
         total = total * (1 + weight).rsqrt()[:, None]
-        gathered = total.reshape(*x.shape[:-1], -1).to(messages.dtype)
+        gathered = total.reshape(*x.shape[:-1], messages.shape[-1]).to(messages.dtype)
         return own + apply(self.mix, gathered)
 
     def _messages(self, flat: Tensor, near: Neighbourhood) -> Tensor:

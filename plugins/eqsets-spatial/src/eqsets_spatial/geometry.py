@@ -128,7 +128,7 @@ def find_neighbours(
         sender, receiver, reach = _nearest(positions, neighbors)
     else:
         sender, receiver = _within(positions, torch.inf if radius is None else radius)
-    points = positions.reshape(-1, 3)
+    points = positions.reshape(positions.shape[0] * positions.shape[1], 3)
     vector = points.index_select(0, sender) - points.index_select(0, receiver)
     distance = _length(vector)
     if radius is not None:
@@ -187,6 +187,6 @@ def _nearest(positions: Tensor, neighbors: int) -> tuple[Tensor, Tensor, Tensor 
     receiver = number.expand(-1, -1, count).reshape(-1)
     if not beyond:
         return sender, receiver, None
-    flat = positions.reshape(-1, 3)
+    flat = positions.reshape(clouds * points, 3)
     reach = _length(flat[nearest[..., count]] - positions)
     return sender, receiver, reach[..., None].expand(-1, -1, count).reshape(-1)

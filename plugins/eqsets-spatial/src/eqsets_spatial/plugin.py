@@ -7,7 +7,7 @@ from eqsets import hookimpl
 __all__ = ["eqsets_element_symmetries", "eqsets_test_specs"]
 
 requires = ("e3nn",)
-install_hint = {"spatial": 'pip install "e3nn>=0.5.5,<0.7"'}
+install_hint = {"spatial": 'pip install "e3nn>=0.6,<0.7"'}
 api_version = 1
 
 

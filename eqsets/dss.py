@@ -97,7 +97,7 @@ class DSS(nn.Module):
             return
         seen = self.in_type if source == "input" else own_type
         if alignment == "independent":
-            self.invariant = symmetry.invariant(seen)
+            self.invariant = symmetry.shared_invariant(seen)
             self.aggregate = symmetry.embed(self.invariant.features, own_type)  # type: ignore[arg-type]
             return
         self.aggregation.check(seen)

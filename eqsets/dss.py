@@ -97,7 +97,7 @@ class DSS(nn.Module):
             return
         seen = self.in_type if source == "input" else own_type
         if alignment == "independent":
-            self.invariant = symmetry.invariant(seen)
+            self.invariant = symmetry.shared_invariant(seen)
             self.aggregate = symmetry.embed(self.invariant.features, own_type)  # type: ignore[arg-type]
             return
         self.aggregation.check(seen)
@@ -146,7 +146,10 @@ class DSS(nn.Module):
     def _context(self, layout: Layout, seen: Tensor, own: Tensor, structure: Any) -> Any:
         """Return what each set tells its elements, ``(B, *element)`` or broadcastable to it."""
         side = () if structure is None else (self.symmetry.set_structure(structure, layout),)
-        context = self.aggregation.reduce(layout, seen)
+        reducing = layout
+        if self.invariant is not None and structure is not None:
+            reducing = self.symmetry.readout_layout(structure, layout)
+        context = self.aggregation.reduce(reducing, seen)
         if self.invariant is not None and self.aggregate is not None:
             return self.aggregate(context, *side, like=own)
         return context if self.aggregate is None else self.aggregate(context, *side)

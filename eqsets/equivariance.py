@@ -158,6 +158,8 @@ def equivariance_error(
     with evaluating(module), torch.no_grad():
         for _ in range(samples):
             moves = Moves.draw(group or TrivialGroup(), batch, size, alignment, generator)
+            if structure is not None:  # side information is one for all: so is what moves it
+                moves = Moves(moves.order, moves.g[:1, :1].expand_as(moves.g))
             x = in_type.sample(batch, size, generator=generator, dtype=torch.float64).to(weight)
             run = _runner(module, moves, symmetry, structure, set_axis, x.shape[:2])
             y = run(x, False)

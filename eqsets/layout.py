@@ -17,7 +17,7 @@ from eqsets.features import FeatureType
 from eqsets.sets import SetBatch
 from eqsets.storage import append_axes, as_stored, storage_order, undo, unfold
 
-__all__ = ["Layout", "as_rows"]
+__all__ = ["Dense", "Layout", "Padded", "Ragged", "as_rows"]
 
 
 class Layout(ABC):
@@ -27,6 +27,16 @@ class Layout(ABC):
     def present(self) -> Tensor | None:
         """Which rows are real, ``(R,)`` bool, or ``None`` where all are."""
         return None
+
+    @property
+    @abstractmethod
+    def num_sets(self) -> int:
+        """Number of sets ``B``."""
+
+    @property
+    @abstractmethod
+    def num_rows(self) -> int:
+        """Number of rows ``R``, absent ones included."""
 
     @abstractmethod
     def sum(self, rows: Tensor) -> Tensor:
@@ -71,6 +81,14 @@ class Dense(Layout):
     batch: int
     size: int
     source: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def num_sets(self) -> int:
+        return self.batch
+
+    @property
+    def num_rows(self) -> int:
+        return self.batch * self.size
 
     def fold(self, rows: Tensor) -> Tensor:
         if self.source is not None and rows is self.source[0]:
@@ -145,6 +163,14 @@ class Ragged(Layout):
     """Rows with the number of their set."""
 
     source: SetBatch
+
+    @property
+    def num_sets(self) -> int:
+        return self.source.num_sets
+
+    @property
+    def num_rows(self) -> int:
+        return len(self.source.index)
 
     def _total(self, rows: Tensor) -> Tensor:
         return rows.new_zeros(self.source.num_sets, *rows.shape[1:])

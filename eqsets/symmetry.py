@@ -89,6 +89,15 @@ class ElementSymmetry(ABC):
         """Return a module ``(E, *in) -> (E, features)`` of invariants, with ``.features``."""
         return InvariantReadout(in_type, self.action(in_type))
 
+    def shared_invariant(self, in_type: FeatureType) -> nn.Module:
+        """Return the invariants that elements share where each is moved by its own group element.
+
+        By default those of :meth:`invariant`. They may keep axes of the element that the group
+        leaves alone, ``(E, *kept, features)``: the points of a cloud. Then :meth:`embed` takes
+        them with these axes, too.
+        """
+        return self.invariant(in_type)
+
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         """Return a module that writes ``(E, features)`` invariants into features ``(E, *out)``."""
         return InvariantEmbedding(features, out_type, self.action(out_type))
@@ -166,6 +175,14 @@ class ElementSymmetry(ABC):
     def set_structure(self, structure: Any, layout: Layout) -> Any:
         """Return the side information of the L2 branch, for elements ``(B, *element)``."""
         return structure
+
+    def readout_layout(self, structure: Any, layout: Layout) -> Layout:
+        """Return which invariants form a set; another layout only where rows are no elements.
+
+        Elements of different sizes may travel as rows of their parts (nodes of graphs); then there
+        is one row of invariants for each element, not for each part.
+        """
+        return layout
 
     # What the defaults stand on, solved once for each pair of types and kept on this object.
 

@@ -67,7 +67,10 @@ class Elementwise(nn.Module):
         if self.symmetry is None or structure is None:
             return layout.restore(self.module(rows))
         self.symmetry.check_structure(structure)
-        return layout.restore(self.module(rows, self.symmetry.row_structure(structure, layout)))
+        y = self.module(rows, self.symmetry.row_structure(structure, layout))
+        if isinstance(self.out_type, InvariantFeatures):
+            layout = self.symmetry.readout_layout(structure, layout)
+        return layout.restore(y)
 
     def extra_repr(self) -> str:
         return "" if self.in_type is None else f"{self.in_type} -> {self.out_type}"

@@ -127,6 +127,8 @@ class Readout(nn.Module):
         layout, rows = as_rows(x, mask, self.in_type, "Readout")
         self.symmetry.check_structure(structure)
         side = () if structure is None else (self.symmetry.row_structure(structure, layout),)
+        if structure is not None:
+            layout = self.symmetry.readout_layout(structure, layout)
         invariants: Tensor = self.aggregation.reduce(layout, self.invariant(rows, *side))
         y: Tensor = self.linear(invariants)
         return y

@@ -1,0 +1,135 @@
+"""Any convolution of PyG, or one of your own, as the element layer of a set."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from eqsets import FeatureTypeError, PluginError, ShapeError
+from eqsets.errors import choices
+from eqsets_permutations.convolutions import mlp
+from eqsets_permutations.edges import Edges
+from eqsets_permutations.folding import disjoint_union, fold
+from eqsets_permutations.membership import Members
+
+__all__ = ["ForeignConvolution", "pyg_convolution"]
+
+
+class ForeignConvolution(nn.Module):
+    """Run a convolution ``conv(x, edge_index, ...)`` on all elements as one disjoint union.
+
+    Arguments:
+        conv: the convolution; edge weights and features reach it by the names ``edge_weight`` and
+            ``edge_attr``.
+        out_channels: what it must return, ``(nodes, out_channels)``.
+        name: how to call it in messages.
+    """
+
+    def __init__(self, conv: nn.Module, out_channels: int, name: str) -> None:
+        super().__init__()
+        self.conv, self.out_channels, self.name = conv, out_channels, name
+        taken = inspect.signature(conv.forward).parameters
+        self._takes = tuple(key for key in ("edge_weight", "edge_attr") if key in taken)
+
+    def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
+        """Map ``rows: (E, P, C)`` to ``(E, P, C')``.
+
+        Raises:
+            ShapeError: there are no edges, or the convolution returns something else.
+            FeatureTypeError: the edges have weights or features that it does not take.
+        """
+        _, own = fold(rows, edges, self.name)
+        count, points, channels = rows.shape
+        union = disjoint_union(own, count, points)
+        given = {"edge_weight": union.weight, "edge_attr": union.attr}
+        for key, values in given.items():
+            if values is not None and key not in self._takes:
+                raise FeatureTypeError(
+                    f"convolution {self.name!r} got {key} {tuple(values.shape)}, which it does not "
+                    "take: expected none. Use another convolution, or leave them out of the edges."
+                )
+        side = {key: given[key] for key in self._takes if given[key] is not None}
+        y: Tensor = self.conv(rows.reshape(count * points, channels), union.index, **side)
+        if not isinstance(y, Tensor) or y.shape != (count * points, self.out_channels):
+            got = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+            raise ShapeError(
+                f"convolution {self.name!r} returned {got}, expected {count * points} nodes of "
+                f"{self.out_channels} channels. Give it options that return that many."
+            )
+        return y.reshape(count, points, self.out_channels)
+
+
+def pyg_convolution(
+    conv: str | Callable[..., nn.Module],
+    in_channels: int,
+    out_channels: int,
+    bias: bool,
+    options: dict[str, Any],
+) -> ForeignConvolution:
+    """Return a convolution of PyG by its short name, or what a callable builds.
+
+    Arguments:
+        conv: ``"gat"`` for ``GATConv`` and so on, or ``conv(in_channels, out_channels, **options)``
+            that returns a module.
+        in_channels: channels of the input.
+        out_channels: channels of the output; the heads of an attention share them.
+        bias: passed on where the convolution takes it.
+        options: passed on.
+
+    Raises:
+        PluginError: there is no such name, or torch_geometric cannot be imported.
+        FeatureTypeError: the convolution does not take the options.
+    """
+    build, name = (_find(conv), conv) if isinstance(conv, str) else (conv, _name(conv))
+    taken = inspect.signature(build).parameters
+    if "bias" in taken:
+        options = {"bias": bias, **options}
+    width = out_channels
+    heads = options.get("heads", 1)
+    if isinstance(conv, str) and heads != 1 and options.get("concat", True):
+        if out_channels % heads:
+            raise FeatureTypeError(
+                f"convolution {name!r} got {heads} heads for {out_channels} channels, expected a "
+                "divisor of the channels. Choose another number, or concat=False."
+            )
+        width = out_channels // heads
+    sizes: tuple[Any, ...] = (in_channels, width)
+    if isinstance(conv, str) and "nn" in taken and "in_channels" not in taken:
+        sizes = (mlp(in_channels, width, bias),)
+    try:
+        module = build(*sizes, **options)
+    except TypeError as error:
+        raise FeatureTypeError(
+            f"convolution {name!r} could not be built for {in_channels} -> {width} channels with "
+            f"the options {options}: {error}. Expected its own options; pass a callable "
+            "conv=lambda inputs, outputs: ... for one that is built in another way."
+        ) from error
+    return ForeignConvolution(module, out_channels, name)
+
+
+def _name(conv: Callable[..., nn.Module]) -> str:
+    return getattr(conv, "__name__", type(conv).__name__)
+
+
+def _find(name: str) -> Callable[..., nn.Module]:
+    try:
+        library = importlib.import_module("torch_geometric.nn.conv")
+    except ImportError as error:
+        raise PluginError(
+            f"convolution {name!r} needs torch_geometric, which cannot be imported ({error}). "
+            "Install it with: pip install torch_geometric"
+        ) from error
+    known = {
+        short.removesuffix("Conv").lower(): short
+        for short in library.__all__
+        if short.endswith("Conv")
+    }
+    if name not in known:
+        ours = ["gcn", "gin", "graph", "linear", "sage"]
+        raise PluginError(f"unknown convolution {name!r}: {choices(name, [*known, *ours])}")
+    found: Callable[..., nn.Module] = getattr(library, known[name])
+    return found

@@ -1,0 +1,125 @@
+"""Which nodes belong to which element, where elements differ in size and rows are single nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from eqsets import SetBatch, ShapeError
+from eqsets.layout import Layout, Ragged
+from eqsets_permutations.edges import Edges
+
+__all__ = ["BagStructure", "Members", "reduce_nodes", "spread_to_nodes"]
+
+
+def _made(kind: Callable[..., Any], *parts: Any) -> Any:
+    return kind(*parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """Side information of rows ``(R, 1, C)`` that are the nodes of elements of any size.
+
+    Attributes:
+        edges: of all nodes, ``R`` blocks of one node each; ``None`` where elements of a set that
+            share no nodes are asked for what they have in common.
+        element: ``(R,)``, the element of each node.
+        elements: number of elements.
+    """
+
+    edges: Edges | None
+    element: Tensor
+    elements: int
+
+    def require_shared(self) -> None:
+        """Raise :class:`~eqsets.ShapeError` where the elements of a set share no nodes."""
+        if self.edges is None:
+            raise ShapeError(
+                "the graphs of a set are aggregated node by node, but theirs are not the same "
+                "nodes: expected bags of graphs on shared nodes. Use alignment='independent', "
+                "which shares invariants only, or aggregation='none'."
+            )
+
+
+def reduce_nodes(rows: Tensor, side: Edges | Members | None, kind: str) -> Tensor:
+    """Return the ``"mean"``, ``"sum"`` or ``"max"`` over the nodes of each element, ``(E, C)``."""
+    if not isinstance(side, Members):
+        return rows.amax(1) if kind == "max" else rows.mean(1) if kind == "mean" else rows.sum(1)
+    x = rows[:, 0]
+    empty = x.new_zeros(side.elements, x.shape[1])
+    if kind == "max":
+        place = side.element[:, None].expand_as(x)
+        return empty.scatter_reduce(0, place, x, "amax", include_self=False)
+    total = empty.index_add(0, side.element, x)
+    if kind == "sum":
+        return total
+    sizes = x.new_zeros(side.elements).index_add(0, side.element, x.new_ones(len(x)))
+    return total / sizes[:, None]
+
+
+def spread_to_nodes(values: Tensor, side: Edges | Members | None) -> Tensor:
+    """Return ``values (E, C)`` so that they broadcast to the nodes of each element."""
+    if isinstance(side, Members):
+        return values.index_select(0, side.element)[:, None]
+    return values[:, None]
+
+
+pytree.register_pytree_node(
+    Members,
+    lambda members: ([members.edges, members.element], members.elements),
+    lambda children, elements: _made(Members, *children, elements),
+    serialized_type_name="eqsets_permutations.Members",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class BagStructure:
+    """Side information of sets of graphs of any size, whose rows are single nodes.
+
+    It goes with a :class:`~eqsets.SetBatch` of rows ``(R, 1, C)`` whose index says which original
+    node each row is a copy of: rows of one original node are aggregated together.
+
+    Attributes:
+        edges: of all rows, ``R`` blocks of one node each.
+        context: edges of the original nodes, for the second branch; ``None`` where the elements of
+            a set share no nodes.
+        element: ``(R,)``, the element of each row.
+        set_of_element: ``(elements,)``, the set of each element.
+        set_of_node: ``(O,)``, the set of each original node.
+        num_sets: number of sets ``B``.
+    """
+
+    edges: Edges
+    context: Edges | None
+    element: Tensor
+    set_of_element: Tensor
+    set_of_node: Tensor
+    num_sets: int
+
+    def of_rows(self) -> Members:
+        """Return the side information of rows."""
+        return Members(self.edges, self.element, len(self.set_of_element))
+
+    def of_sets(self) -> Members:
+        """Return the side information of the aggregated nodes."""
+        return Members(self.context, self.set_of_node, self.num_sets)
+
+    def layout(self) -> Layout:
+        """Return which elements form a set."""
+        index = self.set_of_element
+        return Ragged(SetBatch(index[:, None], index, self.num_sets))
+
+
+pytree.register_pytree_node(
+    BagStructure,
+    lambda bag: (
+        [bag.edges, bag.context, bag.element, bag.set_of_element, bag.set_of_node],
+        bag.num_sets,
+    ),
+    lambda children, num_sets: _made(BagStructure, *children, num_sets),
+    serialized_type_name="eqsets_permutations.BagStructure",
+)

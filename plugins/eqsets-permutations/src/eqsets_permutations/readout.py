@@ -1,0 +1,129 @@
+"""Invariants of elements, invariants written back to nodes, and a norm of single nodes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from eqsets_permutations.edges import Edges
+from eqsets_permutations.features import NodeFeatures, PairFeatures
+from eqsets_permutations.membership import Members, reduce_nodes, spread_to_nodes
+
+__all__ = ["READOUTS", "Embedding", "NodeNorm", "NodeReadout", "PairReadout"]
+
+READOUTS = ("max", "mean", "sum")
+
+
+class NodeReadout(nn.Module):
+    r"""Read one vector from the nodes of each element: :math:`u = \frac1P \sum_p x_p`.
+
+    Arguments:
+        in_type: type of the features.
+        kind: ``"mean"``, ``"sum"`` or ``"max"``.
+
+    Attributes:
+        features: number of invariants.
+    """
+
+    def __init__(self, in_type: NodeFeatures, kind: str = "mean") -> None:
+        super().__init__()
+        self.in_type, self.kind, self.features = in_type, kind, in_type.count
+
+    def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
+        """Map ``rows: (E, P, C)`` to ``(E, C)``."""
+        return reduce_nodes(rows, edges, self.kind)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type}, {self.kind}"
+
+
+class PairReadout(nn.Module):
+    """Read the diagonal and the rest of pairs: two vectors, which is all linear invariants.
+
+    Arguments:
+        in_type: type of the features.
+        kind: ``"mean"``, ``"sum"`` or ``"max"``.
+
+    Attributes:
+        features: number of invariants.
+    """
+
+    def __init__(self, in_type: PairFeatures, kind: str = "mean") -> None:
+        super().__init__()
+        self.in_type, self.kind, self.features = in_type, kind, 2 * in_type.count
+
+    def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
+        """Map ``rows: (E, P, P, C)`` to ``(E, 2 C)``; one node alone has zeros off the diagonal."""
+        points = rows.shape[1]
+        diagonal = rows.diagonal(dim1=1, dim2=2).transpose(1, 2)
+        if self.kind == "max":
+            own = torch.eye(points, dtype=torch.bool, device=rows.device)[:, :, None]
+            rest = rows.masked_fill(own, -torch.inf).amax((1, 2))
+            rest = rest if points > 1 else torch.zeros_like(rest)
+            return torch.cat([diagonal.amax(1), rest], 1)
+        total = diagonal.sum(1)
+        rest = rows.sum((1, 2)) - total
+        if self.kind == "sum":
+            return torch.cat([total, rest], 1)
+        return torch.cat([total / points, rest / max(1, points * (points - 1))], 1)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type}, {self.kind}"
+
+
+class Embedding(nn.Module):
+    r"""Write invariants to every node: :math:`y_p = A u`; to pairs, on and off the diagonal.
+
+    These are all linear maps from invariants.
+
+    Arguments:
+        features: number of invariants.
+        out_type: type of the output.
+    """
+
+    def __init__(self, features: int, out_type: NodeFeatures | PairFeatures) -> None:
+        super().__init__()
+        self.out_type = out_type
+        places = 2 if isinstance(out_type, PairFeatures) else 1
+        self.linear = nn.Linear(features, places * out_type.count, bias=False)
+
+    def forward(
+        self, invariants: Tensor, edges: Edges | Members | None = None, *, like: Tensor
+    ) -> Tensor:
+        """Map ``(E, features)`` to features that broadcast against ``like: (E, *layout)``."""
+        y: Tensor = self.linear(invariants)
+        if isinstance(self.out_type, NodeFeatures):
+            return spread_to_nodes(y, edges)
+        everywhere, diagonal = y[:, None, None].chunk(2, -1)
+        points = like.shape[-2]
+        eye = torch.eye(points, dtype=y.dtype, device=y.device)[:, :, None]
+        return everywhere + eye * diagonal
+
+    def extra_repr(self) -> str:
+        return f"{self.linear.in_features} invariants -> {self.out_type}"
+
+
+class NodeNorm(nn.Module):
+    r"""Normalise the channels of each node (or pair) by itself, then scale each channel.
+
+    .. math:: y_{p c} = \gamma_c \frac{x_{p c} - \mu_p}{\sqrt{\sigma_p^2 + \epsilon}} + \beta_c
+
+    Independent of the size of the graph, of the set and of the batch.
+
+    Arguments:
+        in_type: type of the features, kept.
+        eps: added to the variance.
+    """
+
+    def __init__(self, in_type: NodeFeatures | PairFeatures, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.in_type = in_type
+        self.norm = nn.LayerNorm(in_type.count, eps=eps)
+
+    def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
+        """Normalise ``x: (E, *element)``; ``present`` is not needed, nodes do not meet."""
+        y: Tensor = self.norm(x)
+        return y
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type}"

@@ -1,0 +1,175 @@
+r"""The symmetry of graphs and point sets: permutations of the nodes of an element.
+
+.. math:: L(X)_i = L_1(A_i, x_i) + L_2(\textstyle\sum_j A_j, \sum_j x_j)
+
+with :math:`L_1, L_2` any convolutions on graphs, or, on point sets, all equivariant linear maps.
+The group is a family, one symmetric group for each node count: layers take elements of any size,
+and ``group`` is the member that moves random samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from eqsets import ElementSymmetry, FeatureType, FeatureTypeError
+from eqsets.errors import choices
+from eqsets.groups import SymmetricGroup
+from eqsets.layout import Layout
+from eqsets_permutations.basis import NodeLinear, SecondOrderLinear
+from eqsets_permutations.convolutions import GCN, GIN, SAGE, GraphConvolution
+from eqsets_permutations.edges import Edges, as_edges
+from eqsets_permutations.features import SAMPLE_NODES, NodeFeatures, PairFeatures, parse
+from eqsets_permutations.foreign import pyg_convolution
+from eqsets_permutations.membership import BagStructure, Members
+from eqsets_permutations.placement import edges_of_rows, edges_of_sets
+from eqsets_permutations.readout import READOUTS, Embedding, NodeNorm, NodeReadout, PairReadout
+
+__all__ = ["Permutations"]
+
+_OWN: dict[str, Callable[..., nn.Module]] = {
+    "gcn": GCN,
+    "gin": GIN,
+    "graph": GraphConvolution,
+    "sage": SAGE,
+}
+
+
+class Permutations(ElementSymmetry):
+    r"""Graphs and point sets ``(P, C)``, up to the order of their nodes.
+
+    ``structure=`` says what the edges are: an ``edge_index`` or a PyG ``Data`` that all elements
+    share, or an :class:`~eqsets_permutations.edges.Edges` with one graph for each set or element.
+
+    Arguments:
+        nodes: node count of random samples and of the group that moves them, for tests; layers
+            take any.
+        readout: what invariants are over the nodes: ``"mean"``, ``"sum"`` or ``"max"``.
+
+    Raises:
+        FeatureTypeError: an argument is not of the kind that is expected.
+
+    Example:
+        >>> import torch
+        >>> from eqsets import DSS
+        >>> ring = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])
+        >>> layer = DSS(Permutations(), 3, 16, conv="gcn")
+        >>> layer(torch.randn(2, 7, 4, 3), structure=ring).shape
+        torch.Size([2, 7, 4, 16])
+    """
+
+    structured = True
+
+    def __init__(self, nodes: int = SAMPLE_NODES, readout: str = "mean") -> None:
+        if isinstance(nodes, bool) or not isinstance(nodes, int) or nodes < 1:
+            raise FeatureTypeError(
+                f"element group 'permutations' got nodes={nodes!r}, expected a whole number of at "
+                "least 1. It is the node count of random samples only."
+            )
+        if readout not in READOUTS:
+            raise FeatureTypeError(f"unknown readout {readout!r}: {choices(readout, READOUTS)}")
+        self.nodes, self.readout = nodes, readout
+
+    @property
+    def group(self) -> SymmetricGroup:
+        return SymmetricGroup(self.nodes)
+
+    def feature_type(self, spec: Any) -> NodeFeatures | PairFeatures:
+        """Return the type that ``spec`` names: ``16``, ``"16 nodes"``, ``"4 pairs"``, or a type.
+
+        Raises:
+            FeatureTypeError: the specification is not understood.
+        """
+        return parse(spec, self.nodes)
+
+    def linear(
+        self, in_type: FeatureType, out_type: FeatureType, *, bias: bool = True, **options: Any
+    ) -> nn.Module:
+        """Return a convolution, or without ``conv`` the complete linear map.
+
+        Arguments:
+            in_type: type of the input.
+            out_type: type of the output.
+            bias: whether to add one.
+            options: ``conv``: ``"gcn"``, ``"gin"``, ``"graph"``, ``"sage"``, the short name of
+                any other convolution of PyG, or a callable ``(in_channels, out_channels,
+                **options) -> nn.Module``; all others go to the convolution.
+
+        Raises:
+            FeatureTypeError: types or options do not fit.
+            PluginError: there is no such convolution.
+        """
+        source, target = self.feature_type(in_type), self.feature_type(out_type)
+        conv = options.pop("conv", None)
+        if conv is None or conv == "linear":
+            self._no_options(options)
+            if isinstance(source, NodeFeatures) and isinstance(target, NodeFeatures):
+                return NodeLinear(source, target, bias=bias)
+            return SecondOrderLinear(source, target, bias=bias)
+        if isinstance(source, PairFeatures) or isinstance(target, PairFeatures):
+            raise FeatureTypeError(
+                f"convolution {conv!r} maps {source!r} to {target!r}, expected features of nodes. "
+                "Leave conv out: pairs have the complete linear map."
+            )
+        if not isinstance(conv, str) or conv not in _OWN:
+            if not isinstance(conv, str) and not callable(conv):
+                raise FeatureTypeError(
+                    f"got conv={conv!r}, expected a name or a callable that builds a module. "
+                    "Write for example conv='gcn'."
+                )
+            return pyg_convolution(conv, source.count, target.count, bias, options)
+        try:
+            return _OWN[conv](source.count, target.count, bias=bias, **options)
+        except TypeError as error:
+            raise FeatureTypeError(
+                f"convolution {conv!r} got the options {sorted(options)}: {error}. Expected those "
+                "of its class in eqsets_permutations.convolutions; leave the others out."
+            ) from error
+
+    def invariant(self, in_type: FeatureType) -> nn.Module:
+        """Return the mean (or sum, maximum) over nodes; of pairs, on and off the diagonal."""
+        kept = self.feature_type(in_type)
+        if isinstance(kept, PairFeatures):
+            return PairReadout(kept, self.readout)
+        return NodeReadout(kept, self.readout)
+
+    def embed(self, features: int, out_type: FeatureType) -> nn.Module:
+        """Return the map that writes invariants to every node (or pair)."""
+        return Embedding(features, self.feature_type(out_type))
+
+    def norm(self, in_type: FeatureType, kind: str = "element") -> nn.Module:
+        """Return a normalisation: ``"element"`` of each node by itself, ``"batch"`` over all.
+
+        Nodes are normalised one by one so that the size of a graph does not matter, nor whether it
+        comes padded or ragged.
+        """
+        if kind == "element":
+            return NodeNorm(self.feature_type(in_type))
+        return super().norm(in_type, kind)
+
+    def transform_structure(self, g: Tensor, structure: Any) -> Any:
+        """Relabel the nodes: ``g`` is one permutation ``(P,)``, or one of each graph."""
+        return None if structure is None else as_edges(structure).relabel(g)
+
+    def check_structure(self, structure: Any) -> None:
+        """Raise :class:`~eqsets.ShapeError` unless ``structure`` has edges."""
+        if structure is not None and not isinstance(structure, BagStructure):
+            as_edges(structure)
+
+    def row_structure(self, structure: Any, layout: Layout) -> Edges | Members:
+        """Return the edges of the rows: of all, of each set, or of each element."""
+        if isinstance(structure, BagStructure):
+            return structure.of_rows()
+        return edges_of_rows(as_edges(structure), layout)
+
+    def set_structure(self, structure: Any, layout: Layout) -> Edges | Members:
+        """Return the edges of the aggregated elements: the context, or those of the set."""
+        if isinstance(structure, BagStructure):
+            return structure.of_sets()
+        return edges_of_sets(as_edges(structure), layout)
+
+    def readout_layout(self, structure: Any, layout: Layout) -> Layout:
+        """Return which invariants form a set: in a bag, rows are nodes and invariants are not."""
+        return structure.layout() if isinstance(structure, BagStructure) else layout

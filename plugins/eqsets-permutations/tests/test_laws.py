@@ -1,0 +1,12 @@
+"""The whole contract, law by law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from eqsets.testing import parametrize_with_checks
+
+
+@parametrize_with_checks(["permutations"])
+def test_laws(check: Callable[[], None]) -> None:
+    check()

@@ -1,0 +1,99 @@
+"""Invariants of irreps, and invariants written back into them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from eqsets import FeatureType, FeatureTypeError
+from eqsets_spatial.constants import Constants
+from eqsets_spatial.features import IrrepsFeatures, blocks_of, membership
+
+__all__ = ["SpatialEmbedding", "SpatialInvariant"]
+
+
+class SpatialInvariant(nn.Module):
+    r"""Read the scalars of an element and the lengths of its other irreps: no weights.
+
+    .. math:: u_c = x_c \;\text{ for } 0e, \qquad u_c = \lVert x_c \rVert_2 \;\text{ otherwise}
+
+    The length has gradient zero at the zero vector, not NaN. A cloud gives the mean over its
+    points of each point's invariants, so that reordering the points changes nothing.
+
+    Arguments:
+        in_type: type of the input.
+        pooled: whether to average over the points of a cloud; else they keep their axis.
+
+    Attributes:
+        features: number of invariants, one for each copy.
+        linear: whether all of them are linear in ``x``.
+    """
+
+    def __init__(self, in_type: FeatureType, *, pooled: bool = True) -> None:
+        super().__init__()
+        self.in_type = in_type
+        blocks = blocks_of(in_type)
+        self._pooled = pooled and isinstance(in_type, IrrepsFeatures) and in_type.points
+        self.features = sum(block.count for block in blocks)
+        self.linear = all(block.scalar for block in blocks)
+        self.maps = Constants(membership(blocks, kind) for kind in ("scalars", "others"))
+
+    def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Map ``x: (E, *layout)`` to ``(E, features)``, or ``(E, P, features)`` if not pooled.
+
+        The scalars come first.
+        """
+        scalars, others = self.maps()
+        if self.linear:
+            invariants = x
+        else:
+            # Lengths of half precision features are taken in float32.
+            wide = x.to(torch.promote_types(x.dtype, torch.float32))
+            square = wide.square() @ others.to(wide.dtype)
+            apart = square > 0
+            length = torch.where(apart, torch.where(apart, square, 1).sqrt(), 0)
+            invariants = torch.cat([x @ scalars.to(x.dtype), length.to(x.dtype)], -1)
+        return invariants.mean(1) if self._pooled else invariants
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.features} invariants"
+
+
+class SpatialEmbedding(nn.Module):
+    r"""Write invariants into the scalars of a type: all linear maps that there are.
+
+    .. math:: y^{0e} = A u, \qquad y = 0 \;\text{ elsewhere}
+
+    Raises:
+        FeatureTypeError: the type has no scalars to write to.
+    """
+
+    def __init__(self, features: int, out_type: FeatureType) -> None:
+        super().__init__()
+        self.out_type = out_type
+        self._points = isinstance(out_type, IrrepsFeatures) and out_type.points
+        places = membership(blocks_of(out_type), "scalars")
+        if not places.shape[1]:
+            raise FeatureTypeError(
+                f"{out_type!r} has no scalars (0e), so {features} invariants cannot be written "
+                "into it. Use alignment='shared', or add scalars to the type, as in '4x0e + ...'."
+            )
+        self.linear = nn.Linear(features, places.shape[1], bias=False)
+        self.places = Constants([places])
+
+    def forward(
+        self, invariants: Tensor, positions: Tensor | None = None, *, like: Tensor
+    ) -> Tensor:
+        """Map ``(E, features)`` or ``(E, P, features)`` to what broadcasts to ``like``.
+
+        Arguments:
+            invariants: of an element, or of each of its points.
+            positions: do not matter.
+            like: features ``(E', *layout)`` that the result will be added to.
+        """
+        written = self.linear(invariants)
+        y: Tensor = written @ self.places()[0].to(written.dtype).mT
+        return y[:, None] if self._points and y.dim() == 2 else y
+
+    def extra_repr(self) -> str:
+        return f"{self.linear.in_features} invariants -> {self.out_type}"

@@ -1,0 +1,54 @@
+"""The records that ``eqsets check spatial`` and the tests hold the symmetry to the laws with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from eqsets.testing import Capabilities, Layer, Subject
+from eqsets_spatial.symmetry import Spatial
+
+__all__ = ["clouds", "vectors"]
+
+
+def vectors(*, reflections: bool = True) -> Subject:
+    """Return the record of steerable vectors: scalars, vectors and both parities."""
+    space = Spatial(reflections=reflections)
+    types = tuple(
+        space.feature_type(spec) for spec in ("2x0e + 1x1o", "1x0e + 2x1o + 1x0o", "3x0e")
+    )
+    layers = (Layer(types[0], types[1]), Layer(types[1], types[0]), Layer(types[2], types[2]))
+    return Subject(
+        "spatial",
+        plugin=reflections,
+        symmetry=space,
+        types=types,
+        layers=layers,
+        contains=lambda g: _orthogonal(g, reflections),
+    )
+
+
+def clouds(*, reflections: bool = True, **options: Any) -> Subject:
+    """Return the record of point clouds: features on five points, convolved as ``options`` say."""
+    space = Spatial(reflections=reflections)
+    specs = ("points: 2x0e + 1x1o", "points: 2x0e + 1x1o + 1x0e")
+    types = tuple(space.feature_type(spec) for spec in specs)
+    return Subject(
+        f"spatial clouds, {options}",
+        symmetry=space,
+        types=types,
+        layers=(Layer(types[0], types[1]), Layer(types[1], types[0])),
+        options=options,
+        contains=lambda g: _orthogonal(g, reflections),
+        structure=lambda generator: torch.randn(5, 3, generator=generator, dtype=torch.float64),
+        # All maps between functions of five points would be dense in the points.
+        capabilities=Capabilities(complete=False),
+    )
+
+
+def _orthogonal(g: Tensor, reflections: bool) -> Tensor:
+    eye = torch.eye(3, dtype=g.dtype, device=g.device)
+    fits = ((g @ g.mT - eye).abs() < 1e-9).all(-1).all(-1)
+    return fits if reflections else fits & (torch.linalg.det(g) > 0)

@@ -1,0 +1,217 @@
+"""The rotations, and reflections, of space: what ``element_group("spatial")`` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, InvariantFeatures, SetBatch
+from eqsets.errors import choices
+from eqsets.groups import OrthogonalGroup
+from eqsets.layout import Layout
+from eqsets_spatial.convolution import PointConvolution
+from eqsets_spatial.features import IrrepsFeatures, parse_blocks
+from eqsets_spatial.geometry import row_positions, set_positions, turn
+from eqsets_spatial.invariants import SpatialEmbedding, SpatialInvariant
+from eqsets_spatial.linear import SpatialLinear
+from eqsets_spatial.modules import CopyDropout, Gate, PointPool, RootMeanSquareNorm
+
+__all__ = ["Spatial"]
+
+_OPTIONS = ("basis", "degree", "hidden", "neighbors", "radius")
+
+
+@dataclass(frozen=True, repr=False)
+class Spatial(ElementSymmetry):
+    r"""Elements that turn in space: steerable vectors ``(dim,)`` and clouds of points ``(P, dim)``.
+
+    The group is O(3), or SO(3) without reflections; its elements are matrices ``(3, 3)``. With
+    positions as ``structure=``, convolutions on clouds are invariant to shifts as well: E(3) and
+    SE(3). The ``l = 1`` irreps are vectors ``(x, y, z)``, as in e3nn.
+
+    Arguments:
+        reflections: whether mirror images count as the same, too.
+
+    Raises:
+        FeatureTypeError: ``reflections`` is not a bool.
+
+    Example:
+        >>> import torch
+        >>> from eqsets import DSS
+        >>> layer = DSS(Spatial(), "8x0e + 4x1o", "8x0e + 4x1o")
+        >>> layer(torch.randn(2, 5, 20)).shape
+        torch.Size([2, 5, 20])
+        >>> layer = DSS(Spatial(), "points: 8", "points: 8x0e + 4x1o", radius=2.0)
+        >>> layer(torch.randn(2, 5, 7, 8), structure=torch.randn(2, 5, 7, 3)).shape
+        torch.Size([2, 5, 7, 20])
+    """
+
+    reflections: bool = True
+    structured = True
+    tolerance = 1e-12
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.reflections, bool):
+            raise FeatureTypeError(
+                f"element group 'spatial' got reflections={self.reflections!r}, expected True for "
+                "O(3) or False for SO(3)."
+            )
+
+    @property
+    def group(self) -> OrthogonalGroup:
+        return OrthogonalGroup(3, special=not self.reflections)
+
+    def feature_type(self, spec: Any, *, points: bool | None = None) -> FeatureType:
+        """Return the type that ``spec`` names.
+
+        Arguments:
+            spec: a number of scalars (``8``), irreps as e3nn writes them (``"8x0e + 4x1o"``), the
+                same on the points of a cloud (``"points: 8x0e + 4x1o"``), an e3nn ``Irreps``, or
+                a type.
+            points: whether the features are on points; ``None`` leaves it to ``spec``.
+
+        Raises:
+            FeatureTypeError: the irreps do not parse, or the type belongs to another group.
+        """
+        if isinstance(spec, InvariantFeatures) and not points:
+            return spec
+        if isinstance(spec, FeatureType):
+            return self._own(spec, points)
+        if isinstance(spec, str):
+            head, colon, tail = spec.partition(":")
+            if colon and head.strip() == "points" and points is not False:
+                spec, points = tail, True
+        return IrrepsFeatures(parse_blocks(spec, self.reflections), self.group, bool(points))
+
+    def _own(self, given: FeatureType, points: bool | None) -> IrrepsFeatures:
+        if not isinstance(given, IrrepsFeatures) or given.group != self.group:
+            raise FeatureTypeError(
+                f"{self!r} got {given!r}, expected a type of its own group. Make it with "
+                "symmetry.feature_type('8x0e + 4x1o')."
+            )
+        if points is not None and points != given.points:
+            raise FeatureTypeError(
+                f"{self!r} got points={points} and {given!r}, expected both to say the same. "
+                "Leave points= out, or name the irreps as a string."
+            )
+        return given
+
+    def linear(
+        self, in_type: FeatureType, out_type: FeatureType, *, bias: bool = True, **options: Any
+    ) -> nn.Module:
+        """Return the linear layer: all maps between irreps, or a convolution on clouds.
+
+        Arguments:
+            in_type: type of the input.
+            out_type: type of the output; both or neither on points.
+            bias: whether to add one to the scalars.
+            options: for clouds ``radius=`` or ``neighbors=`` (or both) ask for a convolution, with
+                ``degree=``, ``basis=`` and ``hidden=`` as
+                :class:`~eqsets_spatial.convolution.PointConvolution` has them.
+
+        Raises:
+            FeatureTypeError: only one of the types is on points, or an option is unknown or wrong.
+        """
+        cloud = isinstance(in_type, IrrepsFeatures) and in_type.points
+        if cloud != (isinstance(out_type, IrrepsFeatures) and out_type.points):
+            raise FeatureTypeError(
+                f"a linear layer got {in_type!r} and {out_type!r}, expected both on points or "
+                "neither. Pool over the points with eqsets.nn.pool, or add 'points:'."
+            )
+        given = {name: value for name, value in options.items() if value is not None}
+        reaches = "radius" in given or "neighbors" in given
+        if cloud and reaches:
+            _check_options(given)
+            source, target = (
+                kind for kind in (in_type, out_type) if isinstance(kind, IrrepsFeatures)
+            )
+            return PointConvolution(source, target, bias=bias, **given)
+        if cloud and given:
+            raise FeatureTypeError(
+                f"a linear layer on points got the options {sorted(given)}, expected radius= or "
+                "neighbors= among them: without these each point is mapped by itself. Give one of "
+                "the two, or leave the options out."
+            )
+        self._no_options(given)
+        return SpatialLinear(in_type, out_type, bias=bias)
+
+    def invariant(self, in_type: FeatureType) -> nn.Module:
+        return SpatialInvariant(in_type)
+
+    def shared_invariant(self, in_type: FeatureType) -> nn.Module:
+        """Return the invariants of each point: points of one number belong together."""
+        return SpatialInvariant(in_type, pooled=False)
+
+    def embed(self, features: int, out_type: FeatureType) -> nn.Module:
+        return SpatialEmbedding(features, out_type)
+
+    def norm(self, in_type: FeatureType, kind: str = "element") -> nn.Module:
+        if kind == "element" and isinstance(in_type, IrrepsFeatures):
+            return RootMeanSquareNorm(in_type)
+        if kind == "batch" and not in_type.pointwise:
+            raise FeatureTypeError(
+                f"norm 'batch' got {in_type!r}, expected scalars only: a mean over a batch would "
+                "have a direction. Use norm 'element'."
+            )
+        return super().norm(in_type, kind)
+
+    def nonlinearity(self, in_type: FeatureType, name: str = "relu") -> nn.Module:
+        if isinstance(in_type, IrrepsFeatures) and not in_type.pointwise:
+            return Gate(in_type, name)
+        return super().nonlinearity(in_type, name)
+
+    def dropout(self, in_type: FeatureType, p: float) -> nn.Module:
+        if isinstance(in_type, IrrepsFeatures):
+            return CopyDropout(in_type, p)
+        return super().dropout(in_type, p)
+
+    def pool(self, in_type: FeatureType, **options: Any) -> nn.Module:
+        """Return the pooling of a cloud over its points, ``reduce="mean"`` or ``"sum"``.
+
+        Raises:
+            FeatureTypeError: the type is not on points, or the options are unknown.
+        """
+        if not isinstance(in_type, IrrepsFeatures) or not in_type.points:
+            return super().pool(in_type, **options)
+        reduce = options.pop("reduce", "mean")
+        self._no_options(options)
+        return PointPool(in_type, reduce)
+
+    def transform_structure(self, g: Tensor, structure: Any) -> Any:
+        """Return positions ``(*batch, P, 3)`` turned by ``g: (*batch, 3, 3)``."""
+        if isinstance(structure, SetBatch):
+            return structure.replace(turn(g, structure.values))
+        return None if structure is None else turn(g, structure)
+
+    def row_structure(self, structure: Any, layout: Layout) -> Any:
+        """Return the positions of the rows, ``(R, P, 3)``, or ``(1, P, 3)`` where all are equal."""
+        return row_positions(structure, layout)
+
+    def set_structure(self, structure: Any, layout: Layout) -> Any:
+        """Return the mean positions of each set, ``(B, P, 3)`` (``(1, P, 3)`` where all agree)."""
+        return set_positions(structure, layout)
+
+    def __repr__(self) -> str:
+        return f"element_group('spatial', reflections={self.reflections})"
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    unknown = sorted(set(options) - set(_OPTIONS))
+    if unknown:
+        raise FeatureTypeError(
+            f"a convolution on points got the option {unknown[0]!r}: "
+            f"{choices(unknown[0], _OPTIONS)}"
+        )
+    for name, value in options.items():
+        kinds = int | float if name == "radius" else int
+        fits = not isinstance(value, bool) and isinstance(value, kinds)
+        low = 0 if name == "degree" else 1
+        if not fits or not (0 < value < torch.inf if name == "radius" else low <= value):
+            wanted = "a distance above 0" if name == "radius" else f"a whole number from {low}"
+            raise FeatureTypeError(
+                f"a convolution on points got {name}={value!r}, expected {wanted}. Write for "
+                "example radius=5.0, neighbors=16."
+            )

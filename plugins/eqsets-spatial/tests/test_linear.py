@@ -1,0 +1,81 @@
+"""Linear layers: all the maps that there are, by theory, by the solver and by e3nn."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from eqsets import DSS, ElementSymmetry, FeatureTypeError, element_group, equivariance_error
+from eqsets_spatial.features import IrrepsFeatures
+
+MIXED = ("4x0e + 3x1o + 2x0o + 1x2e", "3x0e + 2x1o + 1x1e + 2x0o + 2x2e")
+
+
+def in_theory(source: IrrepsFeatures, target: IrrepsFeatures) -> int:
+    """Schur: copies times copies for each irrep that both have."""
+    return sum(
+        a.count * b.count for a in source.blocks for b in target.blocks if a.irrep == b.irrep
+    )
+
+
+@pytest.mark.parametrize("reflections", [True, False])
+def test_weights_are_all_equivariant_maps(reflections: bool) -> None:
+    space = element_group("spatial", reflections=reflections)
+    source, target = (space.feature_type(spec) for spec in MIXED)
+    assert isinstance(source, IrrepsFeatures)
+    assert isinstance(target, IrrepsFeatures)
+    layer = space.linear(source, target, bias=False).double()
+    (weight,) = layer.parameters()
+    eye = torch.eye(source.dim, dtype=torch.float64)
+    maps = []
+    for number in range(weight.numel()):
+        with torch.no_grad():
+            weight.zero_()
+            weight.view(-1)[number] = 1
+        maps.append(layer(eye).flatten())
+    rank = torch.linalg.matrix_rank(torch.stack(maps))
+    assert rank == weight.numel() == in_theory(source, target)
+    assert space.basis(source, target).dimension == rank
+
+
+@pytest.mark.parametrize("reflections", [True, False])
+@pytest.mark.parametrize("alignment", ["shared", "independent"])
+@pytest.mark.parametrize("aggregation", ["sum", "mean"])
+def test_set_layer_is_equivariant(reflections: bool, alignment: str, aggregation: str) -> None:
+    space = element_group("spatial", reflections=reflections)
+    layer = DSS(space, *MIXED, alignment=alignment, aggregation=aggregation).double()
+    assert equivariance_error(layer, layer.in_type, layer.out_type).max < 1e-12
+
+
+def test_double_precision_is_not_just_digits() -> None:
+    layer = DSS("spatial", "2x0e + 2x3o", "2x0e + 1x3o").float().double()
+    assert equivariance_error(layer, layer.in_type, layer.out_type).max < 1e-12
+
+
+@pytest.mark.parametrize("aggregation", ["max", "aittala"])
+def test_max_needs_scalars(aggregation: str) -> None:
+    with pytest.raises(FeatureTypeError, match=r"8x0e\+4x1o"):
+        DSS("spatial", "8x0e + 4x1o", "8x0e + 4x1o", aggregation=aggregation)
+    layer = DSS("spatial", 8, 4, aggregation=aggregation)
+    assert layer(torch.randn(2, 3, 8)).shape == (2, 3, 4)
+    turned = DSS(
+        "spatial", "8x0e + 4x1o", "8x0e + 4x1o", aggregation="max", alignment="independent"
+    )
+    assert equivariance_error(turned.double(), turned.in_type, turned.out_type).max < 1e-12
+
+
+def test_no_scalars_to_write_to() -> None:
+    with pytest.raises(FeatureTypeError, match="no scalars"):
+        DSS("spatial", "2x0e", "4x1o", alignment="independent")
+
+
+@pytest.mark.parametrize("options", [{"kernel_size": 3}, {"radius": 1.0}])
+def test_vectors_take_no_options(options: dict[str, float]) -> None:
+    with pytest.raises(FeatureTypeError, match="expected none"):
+        DSS("spatial", "4x1o", "4x1o", **options)
+
+
+def test_what_is_not_named_is_zero_and_what_is_absent_stays_zero() -> None:
+    space: ElementSymmetry = element_group("spatial")
+    layer = DSS(space, "2x0e", "1x0e + 2x1o")
+    assert layer(torch.randn(2, 3, 2))[..., 1:].count_nonzero() == 0

@@ -1,0 +1,64 @@
+r"""Steerable filters: escnn's bases, made exact in float64.
+
+escnn samples its filters in float32, so that turning them by 90 degrees gives them back only to
+1e-7. The elements :math:`s` that move pixels onto pixels form a group :math:`S`; averaging over it,
+
+.. math:: \kappa(p) \leftarrow \frac{1}{|S|} \sum_{s \in S}
+          \rho_\mathrm{out}(s) \, \kappa(s^{-1} p) \, \rho_\mathrm{in}(s)^{-1},
+
+in float64 is the orthogonal projection onto the filters that commute with them exactly: it changes a
+filter by its rounding, and makes quarter turns and reflections of a layer exact to 1e-15.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from eqsets_planar.bridge import filter_basis
+from eqsets_planar.pixels import move_pixels
+from eqsets_planar.point_group import PointGroup
+from eqsets_planar.representations import Representation
+
+__all__ = ["polished", "steerable_filters"]
+
+_ROUNDING = 1e-4  # a projection that changes more than rounding means that conventions differ
+
+
+def steerable_filters(
+    points: PointGroup,
+    source: Representation,
+    target: Representation,
+    kernel_size: int,
+    dilation: int = 1,
+    frequencies_cutoff: float | None = None,
+) -> Tensor:
+    """Return a basis ``(n, d_out, d_in, k, k)`` of steerable filters in float64, of unit length.
+
+    The span is that of escnn's band-limited filters, a subspace of all equivariant filters of that
+    size: those that sampling on a grid would distort are left out.
+
+    References:
+        General E(2)-Equivariant Steerable CNNs, Weiler, Cesa, NeurIPS 2019,
+        https://arxiv.org/abs/1911.08251, section 2.6 and appendix F.
+    """
+    raw = filter_basis(points, source, target, kernel_size, dilation, frequencies_cutoff).double()
+    exact = polished(raw, points, source, target)
+    change = float((exact - raw).norm() / (raw.norm() + 1e-30))
+    if change > _ROUNDING:
+        raise AssertionError(f"escnn's filters for {source} -> {target} are off by {change:.1e}")
+    return exact / exact.flatten(1).norm(dim=1)[:, None, None, None, None]
+
+
+def polished(
+    basis: Tensor, points: PointGroup, source: Representation, target: Representation
+) -> Tensor:
+    """Return ``basis: (n, d_out, d_in, k, k)``, projected onto what commutes with exact elements."""
+    pose = points.pose(points.exact_elements())
+    before, after = source.matrix(points, pose), target.matrix(points, pose)
+    total = torch.zeros_like(basis)
+    moves = zip(pose.turn.tolist(), pose.flip.tolist(), before, after, strict=True)
+    for turn, flip, rho_in, rho_out in moves:
+        moved = move_pixels(basis, turn, flip)
+        total += torch.einsum("xo,noihw,yi->nxyhw", rho_out, moved, rho_in)
+    return total / len(before)

@@ -81,8 +81,9 @@ class DSS(nn.Module):
                 f"DSS got alignment={alignment!r}: {choices(alignment, ALIGNMENTS)}"
             )
         self.symmetry = symmetry = resolve_element_group(element_group)
-        self.in_type = symmetry.feature_type(in_features)
-        self.out_type = symmetry.feature_type(out_features)
+        self.in_type, self.out_type = symmetry.layer_types(
+            symmetry.feature_type(in_features), symmetry.feature_type(out_features), **layer_options
+        )
         self.aggregation = resolve_aggregation(aggregation)
         self.alignment = alignment
         own_type = self.aggregation.own_type(self.out_type)

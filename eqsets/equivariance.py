@@ -125,7 +125,7 @@ def equivariance_error(
 
     The output may be a set ``(B, N, *out)`` (equivariant to reordering) or one element
     ``(B, *out)`` (invariant to reordering); its number of axes tells. The module runs in eval mode,
-    in its own dtype, and is left as it was.
+    in its own dtype (float64 if it has none), and is left as it was.
 
     Arguments:
         module: maps ``(B, N, *in_type.layout)`` tensors.
@@ -153,7 +153,7 @@ def equivariance_error(
     alignment = alignment or getattr(module, "alignment", None) or "shared"
     symmetry = getattr(module, "symmetry", None)
     group = group or in_type.group or out_type.group or getattr(symmetry, "group", None)
-    weight = next(module.parameters(), torch.zeros(()))
+    weight = _kind(module)
     worst = {"permutation": 0.0, "element": 0.0, "joint": 0.0}
     with evaluating(module), torch.no_grad():
         for _ in range(samples):
@@ -180,6 +180,13 @@ def equivariance_error(
                 # not max(): NaN must not be swallowed
                 worst[kind] = error if not error <= worst[kind] else worst[kind]
     return EquivarianceReport(**worst, samples=samples, dtype=weight.dtype)
+
+
+def _kind(module: nn.Module) -> Tensor:
+    """Return a tensor of the dtype and device that the module computes in (float64 if any)."""
+    tensors = [*module.parameters(), *module.buffers()]
+    floating = (tensor for tensor in tensors if tensor.is_floating_point())
+    return next(floating, torch.zeros((), dtype=torch.float64))
 
 
 def _runner(

@@ -63,6 +63,15 @@ class ElementSymmetry(ABC):
             FeatureTypeError: the specification is not understood.
         """
 
+    def layer_types(
+        self, in_type: FeatureType, out_type: FeatureType, **options: Any
+    ) -> tuple[FeatureType, FeatureType]:
+        """Return the types that ``linear`` with these options maps between, by default those given.
+
+        For symmetries whose options change a type: a stride makes the grid of the output coarser.
+        """
+        return in_type, out_type
+
     def linear(
         self, in_type: FeatureType, out_type: FeatureType, *, bias: bool = True, **options: Any
     ) -> nn.Module:

@@ -1,7 +1,8 @@
 """The code on the pages runs: README and docs/, top to bottom, each page in one namespace.
 
 Blocks fenced as ``python`` run; with ``>>>`` prompts, their output is compared. A block that cannot
-run has another language (``text``, ``console``) or the comment ``<!-- not run: why -->`` before it.
+run has another language (``text``, ``console``) or the comment ``<!-- not run: why -->`` before it;
+``<!-- file: name -->`` marks the files of "write a plugin", which has a test of its own.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(
-    r"^(?P<skip><!-- not run: .+ -->\n+)?```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
-)
+MARK = r"^(?P<skip><!-- (?:not run|file): .+ -->\n+)?"
+BLOCK = re.compile(MARK + r"```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PLACES = ("README.md", "docs/**/*.md", "plugins/*/README.md")
 PAGES = sorted(p for place in PLACES for p in ROOT.glob(place) if BLOCK.search(p.read_text()))

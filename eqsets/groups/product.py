@@ -50,7 +50,7 @@ class _Packed(Group):
         ]
         batch = torch.broadcast_shapes(*batches)
         flat = [
-            g.expand(*batch, *part.element_shape).reshape(*batch, prod(part.element_shape))
+            g.expand((*batch, *part.element_shape)).reshape(*batch, prod(part.element_shape))
             for part, g in zip(self.parts, elements, strict=True)
         ]
         return torch.cat([part.to(self.dtype) for part in flat], -1)
@@ -60,7 +60,7 @@ class _Packed(Group):
         self.check(g)
         sizes = [prod(part.element_shape) for part in self.parts]
         return tuple(
-            piece.reshape(*g.shape[:-1], *part.element_shape).to(part.dtype)
+            piece.reshape((*g.shape[:-1], *part.element_shape)).to(part.dtype)
             for part, piece in zip(self.parts, g.split(sizes, -1), strict=True)
         )
 

@@ -128,8 +128,8 @@ def action_of(group: Group, feature_type: FeatureType) -> Action:
     tangents = []
     for direction in algebra:
         zero = torch.zeros((), dtype=torch.float64)
-        tangent = torch.func.jvp(
-            lambda t, a=direction: matrix(group.exp(t * a)), (zero,), (torch.ones_like(zero),)
+        tangent = torch.autograd.functional.jvp(
+            lambda t, a=direction: matrix(group.exp(t * a)), zero, torch.ones_like(zero)
         )[1]
         tangents.append(tangent)
     return Action(size, None, matrices, torch.stack(tangents))

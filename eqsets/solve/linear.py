@@ -105,7 +105,7 @@ class EquivariantLinear(nn.Module):
         y = x.new_zeros(())
         for number, orbit in enumerate(self._orbits or ()):
             y = y + orbit(x, self.weight[number])
-        return y
+        return y.expand(-1, self._out.size, -1)
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, dimension={len(self.weight)}"

@@ -1,0 +1,162 @@
+"""The linear map that commutes with shifts: a convolution, and its transpose."""
+
+from __future__ import annotations
+
+from math import ceil, prod, sqrt
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from eqsets import FeatureTypeError, ShapeError
+from eqsets_translations.features import GridFeatures
+from eqsets_translations.options import per_axis
+
+__all__ = ["Convolution"]
+
+_CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+
+
+class Convolution(nn.Module):
+    r"""Convolve each element of a set with one and the same kernel.
+
+    .. math:: y_{c', p} = b_{c'} + \sum_{c, q} w_{c' c q} \, x_{c, s p + d q - l}
+
+    with stride :math:`s`, dilation :math:`d` and :math:`l` zeros (on a circular grid: points from the other
+    side) on the left. The grid keeps its size, divided by the stride: :math:`d (k - 1)` points
+    are added, the odd one on the right, so even kernels do as well. A kernel as large as a
+    circular grid gives *all* equivariant linear maps, a smaller one those of that support.
+
+    Arguments:
+        in_type: type of the input.
+        out_type: type of the output; its step says whether the map strides or is transposed.
+        kernel_size: points of the kernel, one number or one for each axis.
+        dilation: distance of neighbouring points of the kernel.
+        groups: number of blocks that the channels are split into.
+        padding: zeros on both sides instead of keeping the size; not on a circular grid.
+        transposed: take the transposed map, also where the grids agree.
+        bias: whether to add one number for each channel.
+
+    Raises:
+        FeatureTypeError: an option is out of range, or does not fit the types.
+    """
+
+    def __init__(
+        self,
+        in_type: GridFeatures,
+        out_type: GridFeatures,
+        *,
+        kernel_size: int | tuple[int, ...] = 3,
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        padding: int | tuple[int, ...] | None = None,
+        transposed: bool = False,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.in_type, self.out_type, self.groups = in_type, out_type, groups
+        dims = in_type.dims
+        steps = list(zip(in_type.step, out_type.step, strict=True))
+        self.transposed = transposed or any(coarse > fine for coarse, fine in steps)
+        self.stride = tuple(max(a, b) // min(a, b) for a, b in steps)
+        self.kernel_size = per_axis(kernel_size, dims, "kernel_size")
+        self.dilation = per_axis(dilation, dims, "dilation")
+        self.padding = None if padding is None else per_axis(padding, dims, "padding", smallest=0)
+        self.circular = in_type.padding_mode == "circular"
+        self._check_options()
+        channels = [in_type.count, out_type.count][:: 1 if self.transposed else -1]
+        shape = (channels[0], channels[1] // groups, *self.kernel_size)
+        bound = 1 / sqrt(prod(shape[1:]))  # as torch.nn.Conv2d begins
+        self.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+        offset = torch.empty(out_type.count).uniform_(-bound, bound) if bias else None
+        self.bias = None if offset is None else nn.Parameter(offset)
+
+    def _check_options(self) -> None:
+        counts = (self.in_type.count, self.out_type.count)
+        if self.groups < 1 or any(count % self.groups for count in counts):
+            raise FeatureTypeError(
+                f"got groups={self.groups} for {counts[0]} -> {counts[1]} channels, expected a "
+                "number that divides both. Write groups=1 or change the channels."
+            )
+        if self.padding is not None and (self.circular or self.transposed):
+            raise FeatureTypeError(
+                f"got padding={self.padding} on a circular grid or for a transposed convolution, "
+                "expected None: their sizes follow from the types. Leave padding out."
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``x: (E, C, *grid)`` to ``(E, C', *grid)``, with the grid that the types say.
+
+        Raises:
+            ShapeError: a circular grid is smaller than the kernel, or no multiple of the stride.
+        """
+        x = _channels_last(x)
+        if self.circular:
+            self._check_grid(x.shape[2:])
+        return self._transposed(x) if self.transposed else self._strided(x)
+
+    def _reach(self) -> list[int]:
+        return [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+
+    def _strided(self, x: Tensor) -> Tensor:
+        if self.padding is not None:
+            padding = self.padding
+        else:
+            sides = [(reach // 2, reach - reach // 2) for reach in self._reach()]
+            padding = tuple(left for left, _ in sides)
+            if self.circular or any(left != right for left, right in sides):
+                padding = (0,) * len(sides)
+                x = _pad(x, sides, self.circular)
+        convolve = _CONV[self.in_type.dims]
+        return convolve(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    def _transposed(self, x: Tensor) -> Tensor:
+        cut, ahead, beyond, extra = [], [], [], []
+        sizes = [size * step for size, step in zip(x.shape[2:], self.stride, strict=True)]
+        for reach, step in zip(self._reach(), self.stride, strict=True):
+            left = max(0, (reach + 2 - step) // 2)  # half of what sticks out
+            ahead.append((reach - left) // step if self.circular else 0)
+            beyond.append(ceil(left / step) if self.circular else 0)
+            extra.append(max(0, left + step - beyond[-1] * step - reach - 1))
+            cut.append(left + ahead[-1] * step)
+        if self.circular:
+            x = _pad(x, list(zip(ahead, beyond, strict=True)), True)
+        convolve = _TRANSPOSED[self.in_type.dims]
+        y = convolve(x, self.weight, self.bias, self.stride, 0, extra, self.groups, self.dilation)
+        for axis, (start, size) in enumerate(zip(cut, sizes, strict=True), start=2):
+            y = y.narrow(axis, start, size)
+        return y
+
+    def _check_grid(self, grid: torch.Size) -> None:
+        stride = (1,) * len(grid) if self.transposed else self.stride
+        for size, reach, step in zip(grid, self._reach(), stride, strict=True):
+            if size <= reach or size % step:
+                raise ShapeError(
+                    f"a circular grid of {tuple(grid)} met kernel_size={self.kernel_size}, "
+                    f"dilation={self.dilation}, stride={self.stride}: expected at least "
+                    f"{reach + 1} points, a multiple of {step}. Use a smaller kernel, another "
+                    "stride, or a larger grid."
+                )
+
+    def extra_repr(self) -> str:
+        parts = [f"{self.in_type} -> {self.out_type}", f"kernel_size={self.kernel_size}"]
+        parts += [f"stride={self.stride}"] if max(self.stride) > 1 else []
+        parts += [f"dilation={self.dilation}"] if max(self.dilation) > 1 else []
+        parts += [f"groups={self.groups}"] if self.groups > 1 else []
+        parts += [f"padding={self.padding}"] if self.padding is not None else []
+        parts += ["transposed"] if self.transposed else []
+        border = "" if self.circular else ", exact away from the border"
+        return ", ".join([*parts, f"padding_mode={self.in_type.padding_mode!r}"]) + border
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """Put the channels last in memory: convolutions on the CPU run up to twice as fast."""
+    if x.dim() == 4 and x.device.type == "cpu":
+        return x.contiguous(memory_format=torch.channels_last)
+    return x
+
+
+def _pad(x: Tensor, sides: list[tuple[int, int]], circular: bool) -> Tensor:
+    flat = [points for pair in reversed(sides) for points in pair]
+    return F.pad(x, flat, mode="circular") if circular else F.pad(x, flat)

@@ -1,0 +1,13 @@
+"""The entry point of the plugin: names and lazy references, nothing else."""
+
+from __future__ import annotations
+
+from eqsets import hookimpl
+
+__all__ = ["eqsets_element_symmetries"]
+
+
+@hookimpl
+def eqsets_element_symmetries() -> dict[str, str]:
+    """Name the symmetry of signals, images and volumes."""
+    return {"translations": "eqsets_translations.symmetry:Translations"}

@@ -17,9 +17,9 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from eqsets import FeatureTypeError, PluginError
 from torch import Tensor
 
+from eqsets import FeatureTypeError, PluginError
 from eqsets_planar.point_group import PointGroup
 from eqsets_planar.representations import Representation
 from eqsets_planar.specs import Blocks, merged, named
@@ -124,7 +124,8 @@ def filter_basis(
         found = [b for name, b in layer.named_buffers() if name.endswith("sampled_basis")]
         if len(found) != 1:
             raise AssertionError(f"expected one sampled basis of escnn, found {len(found)}")
-        return found[0].detach().reshape(-1, *shape).clone()
+        basis: Tensor = found[0].detach().reshape(-1, *shape).clone()
+        return basis
 
 
 def is_field_type(spec: object) -> bool:
@@ -144,8 +145,8 @@ def blocks_of(field_type: Any, points: PointGroup, max_frequency: int) -> Blocks
     space, expected = field_type.gspace, _space(points, max_frequency)
     if space != expected:
         raise FeatureTypeError(
-            f"got an escnn FieldType on {space}, expected one on {expected}. Make the element group "
-            "with the rotations and reflections of the space; reflections swap left and right."
+            f"got an escnn FieldType on {space}, expected one on {expected}. Make the element "
+            "group with the rotations and reflections of the space (left-right mirrors)."
         )
     blocks = []
     for representation in field_type.representations:
@@ -156,8 +157,8 @@ def blocks_of(field_type: Any, points: PointGroup, max_frequency: int) -> Blocks
         numbers = tuple(int(part) for part in label.split(",") if part.strip() not in ("", "None"))
         if kind not in ("irrep", "quotient", "regular"):
             raise FeatureTypeError(
-                f"got an escnn FieldType with the representation {name!r}, expected irreps, regular "
-                "and quotient representations. Take those of gspace.irrep(...), "
+                f"got an escnn FieldType with the representation {name!r}, expected irreps, "
+                "regular and quotient representations. Take those of gspace.irrep(...), "
                 "gspace.regular_repr and gspace.quotient_repr(...)."
             )
         if kind == "irrep" and points.reflections and points.rotations == 1:

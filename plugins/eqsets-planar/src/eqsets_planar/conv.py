@@ -16,9 +16,9 @@ from math import sqrt
 from typing import Any
 
 import torch
-from eqsets import FeatureTypeError
 from torch import Tensor, nn
 
+from eqsets import FeatureTypeError
 from eqsets_planar.exactness import check_output_grid
 from eqsets_planar.fields import PlanarFields
 from eqsets_planar.options import ConvOptions
@@ -216,7 +216,7 @@ class SteerableConv(nn.Module):
             stride=options.stride,
             padding=options.margin,
             dilation=options.dilation,
-            padding_mode=options.padding_mode,
+            padding_mode=options.padding_mode,  # type: ignore[arg-type]
             bias=bias is not None,
             device=weight.device,
             dtype=weight.dtype,

@@ -9,7 +9,6 @@ image, moved by a part of a pixel: small, and never noticed until somebody measu
 from __future__ import annotations
 
 from eqsets import ShapeError
-
 from eqsets_planar.point_group import PointGroup
 
 __all__ = ["check_output_grid"]

@@ -9,9 +9,9 @@ from itertools import accumulate
 from math import gcd
 
 import torch
-from eqsets import FeatureType, FeatureTypeError, Group
 from torch import Tensor
 
+from eqsets import FeatureType, FeatureTypeError, Group
 from eqsets_planar.pixels import move_pixels
 from eqsets_planar.point_group import PointGroup, Pose
 from eqsets_planar.specs import Blocks
@@ -164,13 +164,13 @@ class PlanarFields(FeatureType):
 
 
 def _smooth(noise: Tensor) -> Tensor:
-    """Return noise whose spectrum ends well below a wave of four pixels, inside a disc."""
+    """Return noise blurred by a Gaussian of three pixels, inside a disc."""
     side = noise.shape[-1]
     place = torch.arange(side, dtype=noise.dtype, device=noise.device)
-    blur = torch.exp(-((place[:, None] - place) ** 2) / (2 * 2.0**2))
+    blur = torch.exp(-((place[:, None] - place) ** 2) / (2 * 3.0**2))
     centred = place - (side - 1) / 2
     radius = (centred[:, None] ** 2 + centred**2).sqrt()
-    # still at least an eighth of the side away from the border
+    # still a quarter of the side away from the border
     window = torch.exp(-((radius / (0.22 * side)) ** 4))
     smooth = blur @ noise @ blur * window
     return smooth * (smooth.square().mean((-3, -2, -1), keepdim=True) + 1e-30).rsqrt()

@@ -6,8 +6,8 @@ escnn samples its filters in float32, so that turning them by 90 degrees gives t
 .. math:: \kappa(p) \leftarrow \frac{1}{|S|} \sum_{s \in S}
           \rho_\mathrm{out}(s) \, \kappa(s^{-1} p) \, \rho_\mathrm{in}(s)^{-1},
 
-in float64 is the orthogonal projection onto the filters that commute with them exactly: it changes a
-filter by its rounding, and makes quarter turns and reflections of a layer exact to 1e-15.
+in float64 is the orthogonal projection onto the filters that commute with them exactly: it changes
+a filter by its rounding, and makes quarter turns and reflections of a layer exact to 1e-15.
 """
 
 from __future__ import annotations
@@ -42,18 +42,21 @@ def steerable_filters(
         General E(2)-Equivariant Steerable CNNs, Weiler, Cesa, NeurIPS 2019,
         https://arxiv.org/abs/1911.08251, section 2.6 and appendix F.
     """
-    raw = filter_basis(points, source, target, kernel_size, dilation, frequencies_cutoff).double()
-    exact = polished(raw, points, source, target)
+    with torch.device("cpu"):  # numbers are needed here even while a model is made on meta
+        raw = filter_basis(points, source, target, kernel_size, dilation, frequencies_cutoff)
+        raw = raw.double()
+        exact = polished(raw, points, source, target)
     change = float((exact - raw).norm() / (raw.norm() + 1e-30))
     if change > _ROUNDING:
         raise AssertionError(f"escnn's filters for {source} -> {target} are off by {change:.1e}")
-    return exact / exact.flatten(1).norm(dim=1)[:, None, None, None, None]
+    length: Tensor = exact.flatten(1).norm(dim=1)
+    return exact / length[:, None, None, None, None]
 
 
 def polished(
     basis: Tensor, points: PointGroup, source: Representation, target: Representation
 ) -> Tensor:
-    """Return ``basis: (n, d_out, d_in, k, k)``, projected onto what commutes with exact elements."""
+    """Project ``basis: (n, d_out, d_in, k, k)`` onto what commutes with all exact elements."""
     pose = points.pose(points.exact_elements())
     before, after = source.matrix(points, pose), target.matrix(points, pose)
     total = torch.zeros_like(basis)

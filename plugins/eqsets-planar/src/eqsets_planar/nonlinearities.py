@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from eqsets.rows import pointwise_activation
 from torch import Tensor, nn
 
+from eqsets.rows import pointwise_activation
 from eqsets_planar.fields import PlanarFields
 
 __all__ = ["FieldGate", "NormThreshold", "pixel_invariants"]

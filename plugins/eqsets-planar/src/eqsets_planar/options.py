@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from eqsets import FeatureTypeError
 from eqsets.errors import choices
-from torch import Tensor
 
 __all__ = ["ConvOptions", "whole"]
 
@@ -41,8 +42,8 @@ class ConvOptions:
             antialiased alternative.
         padding: pixels on each side; by default as many as keep the size at stride 1.
         dilation: distance between pixels that the filter sees.
-        padding_mode: ``"zeros"``, ``"replicate"``, ``"reflect"`` or ``"circular"``; all commute with
-            quarter turns. Under other angles, ``"replicate"`` keeps constant surroundings constant.
+        padding_mode: ``"zeros"``, ``"replicate"``, ``"reflect"`` or ``"circular"``; all commute
+            with quarter turns. Under other angles, ``"replicate"`` keeps constant surroundings.
         exact: refuse image sizes under which a stride breaks exactness.
         frequencies_cutoff: highest angular frequency of a filter as a multiple of its radius, or
             ``None`` for escnn's own bound.

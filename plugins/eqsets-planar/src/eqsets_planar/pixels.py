@@ -1,16 +1,16 @@
 """Turn and mirror images about their centre: pixel by pixel where that is exact, else interpolated.
 
 A quarter turn or a reflection moves pixels onto pixels. Other angles are interpolated by Lagrange
-polynomials on 6 x 6 pixels: a constant stays exactly constant, the border is continued, and smooth
-content (a Gaussian of two pixels or wider) is met to 1e-5 or better, far below what a sampled
-filter itself loses.
+polynomials on 6 x 6 pixels: a constant stays exactly constant, the border is continued, and content
+blurred by a Gaussian of three pixels is met to 1e-3, far below what a sampled filter itself loses.
 """
 
 from __future__ import annotations
 
 import torch
-from eqsets import ShapeError
 from torch import Tensor
+
+from eqsets import ShapeError
 
 __all__ = ["move_pixels"]
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from math import gcd
 
 import torch
+from torch import Tensor
+
 from eqsets import FeatureTypeError, Group
 from eqsets.groups import CyclicGroup, OrthogonalGroup, dihedral_group
-from torch import Tensor
 
 __all__ = ["PointGroup", "Pose"]
 

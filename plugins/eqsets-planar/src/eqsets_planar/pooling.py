@@ -7,9 +7,9 @@ from dataclasses import replace
 from math import ceil
 
 import torch
-from eqsets import FeatureTypeError
 from torch import Tensor, nn
 
+from eqsets import FeatureTypeError
 from eqsets_planar.fields import PlanarFields
 from eqsets_planar.nonlinearities import field_length
 from eqsets_planar.representations import TRIVIAL

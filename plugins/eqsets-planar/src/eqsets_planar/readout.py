@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from eqsets import FeatureTypeError
 from torch import Tensor, nn
 
+from eqsets import FeatureTypeError
 from eqsets_planar.fields import PlanarFields
 from eqsets_planar.nonlinearities import pixel_invariants
 

@@ -70,7 +70,8 @@ class Representation:
             return self._irrep(points, pose)
         size = self.size(points)
         target = self._target(points, pose)
-        return torch.nn.functional.one_hot(target, size).mT.double()
+        moved: Tensor = torch.nn.functional.one_hot(target, size).mT.double()
+        return moved
 
     def _irrep(self, points: PointGroup, pose: Pose) -> Tensor:
         angle = 2 * torch.pi * (pose.turn * self.label[-1] % 1)
@@ -79,7 +80,8 @@ class Representation:
             odd = points.reflections and self.label[0] == 1
             return torch.where(pose.flip & odd, -cos, cos)[..., None, None]
         sign = torch.where(pose.flip, -1.0, 1.0).double()
-        return torch.stack([cos, -sin * sign, sin, cos * sign], -1).unflatten(-1, (2, 2))
+        entries: Tensor = torch.stack([cos, -sin * sign, sin, cos * sign], -1)
+        return entries.reshape(*cos.shape, 2, 2)
 
     def _target(self, points: PointGroup, pose: Pose) -> Tensor:
         """Return where each of the points of the orbit goes, ``(*batch, d)``."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from eqsets import FeatureTypeError
 from torch import Tensor, nn
 
+from eqsets import FeatureTypeError
 from eqsets_planar.fields import PlanarFields
 from eqsets_planar.point_group import PointGroup
 from eqsets_planar.representations import TRIVIAL, Representation
@@ -113,7 +113,7 @@ def _restricted_irrep(
         signs = (1, -1) if mirrored else (1, 1)
         return [Part(Representation("irrep", label), (0, 1), signs)]
     if representation.size(points) == 2:
-        parities = (0, 1)
+        parities: tuple[int, ...] = (0, 1)
     else:
         parities = (representation.label[0] if points.reflections else 0,)
     return [

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from eqsets import FeatureTypeError
-from eqsets.errors import choices
 from torch import Tensor, nn
 
+from eqsets import FeatureTypeError
+from eqsets.errors import choices
 from eqsets_planar.fields import PlanarFields
 
 __all__ = ["FieldDropout", "FieldNorm"]

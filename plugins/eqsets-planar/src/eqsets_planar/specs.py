@@ -10,7 +10,6 @@ import re
 
 from eqsets import FeatureTypeError
 from eqsets.errors import choices
-
 from eqsets_planar.point_group import PointGroup
 from eqsets_planar.representations import TRIVIAL, Representation
 
@@ -124,15 +123,18 @@ def _irrep(
 def _irreps(
     points: PointGroup, label: tuple[int, ...], max_frequency: int, text: str
 ) -> list[Representation]:
-    """Return one of each irrep up to a frequency, the trivial one first."""
+    """Return the trivial irrep and all of frequency 1 up to the one that is given.
+
+    Pseudo-scalars (1, 0) are left out: no convolution makes them from an image.
+    """
     highest = max_frequency if points.rotations is None else points.rotations // 2
     if len(label) > 1 or (label and label[0] > highest):
         raise FeatureTypeError(
             _message(text, f"irreps{label} of {points.name}, expected one number up to {highest}")
         )
-    found = []
-    for frequency in range((label[0] if label else min(highest, max_frequency)) + 1):
-        alone = 2 * frequency == points.rotations or frequency == 0
+    found = [TRIVIAL]
+    for frequency in range(1, (label[0] if label else min(highest, max_frequency)) + 1):
+        alone = 2 * frequency == points.rotations
         parities = ((0, 1) if alone else (1,)) if points.reflections else (None,)
         for parity in parities:
             name = (frequency,) if parity is None else (parity, frequency)
@@ -148,7 +150,7 @@ def _quotient(points: PointGroup, label: tuple[int, ...], text: str) -> Represen
         raise FeatureTypeError(
             _message(
                 text,
-                f"{points.name} has no quotient{label}, expected {takes} where n divides {rotations}",
+                f"{points.name} has no quotient{label}, expected {takes}, n dividing {rotations}",
             )
         )
     divisor = label[-1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from eqsets.hookspecs import hookimpl
 
-__all__ = ["eqsets_aggregations", "eqsets_element_symmetries"]
+__all__ = ["eqsets_aggregations", "eqsets_element_symmetries", "eqsets_test_specs"]
 
 
 @hookimpl
@@ -33,4 +33,16 @@ def eqsets_aggregations() -> dict[str, str]:
         "none": "eqsets.aggregation:NoAggregation",
         "sridhar": "eqsets.aggregation:Sridhar",
         "aittala": "eqsets.aggregation:Aittala",
+    }
+
+
+@hookimpl
+def eqsets_test_specs() -> dict[str, str]:
+    """Name the records that the symmetries are held to the contract with."""
+    return {
+        "trivial": "eqsets.testing.builtin:trivial_subject",
+        "cyclic": "eqsets.testing.builtin:cyclic_subject",
+        "dihedral": "eqsets.testing.builtin:dihedral_subject",
+        "symmetric": "eqsets.testing.builtin:symmetric_subject",
+        "grid-rotations": "eqsets.testing.builtin:grid_rotations_subject",
     }

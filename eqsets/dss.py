@@ -87,6 +87,8 @@ class DSS(nn.Module):
         self.aggregation = resolve_aggregation(aggregation)
         self.alignment = alignment
         own_type = self.aggregation.own_type(self.out_type)
+        # A bias would cancel against its own mean: a weight that never learns.
+        bias = bias and self.aggregation.combine != "subtract"
         self.siamese = symmetry.linear(self.in_type, own_type, bias=bias, **layer_options)
         self.invariant: nn.Module | None = None
         self.aggregate: nn.Module | None = None
@@ -144,9 +146,9 @@ class DSS(nn.Module):
 
     def _check_kind(self, rows: Tensor) -> None:
         weight = next(self.parameters(), None)
-        if weight is None or torch.is_autocast_enabled(rows.device.type):
+        if weight is None or (rows.dtype == weight.dtype and rows.device == weight.device):
             return
-        if rows.dtype != weight.dtype or rows.device != weight.device:
+        if not torch.is_autocast_enabled(rows.device.type):
             raise ShapeError(
                 f"DSS got x of {rows.dtype} on {rows.device}, expected {weight.dtype} on "
                 f"{weight.device} as its weights have. Convert with x.to(...) or layer.to(...)."

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import eqsets
+
 ROOT = Path(__file__).parents[1]
 MARK = r"^(?P<skip><!-- (?:not run|file): .+ -->\n+)?"
 BLOCK = re.compile(MARK + r"```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -55,3 +57,9 @@ def test_a_page_that_lies_is_found(tmp_path: Path) -> None:
         run(page)
     page.write_text("<!-- not run: an example -->\n```python\n>>> x + 1\n3\n```\n")
     run(page)
+
+
+@pytest.mark.parametrize("name", sorted(set(eqsets.__all__) - {"Aggregation", "Group", "nn"}))
+def test_public_name_is_on_the_api_page(name: str) -> None:
+    page = (ROOT / "docs" / "api.md").read_text()  # the others: with their modules
+    assert re.search(rf"^.. auto\w+:: {name}$", page, re.MULTILINE)

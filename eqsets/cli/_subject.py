@@ -8,31 +8,24 @@ import sys
 from typing import Any
 
 from eqsets.errors import OptionError, PluginError
-from eqsets.registry import Registry
 from eqsets.registry._references import Failure, attempt, import_reference, is_reference
 
 __all__ = ["subject_of"]
 
 
-def subject_of(text: str, registry: Registry) -> Any:
+def subject_of(text: str) -> Any:
     """Return what :func:`eqsets.testing.check` shall check.
 
-    A name gives the record that its plugin provides for testing, or else the element symmetry of
-    that name. ``module:attribute`` is imported, with the current folder on the path as for
-    ``python -m``, and called if it is a class or function.
+    A name stays a name: the kit finds the record that its plugin provides for testing.
+    ``module:attribute`` is imported, with the current folder on the path as for ``python -m``, and
+    called if it is a class or function.
 
     Raises:
-        PluginError: The name or module is not found, or cannot be loaded.
-        OptionError: It cannot be built without options.
+        PluginError: The module or attribute is not found, or cannot be loaded.
+        OptionError: The object cannot be built without options.
     """
-    if ":" in text:
-        return _imported(text)
-    subject = registry.testing_subject(text)
-    return registry.element_group(text, {}) if subject is None else subject
-
-
-def _imported(text: str) -> Any:
-    """Import ``module:attribute`` and make an object of it."""
+    if ":" not in text:
+        return text
     if not is_reference(text):
         raise OptionError(f"the subject is {text!r}, expected NAME or module:attribute.")
     if os.getcwd() not in sys.path:

@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.markup import escape
 
 from eqsets.cli._group import EXIT_LAW, EXIT_NOTHING
 from eqsets.cli._subject import subject_of
 from eqsets.errors import EqsetsError
-from eqsets.registry import Registry, default_registry
 
 __all__ = ["command"]
 
@@ -66,14 +67,15 @@ def command(
     options: dict[str, Any] = {"only": only} if only else {}
     options |= {} if seed is None else {"seed": seed}
     try:
-        found = subject_of(subject, ctx.find_object(Registry) or default_registry())
-        report = check(found, profile=profile, expected_failures=expected_failures, **options)
+        found = subject_of(subject)
+        with Console(stderr=True).status(f"holding {escape(subject)} to its contract"):
+            report = check(found, profile=profile, expected_failures=expected_failures, **options)
     except EqsetsError as error:
         if as_json:
             click.echo(json.dumps({"subject": subject, "ok": False, "error": str(error)}, indent=2))
         raise
     click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
-    if not report.results:
-        click.echo("nothing was checked: no law applies to this subject and --only", err=True)
+    if all(result.status == "skipped" for result in report.results):
+        click.echo("nothing was checked: no law applies, or all that do were skipped", err=True)
         ctx.exit(EXIT_NOTHING)
     ctx.exit(0 if report.ok else EXIT_LAW)

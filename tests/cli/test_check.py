@@ -13,19 +13,7 @@ from click.testing import CliRunner
 
 from eqsets import ElementSymmetry
 from eqsets.cli import main
-from eqsets.registry import Registry
-
-PLUGIN = """
-    from eqsets.hookspecs import hookimpl
-
-    @hookimpl
-    def eqsets_element_symmetries():
-        return {"knots": "heavy_knots:Knots"}
-
-    @hookimpl
-    def eqsets_test_specs():
-        return {"knots": "heavy_knots:subject"}
-"""
+from eqsets.testing import Result
 
 
 @dataclass
@@ -33,10 +21,10 @@ class Report:
     """What the kit answers, as far as the command line cares."""
 
     ok: bool = True
-    results: tuple[str, ...] = ("law-1",)
+    results: tuple[Result, ...] = (Result("EQG01-identity", "a law", "passed"),)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"ok": self.ok, "checks": list(self.results)}
+        return {"ok": self.ok, "checks": [result.id for result in self.results]}
 
     def __str__(self) -> str:
         return "a report for people"
@@ -63,16 +51,14 @@ def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
     return kit
 
 
-def run(*arguments: str, registry: Registry | None = None):
-    return CliRunner().invoke(main, ["check", *arguments], obj=registry or Registry([], {}))
+def run(*arguments: str):
+    return CliRunner().invoke(main, ["check", *arguments])
 
 
-def test_a_name_is_checked_with_the_record_of_its_plugin(kit, site):
-    heavy = "def subject(): return 'a record'"
-    site.install("knots", {"knots": "knots_plugin"}, knots_plugin=PLUGIN, heavy_knots=heavy)
-    result = run("knots", registry=Registry(site.entry_points(), {}))
+def test_a_name_is_handed_to_the_kit(kit):
+    result = run("knots")
     assert (result.exit_code, result.stdout) == (0, "a report for people\n")
-    assert kit.subject == "a record"
+    assert kit.subject == "knots"
     assert kit.options == {"profile": "default", "expected_failures": {}}
 
 
@@ -111,10 +97,11 @@ def test_a_failed_law_exits_with_1(kit, site):
     assert run("mine:knot").exit_code == 1
 
 
-def test_nothing_checked_exits_with_5(kit, site):
+@pytest.mark.parametrize("results", [(), (Result("EQG01-identity", "a law", "skipped"),)])
+def test_nothing_checked_exits_with_5(kit, site, results):
     site.write(mine="knot = 3")
-    kit.report = Report(results=())
-    result = run("mine:knot", "--only", "no-such-law")
+    kit.report = Report(results=results)
+    result = run("mine:knot")
     assert result.exit_code == 5
     assert "nothing was checked" in result.stderr
 
@@ -124,16 +111,13 @@ def test_json_is_the_report(kit, site, ok):
     site.write(mine="knot = 3")
     kit.report = Report(ok=ok)
     result = run("mine:knot", "--json")
-    assert json.loads(result.stdout) == {"ok": ok, "checks": ["law-1"]}
+    assert json.loads(result.stdout) == {"ok": ok, "checks": ["EQG01-identity"]}
     assert result.exit_code == (0 if ok else 1)
 
 
 @pytest.mark.parametrize(
     ("subject", "message"),
     [
-        ("cylic", "Did you mean 'cyclic'?"),
-        ("planar", 'pip install "eqsets[planar]"'),
-        ("sum", "there is no element group 'sum'"),
         ("no_such_module:knot", "cannot be loaded: ModuleNotFoundError"),
         ("mine:nothing", "has no attribute 'nothing'"),
         ("failing:knot", "cannot be loaded: ZeroDivisionError"),
@@ -148,10 +132,11 @@ def test_what_cannot_be_found_or_loaded_exits_with_3(kit, site, subject, message
 
 
 def test_an_error_is_json_as_well_when_that_is_asked_for(kit):
-    result = run("cylic", "--json")
+    result = run("no_such_module:knot", "--json")
     answer = json.loads(result.stdout)
-    assert (answer["subject"], answer["ok"], result.exit_code) == ("cylic", False, 3)
-    assert "Did you mean 'cyclic'?" in answer["error"]
+    assert (answer["subject"], answer["ok"]) == ("no_such_module:knot", False)
+    assert "cannot be loaded" in answer["error"]
+    assert result.exit_code == 3
 
 
 @pytest.mark.parametrize(
@@ -180,3 +165,45 @@ def test_a_missing_dependency_is_named_with_the_command_that_installs_it(kit, mo
     result = run("trivial")
     assert result.exit_code == 2
     assert 'pip install "eqsets[testing]"' in result.stderr
+
+
+def test_a_core_name_is_held_to_a_law():
+    result = run("cyclic", "--profile", "quick", "--only", "EQG01-identity", "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert (report["subject"], report["ok"], report["profile"]) == ("cyclic", True, "quick")
+    assert [law["id"] for law in report["checks"]] == ["EQG01-identity"]
+
+
+def test_a_broken_symmetry_of_the_user_fails_and_may_be_expected_to(site):
+    site.write(
+        mine="""
+        from eqsets.groups import CyclicGroup
+
+        class Broken(CyclicGroup):
+            def inverse(self, g):
+                return g
+
+        def broken():
+            return Broken(5)
+        """
+    )
+    options = ("mine:broken", "--profile", "quick", "--only", "EQG02-inverse")
+    result = run(*options)
+    assert (result.exit_code, "EQG02-inverse: failed" in result.stdout) == (1, True)
+    result = run(*options, "--xfail", "EQG02-inverse=written wrong for this test")
+    assert (result.exit_code, "written wrong for this test" in result.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["cylic"], 3, "Did you mean 'cyclic'?"),
+        (["sum"], 3, "as in eqsets.registry.aggregation('sum')"),
+        (["trivial", "--only", "EQG01-identiy"], 2, "Did you mean 'EQG01-identity'?"),
+    ],
+)
+def test_unknown_names_and_laws_come_with_the_choices(arguments, code, message):
+    result = run(*arguments)
+    assert result.exit_code == code
+    assert message in " ".join(result.stderr.split())

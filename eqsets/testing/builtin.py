@@ -1,0 +1,45 @@
+"""The records of the core's own symmetries: small sizes, types with every kind of orbit."""
+
+from __future__ import annotations
+
+from eqsets.generated import cyclic, dihedral, grid_rotations, symmetric, trivial
+from eqsets.symmetry import ElementSymmetry
+from eqsets.testing.record import Subject
+
+__all__ = [
+    "cyclic_subject",
+    "dihedral_subject",
+    "grid_rotations_subject",
+    "symmetric_subject",
+    "trivial_subject",
+]
+
+
+def _subject(name: str, symmetry: ElementSymmetry, *specs: int | str) -> Subject:
+    types = tuple(symmetry.feature_type(spec) for spec in specs)
+    return Subject(name, plugin=True, symmetry=symmetry, types=types)
+
+
+def trivial_subject() -> Subject:
+    """Return the record of ``"trivial"``: plain vectors."""
+    return _subject("trivial", trivial(), 3, 4)
+
+
+def cyclic_subject() -> Subject:
+    """Return the record of ``"cyclic"``: rings of five points, and of pairs of them."""
+    return _subject("cyclic", cyclic(5), 1, 2, "2 trivial", "1 pairs")
+
+
+def dihedral_subject() -> Subject:
+    """Return the record of ``"dihedral"``: a square, whose diagonals make pairs of three kinds."""
+    return _subject("dihedral", dihedral(4), 1, 2, "2 trivial", "1 pairs")
+
+
+def symmetric_subject() -> Subject:
+    """Return the record of ``"symmetric"``: sets of three points."""
+    return _subject("symmetric", symmetric(3), 1, 2, "2 trivial", "1 pairs")
+
+
+def grid_rotations_subject() -> Subject:
+    """Return the record of ``"grid-rotations"``: a grid whose centre, edges and corners differ."""
+    return _subject("grid-rotations", grid_rotations(3, 3, reflections=True), 1, 2, "2 trivial")

@@ -1,0 +1,65 @@
+"""All laws, in the order in which they are tried: what others stand on comes first.
+
+A new family is a file with ``LAWS``, a letter in ``FAMILIES`` and a line in the sum below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from eqsets.testing.law import Law
+from eqsets.testing.laws import (
+    actions,
+    compiled,
+    completeness,
+    deployment,
+    groups,
+    layouts,
+    numerics,
+    padding,
+    rows,
+    sets_symmetry,
+    validity,
+)
+
+__all__ = ["FAMILIES", "LAWS"]
+
+FAMILIES: Mapping[str, str] = MappingProxyType(
+    {
+        "G": "Groups",
+        "A": "Actions",
+        "L": "Layers",
+        "C": "Completeness",
+        "V": "Validity",
+        "S": "Sets",
+        "N": "Numerics",
+        "D": "Deployment",
+    }
+)
+"""What the letter in an id stands for."""
+
+
+def _place(law: Law) -> tuple[int, str]:
+    return list(FAMILIES).index(law.id[2]), law.id
+
+
+LAWS: tuple[Law, ...] = tuple(
+    sorted(
+        (
+            *groups.LAWS,
+            *actions.LAWS,
+            *rows.LAWS,
+            *sets_symmetry.LAWS,
+            *completeness.LAWS,
+            *validity.LAWS,
+            *layouts.LAWS,
+            *padding.LAWS,
+            *numerics.LAWS,
+            *deployment.LAWS,
+            *compiled.LAWS,
+        ),
+        key=_place,
+    )
+)
+"""Every law of the contract."""

@@ -1,0 +1,75 @@
+"""N: how many digits hold, in each number type."""
+
+from __future__ import annotations
+
+import torch
+
+from eqsets.testing import strategies
+from eqsets.testing.bench import BATCH, SetBench
+from eqsets.testing.law import Law, law
+from eqsets.testing.laws.sets_symmetry import set_modules
+from eqsets.testing.record import SetCase
+from eqsets.testing.tolerance import rounding, tight
+from eqsets.testing.trial import Trial
+
+__all__ = ["LAWS"]
+
+_SYMMETRY = ("EQL10-set-permutation", "EQL12-set-joint")
+
+
+def _equivariant(bench: SetBench, budget: float) -> None:
+    g, size = bench.draw(BATCH), bench.x.shape[1]
+    order = bench.trial.draw("permutation", strategies.permutations(size)).expand(BATCH, size)
+    moved = bench.run(bench.reorder_in(bench.move_in(g, bench.x), order), g=g)
+    expected = bench.reorder(bench.move_out(g, bench.run(bench.x)), order)
+    bench.compare(moved, expected, budget)
+
+
+@law(
+    "EQN01-float64-is-tight",
+    "In float64 equivariance holds to the digits of float64 (or as the symmetry declares): "
+    "double() gains accuracy.",
+    breaks="constants kept in float32, which double() turns into float64 with eight wrong digits",
+    cases=set_modules(),
+    after=_SYMMETRY,
+)
+def float64_is_tight(case: SetCase, trial: Trial) -> None:
+    bench = SetBench(trial, case, trial.draw("n", strategies.set_sizes(2)))
+    _equivariant(bench, tight(torch.float64, case.tolerance))
+
+
+@law(
+    "EQN02-float32-by-the-table",
+    "In float32 the output is that of float64, and equivariant, to the digits of float32.",
+    breaks="a difference of large numbers; a mean as a sum that overflows",
+    cases=set_modules(),
+    after=_SYMMETRY,
+)
+def float32_by_the_table(case: SetCase, trial: Trial) -> None:
+    size = trial.draw("n", strategies.set_sizes(2))
+    wide = SetBench(trial, case, size)
+    bench = SetBench(trial, case, size, torch.float32)
+    bench.module.load_state_dict(wide.module.state_dict())
+    bench.compare(bench.run(bench.x), wide.run(bench.x.double()), rounding(torch.float32))
+    _equivariant(bench, tight(torch.float32, case.tolerance))
+
+
+@law(
+    "EQN03-bfloat16-runs",
+    "In bfloat16 a module runs, and its numbers are finite and roughly those of float64.",
+    breaks="an operation without bfloat16, an eps that rounds to zero",
+    cases=set_modules(lambda case: case.capabilities.bfloat16, "bfloat16 is not claimed"),
+)
+def bfloat16_runs(case: SetCase, trial: Trial) -> None:
+    size = trial.draw("n", strategies.set_sizes(2))
+    bench = SetBench(trial, case, size, torch.bfloat16)
+    wide = SetBench(trial, case, size)
+    wide.module.load_state_dict(bench.module.state_dict())
+    y = bench.run(bench.x)
+    trial.note(dtype=torch.bfloat16)
+    trial.expect(bool(y.isfinite().all()), f"{case.label} gives numbers that are not finite")
+    bench.compare(y, wide.run(bench.x.double()), rounding(torch.bfloat16))
+
+
+LAWS: tuple[Law, ...] = (float64_is_tight, float32_by_the_table, bfloat16_runs)
+"""The laws of the family, in order."""

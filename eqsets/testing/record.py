@@ -1,0 +1,235 @@
+"""The record that the laws are held against: what to test, and what it claims to be able to do.
+
+The properties are fixed by mathematics, only the things vary. So whoever writes a symmetry supplies
+data, not tests: types, layers, capabilities, tolerance, and which laws must fail and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from eqsets.errors import GroupError
+from eqsets.features import FeatureType
+from eqsets.groups import Group
+from eqsets.symmetry import ElementSymmetry
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+__all__ = ["Capabilities", "GroupCase", "Layer", "RowCase", "SetCase", "Subject", "TypeCase"]
+
+Elements: TypeAlias = "Callable[[Group], SearchStrategy[Tensor]]"
+"""Makes the strategy that group elements are drawn from: those that are exact, for example."""
+
+Structure: TypeAlias = Callable[[torch.Generator], Any]
+"""Makes the side information (edges, positions) that all elements of a test share."""
+
+_LISTABLE = 2_000
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a subject claims; a law about something that is not claimed is skipped, with the reason.
+
+    Attributes:
+        padded: modules on sets take a mask, and treat bad sets as eqsets does.
+        ragged: they take a :class:`~eqsets.SetBatch`.
+        independent: each element may be moved by a group element of its own.
+        complete: the linear layer spans all equivariant maps; ``Subject.dimension`` says how many
+            it spans where it does not.
+        compiles: modules pass ``torch.compile(fullgraph=True)`` and ``torch.export``.
+        moves: modules work on another device than the one they were made on.
+        bfloat16: modules run in bfloat16.
+    """
+
+    padded: bool = True
+    ragged: bool = True
+    independent: bool = True
+    complete: bool = True
+    compiles: bool = True
+    moves: bool = True
+    bfloat16: bool = True
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Two types to build layers between, and the options of the symmetry's linear layer."""
+
+    in_type: FeatureType
+    out_type: FeatureType
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        options = "".join(f", {name}={value}" for name, value in self.options.items())
+        return f"{self.in_type} -> {self.out_type}{options}"
+
+
+@dataclass(frozen=True, eq=False)
+class GroupCase:
+    """A group, with how to tell whether something is an element of it."""
+
+    group: Group
+    contains: Callable[[Tensor], Tensor] | None = None
+    draws: Elements | None = None
+
+    label = "group"
+
+    @cached_property
+    def elements(self) -> Tensor | None:
+        """All elements, where they can be listed."""
+        order = self.group.order
+        generators = self.group.generators()
+        if order is None or order > _LISTABLE or generators is None:
+            return None
+        try:
+            return self.group.elements(_LISTABLE)
+        except GroupError:  # more than order says: what law EQG07 is about
+            return None
+
+    def same(self, g: Tensor, h: Tensor) -> float:
+        """Return how far two elements are apart, relative to their size; 0 for exact groups."""
+        size = max(1.0, float(h.double().abs().max())) if h.is_floating_point() else 1.0
+        return float(self.group.distance(g, h).max()) / size
+
+    @property
+    def budget(self) -> float:
+        """Return how far elements may be apart that should be equal."""
+        return 1e-9 if self.group.dtype.is_floating_point else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class TypeCase:
+    """A feature type with the group that acts on it."""
+
+    type: FeatureType
+    group: Group
+    tolerance: float = 1e-10
+    draws: Elements | None = None
+
+    @property
+    def label(self) -> str:
+        return str(self.type)
+
+
+@dataclass(frozen=True, eq=False)
+class RowCase:
+    """A module on rows ``(E, *element)`` that a symmetry makes.
+
+    Attributes:
+        label: how messages call it.
+        role: ``"linear"``, ``"invariant"``, ``"embed"``, ``"norm"``, ``"nonlinearity"``,
+            ``"dropout"`` or ``"pool"``.
+        build: makes a fresh module, with random weights where it has any.
+        symmetry: whose module it is.
+        in_type: type of the rows.
+        out_type: type of what the module returns.
+        options: for linear layers, how they are built.
+        call: how the module is called with rows; ``module(rows)`` unless given.
+    """
+
+    label: str
+    role: str
+    build: Callable[[], nn.Module]
+    symmetry: ElementSymmetry
+    in_type: FeatureType
+    out_type: FeatureType
+    options: Mapping[str, Any] = field(default_factory=dict)
+    call: Callable[[nn.Module, Tensor], Tensor] | None = None
+    structure: Structure | None = None
+    tolerance: float = 1e-10
+    dimension: int | None = None
+    draws: Elements | None = None
+
+    @property
+    def group(self) -> Group:
+        return self.symmetry.group
+
+
+@dataclass(frozen=True, eq=False)
+class SetCase:
+    """A module on sets ``(B, N, *element)``.
+
+    Attributes:
+        label: how messages call it.
+        build: makes the module: a fresh one with random weights, or a copy of a given one.
+        in_type: type of an element of the input.
+        out_type: type of an element of the output, or of the one output for the whole set.
+        group: the group that acts on an element.
+        alignment: ``"shared"`` or ``"independent"``.
+        reduces: whether the output is one element ``(B, *element)`` for the whole set.
+        principal: whether the costly laws (saving, copying, compiling) are tried on it.
+        oracle: the same module as a plain Python loop over the elements of one set:
+            ``oracle(module, [x_1, ..., x_n])`` returns the list of outputs.
+        symmetry: whose structure it takes, where it takes any.
+    """
+
+    label: str
+    build: Callable[[], nn.Module]
+    in_type: FeatureType
+    out_type: FeatureType
+    group: Group
+    alignment: str = "shared"
+    reduces: bool = False
+    principal: bool = True
+    oracle: Callable[[nn.Module, list[Tensor]], list[Tensor]] | None = None
+    symmetry: ElementSymmetry | None = None
+    structure: Structure | None = None
+    tolerance: float = 1e-10
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    draws: Elements | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Everything that the laws need to know about a thing.
+
+    Arguments:
+        name: how reports call it.
+        plugin: whether the name is one that a plugin provides, so that ``eqsets check`` takes it.
+        symmetry: an element symmetry; its group, types and layers are tested.
+        group: a group, where there is no symmetry, or to test instead of the symmetry's.
+        types: feature types to test; the first is the input of the set layers that are built.
+        layers: pairs of types to build linear layers between; neighbours in ``types`` unless given.
+        options: options of all linear layers, such as ``{"kernel_size": 3}``.
+        rows: modules on rows to test; filled in for a symmetry.
+        sets: modules on sets to test besides, or instead of, those built for the symmetry.
+        contains: tells which tensors ``(*batch, *element_shape)`` are elements of the group, for
+            groups that cannot be listed.
+        draws: makes the strategy for group elements, such as only those that act exactly.
+        structure: makes side information, for symmetries that take it.
+        dimension: says how many independent maps a linear layer has, where it is not complete.
+        pools: options of the poolings to test, such as ``({"size": 2},)``.
+        tolerance: relative error in float64 of the group elements; the symmetry's unless given.
+        capabilities: what is claimed.
+        expected_failures: ``{id: reason}`` of laws that are known to fail.
+
+    Example:
+        >>> from eqsets import element_group
+        >>> ring = element_group("cyclic", size=5)
+        >>> Subject("ring", symmetry=ring, types=(ring.feature_type(1), ring.feature_type(2))).name
+        'ring'
+    """
+
+    name: str
+    plugin: bool = field(default=False, kw_only=True)
+    symmetry: ElementSymmetry | None = None
+    group: Group | None = None
+    types: tuple[FeatureType, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    rows: tuple[RowCase, ...] = ()
+    sets: tuple[SetCase, ...] = ()
+    contains: Callable[[Tensor], Tensor] | None = None
+    draws: Elements | None = None
+    structure: Structure | None = None
+    dimension: Callable[[Layer], int] | None = None
+    pools: tuple[Mapping[str, Any], ...] = ({},)
+    tolerance: float | None = None
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    expected_failures: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,100 @@
+"""Every way to build set modules for a symmetry: DSS with all aggregations, and whole networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from eqsets.dss import ALIGNMENTS, DSS
+from eqsets.network import SetNetwork
+from eqsets.symmetry import ElementSymmetry
+from eqsets.testing.loops import dss_by_loop
+from eqsets.testing.record import Layer, SetCase, Subject
+from eqsets.testing.row_cases import offered
+
+__all__ = ["set_cases"]
+
+_AGGREGATIONS = ("sum", "mean", "max", "none", "sridhar", "aittala")
+_PRINCIPAL = (("sum", "shared"), ("mean", "independent"))
+
+
+def set_cases(symmetry: ElementSymmetry, subject: Subject) -> Iterator[SetCase]:
+    """Yield the set modules that can be built from the first layer of a subject."""
+    layer = subject.layers[0]
+    for alignment in ALIGNMENTS if subject.capabilities.independent else ALIGNMENTS[:1]:
+        for aggregation in _AGGREGATIONS:
+            if (aggregation, alignment) != ("none", "independent"):  # shares nothing: as shared
+                yield from _layer(symmetry, subject, layer, aggregation, alignment)
+    yield from _networks(symmetry, subject, layer)
+
+
+def _layer(
+    symmetry: ElementSymmetry, subject: Subject, layer: Layer, aggregation: str, alignment: str
+) -> Iterator[SetCase]:
+    build = partial(
+        DSS,
+        symmetry,
+        layer.in_type,
+        layer.out_type,
+        aggregation=aggregation,
+        alignment=alignment,
+        **subject.options,
+        **layer.options,
+    )
+    if (module := offered(build)) is not None:
+        yield SetCase(
+            f"DSS, aggregation={aggregation}, alignment={alignment}",
+            build,
+            **_types(module),
+            alignment=alignment,
+            principal=(aggregation, alignment) in _PRINCIPAL,
+            oracle=None if symmetry.structured else dss_by_loop,
+            **_common(symmetry, subject),
+        )
+
+
+def _networks(symmetry: ElementSymmetry, subject: Subject, layer: Layer) -> Iterator[SetCase]:
+    """Yield networks as users build them: a set out, a vector out, one element out."""
+    source, target = layer.in_type, layer.out_type
+    kinds = [kind for kind in ("element", "batch") if offered(partial(symmetry.norm, target, kind))]
+    norms: list[str | None] = [*kinds, None]
+    ends: list[tuple[str, dict[str, Any]]] = [
+        ("network", {"dropout_rate": 0.1, "normalization": norms[0]}),
+        ("network with readout", {"readout": 2, "aggregation": "mean"}),
+        ("network with set_pool", {"set_pool": "mean", "normalization": norms[-2:][0]}),
+    ]
+    for label, ending in ends:
+        build = partial(
+            SetNetwork,
+            symmetry,
+            [source, target, target],
+            **ending,
+            **subject.options,
+            **layer.options,
+        )
+        if (module := offered(build)) is not None:
+            yield SetCase(
+                label,
+                build,
+                **_types(module),
+                reduces=not module.keeps_set,
+                principal=label != "network with set_pool",
+                **_common(symmetry, subject),
+            )
+
+
+def _types(module: Any) -> dict[str, Any]:
+    return {"in_type": module.in_type, "out_type": module.out_type}
+
+
+def _common(symmetry: ElementSymmetry, subject: Subject) -> dict[str, Any]:
+    tolerance = symmetry.tolerance if subject.tolerance is None else subject.tolerance
+    return {
+        "group": symmetry.group,
+        "symmetry": symmetry,
+        "structure": subject.structure,
+        "tolerance": tolerance,
+        "capabilities": subject.capabilities,
+        "draws": subject.draws,
+    }

@@ -1,0 +1,117 @@
+"""From whatever a user wants checked to the complete record of it."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from eqsets.dss import DSS
+from eqsets.errors import OptionError
+from eqsets.features import FeatureType
+from eqsets.groups import Group, TrivialGroup
+from eqsets.network import SetNetwork
+from eqsets.nn import Elementwise, Readout, SetPool, SetSequential
+from eqsets.registry import default_registry
+from eqsets.symmetry import ElementSymmetry
+from eqsets.testing.record import Capabilities, SetCase, Subject
+from eqsets.testing.row_cases import layers_between, row_cases
+from eqsets.testing.set_cases import set_cases
+
+__all__ = ["subject_of"]
+
+_OWN = (DSS, Elementwise, Readout, SetNetwork, SetPool, SetSequential)
+
+
+def subject_of(given: Any) -> Subject:
+    """Return the complete record of a name, symmetry, group, feature type, module or record.
+
+    Raises:
+        OptionError: it is none of these, or too little is known about it.
+        PluginError: the name is unknown, or its plugin cannot be loaded.
+    """
+    if isinstance(given, str):
+        registry = default_registry()
+        found = registry.testing_subject(given)
+        found = registry.element_group(given, {}) if found is None else found
+        return replace(subject_of(found), name=given, plugin=True)
+    if isinstance(given, Subject):
+        return _complete(given)
+    if isinstance(given, ElementSymmetry):
+        return _complete(Subject(repr(given), symmetry=given))
+    if isinstance(given, Group):
+        return Subject(repr(given), group=given)
+    if isinstance(given, FeatureType):
+        return Subject(repr(given), group=given.group or TrivialGroup(), types=(given,))
+    if isinstance(given, nn.Module):
+        return _of_module(given)
+    raise OptionError(
+        f"got {given!r} of type {type(given).__name__} to check, expected a name, an "
+        "ElementSymmetry, a Group, a FeatureType, a torch module with in_type and out_type, or an "
+        "eqsets.testing.Subject. Give one of these."
+    )
+
+
+def _complete(record: Subject) -> Subject:
+    """Fill in what follows from the symmetry: group, types, layers, and all cases."""
+    symmetry = record.symmetry
+    if symmetry is None:
+        groups = [record.group, *(case.group for case in record.sets)]
+        return replace(record, group=next((group for group in groups if group is not None), None))
+    types = record.types or tuple(symmetry.feature_type(count) for count in (1, 2))
+    record = replace(
+        record,
+        group=record.group or symmetry.group,
+        types=types,
+        layers=record.layers or layers_between(types),
+    )
+    rows = tuple(row_cases(symmetry, record))
+    return replace(record, rows=rows, sets=(*set_cases(symmetry, record), *record.sets))
+
+
+def _of_module(module: nn.Module) -> Subject:
+    """Return the record of a set module with declared types; copies of it are tested."""
+    in_type, out_type = getattr(module, "in_type", None), getattr(module, "out_type", None)
+    name = type(module).__name__
+    if not isinstance(in_type, FeatureType) or not isinstance(out_type, FeatureType):
+        raise OptionError(
+            f"{name} declares in_type={in_type!r} and out_type={out_type!r}, expected the feature "
+            "types of the elements that it takes and returns. Set both attributes on the module."
+        )
+    symmetry = getattr(module, "symmetry", None)
+    group = in_type.group or out_type.group or getattr(symmetry, "group", None) or TrivialGroup()
+    own = isinstance(module, _OWN)
+    takes_mask = "mask" in inspect.signature(module.forward).parameters
+    case = SetCase(
+        name,
+        _copies(module),
+        in_type,
+        out_type,
+        group,
+        alignment=getattr(module, "alignment", "shared"),
+        reduces=_reduces(module, in_type, out_type),
+        symmetry=symmetry if isinstance(symmetry, ElementSymmetry) else None,
+        tolerance=getattr(symmetry, "tolerance", ElementSymmetry.tolerance),
+        capabilities=Capabilities(padded=own or takes_mask, ragged=own),
+    )
+    return Subject(name, group=group, types=tuple(dict.fromkeys((in_type, out_type))), sets=(case,))
+
+
+def _copies(module: nn.Module) -> Callable[[], nn.Module]:
+    return lambda: copy.deepcopy(module)
+
+
+def _reduces(module: nn.Module, in_type: FeatureType, out_type: FeatureType) -> bool:
+    """Return whether the output has no set axis; tried out where the module does not say."""
+    keeps = getattr(module, "keeps_set", None)
+    if isinstance(keeps, bool):
+        return not keeps
+    trial = copy.deepcopy(module).double().eval()
+    with torch.no_grad():
+        y = trial(in_type.sample(2, 3, dtype=torch.float64, generator=torch.Generator()))
+    return bool(y.dim() == len(out_type.layout) + 1)

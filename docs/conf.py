@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.application import Sphinx
+from sphinx.writers.html5 import HTML5Translator
+
 project = "eqsets"
 author = "The eqsets developers"
 copyright = "2026, the eqsets developers"
@@ -38,3 +43,17 @@ html_theme = "pydata_sphinx_theme"
 html_title = "eqsets"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 html_show_sourcelink = False
+html_sidebars = {"**": []}
+html_math_renderer = "mathml"
+
+
+def _formula(self: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
+    """Write a formula as MathML, which browsers draw themselves: no script, no network."""
+    block = isinstance(node, nodes.math_block)
+    self.body.append(convert(node.astext(), display="block" if block else "inline"))
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> None:
+    """Register the renderer."""
+    app.add_html_math_renderer("mathml", (_formula, None), (_formula, None))

@@ -122,13 +122,20 @@ class DSS(nn.Module):
         self._check_kind(rows)
         self.symmetry.check_structure(structure)
         side = () if structure is None else (self.symmetry.row_structure(structure, layout),)
-        own = self.siamese(rows, *side)
-        if self.aggregation.source == "none":
-            return layout.restore(own)
-        seen = rows if self.aggregation.source == "input" else own
-        if self.invariant is not None:
-            seen = self.invariant(seen, *side)
-        context = self._context(layout, seen, own, structure)
+        source = self.aggregation.source
+        if source == "none":
+            return layout.restore(self.siamese(rows, *side))
+        if source == "input" and self.invariant is None:
+            # First the context: backward runs the other way around, and can then add the small
+            # gradient of the context to that of the rows in place.
+            context = self._context(layout, rows, rows, structure)
+            own = self.siamese(layout.branch(rows), *side)
+        else:
+            own = self.siamese(rows, *side)
+            seen = rows if source == "input" else own
+            if self.invariant is not None:
+                seen = self.invariant(seen, *side)
+            context = self._context(layout, seen, own, structure)
         if self.aggregation.combine == "concatenate":
             context = context.expand(-1, *own.shape[1:])
             return layout.restore(self.out_type.concatenate([own, layout.spread(context)]))

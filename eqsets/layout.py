@@ -15,6 +15,7 @@ from torch import Tensor
 from eqsets.errors import ShapeError
 from eqsets.features import FeatureType
 from eqsets.sets import SetBatch
+from eqsets.storage import append_axes, as_stored, storage_order, undo, unfold
 
 __all__ = ["Layout", "as_rows"]
 
@@ -39,6 +40,10 @@ class Layout(ABC):
     def max(self, rows: Tensor) -> Tensor:
         """Return the componentwise maximum over each set, ``(B, *element)``."""
 
+    def branch(self, rows: Tensor) -> Tensor:
+        """Return ``rows`` for one more use: the same values, with a gradient of their own."""
+        return rows
+
     @abstractmethod
     def spread(self, sets: Tensor) -> Tensor:
         """Return ``(B, *element)`` repeated to each row of its set, ``(R, *element)``."""
@@ -54,38 +59,57 @@ class Layout(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Dense(Layout):
-    """``(B, N, *element)``, all elements present."""
+    """``(B, N, *element)``, all elements present.
+
+    Arguments:
+        batch: number of sets ``B``.
+        size: size of each set ``N``.
+        source: the rows of the input and the input itself. Reducing the latter keeps the gradient
+            of a sum expanded; through the reshape to rows it would be written out.
+    """
 
     batch: int
     size: int
+    source: tuple[Tensor, Tensor] | None = None
 
     def fold(self, rows: Tensor) -> Tensor:
+        if self.source is not None and rows is self.source[0]:
+            return self.source[1]
         # reshape with both sizes written out: unflatten has crashed inductor on symbolic sizes
         return rows.reshape(self.batch, self.size, *rows.shape[1:])
 
     def sum(self, rows: Tensor) -> Tensor:
-        return self.fold(rows).sum(1)
+        return as_stored(self.fold(rows), lambda x: x.sum(1))
 
     def mean(self, rows: Tensor) -> Tensor:
-        return self.fold(rows).mean(1)
+        return as_stored(self.fold(rows), lambda x: x.mean(1))
 
     def max(self, rows: Tensor) -> Tensor:
-        return self.fold(rows).amax(1)
+        return as_stored(self.fold(rows), lambda x: x.amax(1))
+
+    def branch(self, rows: Tensor) -> Tensor:
+        if self.source is None or rows is not self.source[0]:
+            return rows
+        return unfold(self.source[1], rows.shape)
 
     def spread(self, sets: Tensor) -> Tensor:
         shape = (self.batch, self.size, *sets.shape[1:])
         return sets[:, None].expand(shape).reshape(self.batch * self.size, *sets.shape[1:])
 
     def add(self, rows: Tensor, sets: Tensor) -> Tensor:
-        return (self.fold(rows) + sets[:, None]).reshape(rows.shape)
+        folded = rows.reshape(self.batch, self.size, *rows.shape[1:])
+        order = storage_order(folded, 2)
+        within = [axis - 1 for axis in order[1:]]
+        y = folded.permute(order) + sets.permute([0, *within[1:]])[:, None]
+        return y.permute(undo(order)).reshape(rows.shape)
 
     def restore(self, rows: Tensor) -> Tensor:
         return self.fold(rows)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Padded(Dense):
-    """``(B, N, *element)`` with a mask ``(B, N)``, True = present."""
+    """``(B, N, *element)`` with a mask ``(B, N)``, True = present; the source is zero elsewhere."""
 
     mask: Tensor
 
@@ -93,21 +117,24 @@ class Padded(Dense):
     def present(self) -> Tensor:
         return self.mask.reshape(-1)
 
-    def _mask(self, like: Tensor) -> Tensor:
-        return self.mask.reshape(self.batch, self.size, *([1] * (like.dim() - 1)))
+    def _fill(self, rows: Tensor, value: float) -> Tensor:
+        folded = self.fold(rows)
+        return torch.where(append_axes(self.mask, folded), folded, value)
 
     def sum(self, rows: Tensor) -> Tensor:
-        return torch.where(self._mask(rows), self.fold(rows), 0).sum(1)
+        known = self.source is not None and rows is self.source[0]
+        x = self.fold(rows) if known else self._fill(rows, 0)
+        return as_stored(x, lambda x: x.sum(1))
 
     def mean(self, rows: Tensor) -> Tensor:
-        count = self.mask.sum(1).reshape(-1, *([1] * (rows.dim() - 1)))
-        return self.sum(rows) / count.to(rows.dtype)
+        total = self.sum(rows)
+        return total / append_axes(self.mask.sum(1).to(rows.dtype), total)
 
     def max(self, rows: Tensor) -> Tensor:
-        return torch.where(self._mask(rows), self.fold(rows), -torch.inf).amax(1)
+        return as_stored(self._fill(rows, -torch.inf), lambda x: x.amax(1))
 
     def restore(self, rows: Tensor) -> Tensor:
-        return torch.where(self._mask(rows), self.fold(rows), 0)
+        return self._fill(rows, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,22 +147,30 @@ class Ragged(Layout):
         return rows.new_zeros(self.source.num_sets, *rows.shape[1:])
 
     def sum(self, rows: Tensor) -> Tensor:
-        return self._total(rows).index_add(0, self.source.index, rows)
+        return as_stored(
+            rows, lambda x: self._total(x).index_add(0, self.source.index, x), reduced=0
+        )
 
     def mean(self, rows: Tensor) -> Tensor:
         ones = rows.new_ones(rows.shape[0])
         count = rows.new_zeros(self.source.num_sets).index_add(0, self.source.index, ones)
-        return self.sum(rows) / count.reshape(-1, *([1] * (rows.dim() - 1)))
+        total = self.sum(rows)
+        return total / append_axes(count, total)
 
     def max(self, rows: Tensor) -> Tensor:
-        index = self.source.index.reshape(-1, *([1] * (rows.dim() - 1))).expand(rows.shape)
+        index = append_axes(self.source.index, rows).expand(rows.shape)
         return self._total(rows).scatter_reduce(0, index, rows, "amax", include_self=False)
 
     def spread(self, sets: Tensor) -> Tensor:
-        return sets.index_select(0, self.source.index)
+        return as_stored(sets, lambda x: x.index_select(0, self.source.index), reduced=0)
 
     def add(self, rows: Tensor, sets: Tensor) -> Tensor:
-        return rows + self.spread(sets)
+        order = storage_order(rows, 1)
+        spread = sets.permute(order).index_select(0, self.source.index)
+        rows = rows.permute(order)
+        # nothing else holds what index_select has made, so it may take the sum
+        y = spread.add_(rows) if spread.shape == rows.shape else spread + rows
+        return y.permute(undo(order))
 
     def restore(self, rows: Tensor) -> SetBatch:
         return self.source.replace(rows)
@@ -178,12 +213,13 @@ def as_rows(
             f"{owner} got x of shape {tuple(x.shape)}: {size} elements in {batch} sets, expected "
             "at least one of each. Leave empty sets out of the batch."
         )
+    if mask is not None:
+        _check_mask(mask, x, owner)
+        x = torch.where(append_axes(mask, x), x, 0)
     rows = x.reshape(batch * size, *x.shape[2:])
     if mask is None:
-        return Dense(batch, size), rows
-    _check_mask(mask, x, owner)
-    present = mask.reshape(batch * size, *([1] * (rows.dim() - 1)))
-    return Padded(batch, size, mask), torch.where(present, rows, 0)
+        return Dense(batch, size, (rows, x)), rows
+    return Padded(batch, size, (rows, x), mask=mask), rows
 
 
 def _check_mask(mask: Tensor, x: Tensor, owner: str) -> None:

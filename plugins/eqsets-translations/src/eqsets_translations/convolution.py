@@ -23,9 +23,9 @@ class Convolution(nn.Module):
 
     .. math:: y_{c', p} = b_{c'} + \sum_{c, q} w_{c' c q} \, x_{c, s p + d q - l}
 
-    with stride :math:`s`, dilation :math:`d` and :math:`l` zeros (on a circular grid: points from the other
-    side) on the left. The grid keeps its size, divided by the stride: :math:`d (k - 1)` points
-    are added, the odd one on the right, so even kernels do as well. A kernel as large as a
+    with stride :math:`s`, dilation :math:`d` and :math:`l` zeros on the left (on a circular grid:
+    points from the other side). The grid keeps its size, divided by the stride: :math:`d (k - 1)`
+    points are added, the odd one on the right, so even kernels do as well. A kernel as large as a
     circular grid gives *all* equivariant linear maps, a smaller one those of that support.
 
     Arguments:
@@ -153,7 +153,8 @@ class Convolution(nn.Module):
 def _channels_last(x: Tensor) -> Tensor:
     """Put the channels last in memory: convolutions on the CPU run up to twice as fast."""
     if x.dim() == 4 and x.device.type == "cpu":
-        return x.contiguous(memory_format=torch.channels_last)
+        # not contiguous(memory_format=...), which torch.func.vmap does not know
+        return x.movedim(1, -1).contiguous().movedim(-1, 1)
     return x
 
 

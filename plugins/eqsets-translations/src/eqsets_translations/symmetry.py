@@ -89,7 +89,7 @@ class Translations(ElementSymmetry):
         if not found or int(found[1]) < 1 or min(steps) < 1 or len(steps) not in (1, self.dims):
             raise FeatureTypeError(
                 f"got the feature type {spec!r}, expected a number of channels of at least 1, "
-                "alone or with a resolution. Write 16, or '16 /2' for features on every second pixel."
+                "alone or with a resolution. Write 16, or '16 /2' for every second pixel."
             )
         step = tuple(steps) if len(steps) == self.dims else (steps[0],) * self.dims
         return self._type(int(found[1]), step)

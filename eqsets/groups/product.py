@@ -156,7 +156,7 @@ class Inversion(Automorphism):
     """The group of two elements acts on an abelian group: 0 keeps ``n``, 1 inverts it."""
 
     def act(self, normal: Group, k: Tensor, n: Tensor) -> Tensor:
-        flips = k.reshape(*k.shape, *([1] * len(normal.element_shape))) == 1
+        flips = k.reshape((*k.shape, *([1] * len(normal.element_shape)))) == 1
         return torch.where(flips, normal.inverse(n), n)
 
 

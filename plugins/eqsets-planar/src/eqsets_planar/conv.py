@@ -128,7 +128,8 @@ class SteerableConv(nn.Module):
     def expand(self) -> Tensor:
         """Return the filter ``(C_out, C_in, k, k)`` that the weights make."""
         # Half precision would round the sum over filters: autocast begins at the convolution.
-        with torch.autocast(next(self.parameters()).device.type, enabled=False):
+        kind = next(self.parameters()).device.type
+        with torch.autocast(kind if kind != "meta" else "cpu", enabled=False):
             return torch.cat([self._row(row) for row in range(len(self._terms))], 0)
 
     def _row(self, row: int) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eqsets import hookimpl
 
-__all__ = ["eqsets_element_symmetries", "install_hint", "requires"]
+__all__ = ["eqsets_element_symmetries", "eqsets_test_specs", "install_hint", "requires"]
 
 requires = ("escnn", "lie_learn", "pymanopt", "autograd", "joblib", "scipy", "numpy")
 
@@ -21,3 +21,9 @@ install_hint = {
 def eqsets_element_symmetries() -> dict[str, str]:
     """Name the symmetry of images under rotations and reflections."""
     return {"planar": "eqsets_planar.symmetry:Planar"}
+
+
+@hookimpl
+def eqsets_test_specs() -> dict[str, str]:
+    """Name the record that the laws are held against."""
+    return {"planar": "eqsets_planar.record:planar_subject"}

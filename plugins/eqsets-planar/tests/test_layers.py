@@ -63,7 +63,7 @@ def test_exact_under_quarter_turns(kind: str) -> None:
     assert error(D4, kind, MIXED) < 3e-15
 
 
-@pytest.mark.parametrize("grid", [6, 7, 8, 9, 10])
+@pytest.mark.parametrize("grid", [6, 7, 8])
 def test_pooling_is_exact_for_every_size(grid: int) -> None:
     for stride in (1, 2, 3, 4):
         fields = Planar(4, True, grid=grid).feature_type("1 regular")

@@ -134,6 +134,17 @@ def test_filters_are_independent_and_of_unit_length() -> None:
     assert torch.allclose(polished(basis, symmetry.points, regular, regular), basis, atol=1e-15)
 
 
+@pytest.mark.parametrize("symmetry", [Planar(4), Planar(4, True)], ids=lambda s: s.points.name)
+@pytest.mark.parametrize("size", [3, 5])
+def test_high_cutoff_reaches_every_equivariant_filter(symmetry: Planar, size: int) -> None:
+    conv = layer(symmetry, "1 regular", "1 regular", kernel_size=size, frequencies_cutoff=4.0)
+    filters = conv.filters_0.flatten(1)
+    order = symmetry.group.order
+    assert order is not None
+    assert len(filters) == int(torch.linalg.matrix_rank(filters)) == size**2 * order
+    assert error(conv) < 1e-14
+
+
 def test_bias_is_on_invariant_vectors_only() -> None:
     conv = layer(Planar(4), 1, "2 regular + 3 irrep(1) + 1 trivial")
     assert conv.bias.shape == (3,)
@@ -274,7 +285,8 @@ def test_exactness_rule_is_sharp() -> None:
         ({"kernel_size": 0}, "kernel_size=0"),
         ({"kernel_size": (3, 3)}, "treated alike along both axes"),
         ({"kernel_size": 2, "padding": 0}, "no steerable filter of size 2"),
-        ({"stride": 1.5}, "stride=1.5"),
+        ({"stride": 1.5}, r"stride=1\.5"),
+        ({"frequencies_cutoff": -1.0}, "expected a positive number"),
         ({"padding": -1}, "padding=-1"),
         ({"padding_mode": "zero"}, "Did you mean 'zeros'"),
         ({"kernel": 3}, "Did you mean 'kernel_size'"),

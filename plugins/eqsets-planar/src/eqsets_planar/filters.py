@@ -36,21 +36,35 @@ def steerable_filters(
     """Return a basis ``(n, d_out, d_in, k, k)`` of steerable filters in float64, of unit length.
 
     The span is that of escnn's band-limited filters, a subspace of all equivariant filters of that
-    size: those that sampling on a grid would distort are left out.
+    size: those that sampling on a grid would distort are left out. A higher cutoff leaves out less;
+    for C4 and D4, 4.0 leaves out none.
 
     References:
         General E(2)-Equivariant Steerable CNNs, Weiler, Cesa, NeurIPS 2019,
         https://arxiv.org/abs/1911.08251, section 2.6 and appendix F.
     """
     with torch.device("cpu"):  # numbers are needed here even while a model is made on meta
-        raw = filter_basis(points, source, target, kernel_size, dilation, frequencies_cutoff)
-        raw = raw.double()
+        cutoff = None if frequencies_cutoff is None else float(frequencies_cutoff)
+        raw = filter_basis(points, source, target, kernel_size, dilation, cutoff).double()
         exact = polished(raw, points, source, target)
-    change = float((exact - raw).norm() / (raw.norm() + 1e-30))
-    if change > _ROUNDING:
-        raise AssertionError(f"escnn's filters for {source} -> {target} are off by {change:.1e}")
-    length: Tensor = exact.flatten(1).norm(dim=1)
-    return exact / length[:, None, None, None, None]
+        change = float((exact - raw).norm() / (raw.norm() + 1e-30))
+        if change > _ROUNDING:
+            raise AssertionError(f"escnn's filters {source} -> {target} are off by {change:.1e}")
+        unit = exact / exact.flatten(1).norm(dim=1)[:, None, None, None, None]
+        # making filters independent rounds them once more, so they are projected once more
+        return polished(_independent(unit), points, source, target)
+
+
+def _independent(basis: Tensor) -> Tensor:
+    """Return ``basis``, or an orthonormal one of its span where a high cutoff made it dependent."""
+    if not len(basis):
+        return basis
+    _, sizes, directions = torch.linalg.svd(basis.flatten(1), full_matrices=False)
+    rank = int((sizes > 1e-5 * sizes[0]).sum())
+    if rank == len(basis):
+        return basis
+    span: Tensor = directions[:rank].reshape(rank, *basis.shape[1:])
+    return span
 
 
 def polished(

@@ -68,6 +68,12 @@ class ConvOptions:
                 f"element group 'planar' got padding_mode={self.padding_mode!r}: "
                 f"{choices(self.padding_mode, _PADDINGS)}"
             )
+        cutoff = self.frequencies_cutoff
+        if cutoff is not None and (not isinstance(cutoff, (int, float)) or not cutoff > 0):
+            raise FeatureTypeError(
+                f"element group 'planar' got frequencies_cutoff={cutoff!r}, expected a positive "
+                "number, or None for the bound of escnn. Write for example 2.0."
+            )
         if self.padding is not None:
             whole("padding", self.padding, 0)
         elif self.span % 2 == 0:

@@ -97,6 +97,8 @@ class FieldDropout(nn.Module):
         FeatureTypeError: ``p`` is no probability below 1.
     """
 
+    field: Tensor
+
     def __init__(self, in_type: PlanarFields, p: float) -> None:
         super().__init__()
         if not 0 <= p < 1:
@@ -104,15 +106,16 @@ class FieldDropout(nn.Module):
                 f"dropout got p={p!r}, expected a probability in [0, 1). Write for example 0.1."
             )
         self.in_type, self.p = in_type, p
+        sizes = torch.tensor([r.size(in_type.points) for n, r in in_type.blocks for _ in range(n)])
+        field = torch.arange(in_type.fields).repeat_interleave(sizes)
+        self.register_buffer("field", field, persistent=False)  # of each channel
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop fields of ``x: (E, C, H, W)``."""
         if not self.training or self.p == 0:
             return x
         keep = torch.nn.functional.dropout(x.new_ones(x.shape[0], self.in_type.fields), self.p)
-        sizes = [r.size(self.in_type.points) for n, r in self.in_type.blocks for _ in range(n)]
-        repeats = torch.tensor(sizes, device=x.device)
-        return x * keep.repeat_interleave(repeats, 1, output_size=sum(sizes))[:, :, None, None]
+        return x * keep[:, self.field, None, None]
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, p={self.p}"

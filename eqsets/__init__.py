@@ -1,5 +1,8 @@
 """Learn on sets whose elements have symmetries of their own: compose, prove, discover."""
 
+import importlib
+from types import ModuleType
+
 from eqsets import nn
 from eqsets.aggregation import Aggregation
 from eqsets.audit import AuditReport, audit
@@ -10,6 +13,7 @@ from eqsets.errors import (
     FeatureTypeError,
     GroupError,
     LawViolation,
+    OptionError,
     PluginError,
     ShapeError,
 )
@@ -38,6 +42,7 @@ __all__ = [
     "GroupError",
     "InvariantFeatures",
     "LawViolation",
+    "OptionError",
     "PluginError",
     "SetBatch",
     "SetNetwork",
@@ -51,3 +56,10 @@ __all__ = [
     "plugins",
     "transformation",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import ``eqsets.testing`` on first use: it would double the cost of importing eqsets."""
+    if name == "testing":
+        return importlib.import_module("eqsets.testing")
+    raise AttributeError(f"module 'eqsets' has no attribute {name!r}")

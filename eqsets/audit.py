@@ -258,7 +258,11 @@ def _measure(
     return LayerError(
         name=name,
         kind=type(layer).__name__,
-        own=relative_error(own, turned_y),
-        before=relative_error(moved.args[0], turned_x),
-        after=relative_error(moved.output, turned_y),
+        own=_gap(out_type, own, turned_y),
+        before=_gap(in_type, moved.args[0], turned_x),
+        after=_gap(out_type, moved.output, turned_y),
     )
+
+
+def _gap(feature_type: FeatureType, found: Tensor, expected: Tensor) -> float:
+    return relative_error(feature_type.interior(found), feature_type.interior(expected))

@@ -176,7 +176,10 @@ def equivariance_error(
                 if kind != "element":
                     moved_x = moves.permute(moved_x)
                     moved_y = moves.permute(moved_y) if lead == 2 else moved_y
-                error = relative_error(run(moved_x, turned), moved_y)
+                found = run(moved_x, turned)
+                if turned:
+                    found, moved_y = out_type.interior(found), out_type.interior(moved_y)
+                error = relative_error(found, moved_y)
                 # not max(): NaN must not be swallowed
                 worst[kind] = error if not error <= worst[kind] else worst[kind]
     return EquivarianceReport(**worst, samples=samples, dtype=weight.dtype)

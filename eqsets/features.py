@@ -60,6 +60,14 @@ class FeatureType(ABC):
     ) -> Tensor:
         """Return random features ``(*batch, *element)``, of unit size in each component."""
 
+    def interior(self, x: Tensor) -> Tensor:
+        """Return the part of ``x: (*batch, *element)`` in which the action is claimed: all of it.
+
+        A type on a grid that is padded at its border leaves the border out; what compares moved
+        features compares their interiors.
+        """
+        return x
+
     @property
     def layout(self) -> tuple[int | str, ...]:
         return tuple(self.sample().shape)

@@ -39,6 +39,25 @@ def _per_channel(values: Tensor, feature_type: FeatureType) -> Tensor:
     return values if axis is None else values.reshape(-1, *([1] * (-axis - 1)))
 
 
+def _channels_second(x: Tensor, feature_type: FeatureType) -> Tensor:
+    """Return ``x: (E, *element)`` as ``(E, C, *)``, where torch's own norms are fused and fast."""
+    axis = feature_type.channel_axis
+    if axis is None:
+        return x[:, None]
+    if x.dim() + axis == 1:
+        return x
+    # four axes: then channels that lie last are a memory format that torch reads without a copy
+    return x.movedim(axis, 1).flatten(2)[..., None]
+
+
+def _channels_back(y: Tensor, like: Tensor, feature_type: FeatureType) -> Tensor:
+    """Undo :func:`_channels_second` for ``like``."""
+    axis = feature_type.channel_axis
+    if axis is None or like.dim() + axis == 1:
+        return y.reshape(like.shape)
+    return y.reshape(like.movedim(axis, 1).shape).movedim(1, axis)
+
+
 class ElementNorm(nn.Module):
     r"""Normalise each element by itself, then scale each channel.
 
@@ -57,16 +76,16 @@ class ElementNorm(nn.Module):
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
         """Normalise ``x: (E, *element)``; ``present`` is not needed, rows do not meet."""
+        if self.bias is not None:
+            y = torch.group_norm(  # not the functional one, which refuses a single value
+                _channels_second(x, self.in_type), 1, self.weight, self.bias, self.eps
+            )
+            return _channels_back(y, x, self.in_type)
         axes = tuple(range(1, x.dim()))
         # Statistics of half precision features are taken in float32.
         wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-        if self.bias is None:
-            scale = (wide.square().mean(axes, keepdim=True) + self.eps).rsqrt().to(x.dtype)
-            return x * scale * _per_channel(self.weight, self.in_type)
-        variance, mean = torch.var_mean(wide, axes, correction=0, keepdim=True)
-        y = ((wide - mean) * (variance + self.eps).rsqrt()).to(x.dtype)
-        weight = _per_channel(self.weight, self.in_type)
-        return y * weight + _per_channel(self.bias, self.in_type)
+        scale = (wide.square().mean(axes, keepdim=True) + self.eps).rsqrt().to(x.dtype)
+        return x * scale * _per_channel(self.weight, self.in_type)
 
     def extra_repr(self) -> str:
         return f"{self.in_type}"
@@ -92,10 +111,9 @@ class RowNorm(nn.Module):
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
         """Normalise ``x: (E, *element)`` over the rows where ``present: (E,)`` is True."""
-        axis = self.in_type.channel_axis or 0
         if present is None or not self.training:
             y = torch.nn.functional.batch_norm(
-                x.movedim(axis, 1),
+                _channels_second(x, self.in_type),
                 self.running_mean,
                 self.running_var,
                 self.weight,
@@ -104,7 +122,7 @@ class RowNorm(nn.Module):
                 self.momentum,
                 self.eps,
             )
-            return y.movedim(1, axis)
+            return _channels_back(y, x, self.in_type)
         mean, variance, count = self._present_statistics(x, present)
         with torch.no_grad():
             unbiased = variance * count / (count - 1).clamp(min=1)

@@ -85,7 +85,7 @@ class Group(ABC):
         """
         elements = self.elements()
         picked = torch.randint(len(elements), (prod(batch),), generator=generator)
-        return elements[picked].reshape(*batch, *self.element_shape)
+        return elements[picked].reshape((*batch, *self.element_shape))
 
     def elements(self, limit: int = 10_000) -> Tensor:
         """Return all elements ``(order, *element_shape)``, the identity first.

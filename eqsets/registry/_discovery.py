@@ -140,7 +140,7 @@ def _not_installed(found: list[Source], environ: Mapping[str, str]) -> list[Plug
             name=name,
             kind="plugin",
             distribution="(not installed)",
-            version="-",
+            version="",
             status="broken",
             error=f"{ALLOW} names {name!r}, which is not installed; {choices(name, known)}",
             hint=f"install it, or remove {name!r} from the environment variable {ALLOW}",

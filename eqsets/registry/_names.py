@@ -20,7 +20,10 @@ __all__ = ["aggregation", "default_registry", "element_group", "plugins", "trans
 
 @cache
 def default_registry() -> Registry:
-    """Return the registry of the installed plugins, built on first use."""
+    """Return the registry of the installed plugins, built on first use.
+
+    The environment variables ``EQSETS_PLUGINS`` and ``EQSETS_DISABLE_PLUGINS`` are read then.
+    """
     return Registry()
 
 

@@ -64,7 +64,7 @@ class PluginRecord:
     @property
     def owner(self) -> str:
         """The distribution with its version, as messages show it."""
-        return f"{self.distribution} {self.version}"
+        return f"{self.distribution} {self.version}".rstrip()
 
     def to_dict(self) -> dict[str, str | None]:
         """Return the record as a dictionary that goes straight to JSON."""

@@ -77,7 +77,8 @@ class RowBench:
         g = self.draw()
         moved = self.run(self.case.in_type.transform(g, self.x), g)
         expected = self.case.out_type.transform(g, self.run(self.x))
-        self.trial.compare(moved, expected, budget, self.case.label, self.gap())
+        inside = self.case.out_type.interior
+        self.trial.compare(inside(moved), inside(expected), budget, self.case.label, self.gap())
 
 
 class SetBench:
@@ -163,6 +164,11 @@ class SetBench:
     def reorder(self, y: Tensor, order: Tensor) -> Tensor:
         """Return an output of reordered sets: ``(B, N, ...)`` by ``order``, one output as it is."""
         return y if self.case.reduces else permute(y, order)
+
+    def compare_moved(self, found: Tensor, expected: Tensor, budget: float) -> None:
+        """Compare outputs, one of them moved, where the type claims its action."""
+        inside = self.case.out_type.interior
+        self.compare(inside(found), inside(expected), budget)
 
     def compare(self, found: Tensor, expected: Tensor, budget: float, what: str = "") -> None:
         """Compare outputs relatively; differences far below the size of the input are rounding."""

@@ -148,7 +148,7 @@ class RowCase:
 
     @property
     def group(self) -> Group:
-        return self.symmetry.group
+        return self.in_type.group or self.symmetry.group
 
 
 @dataclass(frozen=True, eq=False)

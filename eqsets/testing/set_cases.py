@@ -46,7 +46,7 @@ def _layer(
         yield SetCase(
             f"DSS, aggregation={aggregation}, alignment={alignment}",
             build,
-            **_types(module),
+            **_types(symmetry, module),
             alignment=alignment,
             principal=(aggregation, alignment) in _PRINCIPAL,
             oracle=None if symmetry.structured else dss_by_loop,
@@ -77,21 +77,21 @@ def _networks(symmetry: ElementSymmetry, subject: Subject, layer: Layer) -> Iter
             yield SetCase(
                 label,
                 build,
-                **_types(module),
+                **_types(symmetry, module),
                 reduces=not module.keeps_set,
                 principal=label != "network with set_pool",
                 **_common(symmetry, subject),
             )
 
 
-def _types(module: Any) -> dict[str, Any]:
-    return {"in_type": module.in_type, "out_type": module.out_type}
+def _types(symmetry: ElementSymmetry, module: Any) -> dict[str, Any]:
+    group = module.in_type.group or symmetry.group
+    return {"in_type": module.in_type, "out_type": module.out_type, "group": group}
 
 
 def _common(symmetry: ElementSymmetry, subject: Subject) -> dict[str, Any]:
     tolerance = symmetry.tolerance if subject.tolerance is None else subject.tolerance
     return {
-        "group": symmetry.group,
         "symmetry": symmetry,
         "structure": subject.structure,
         "tolerance": tolerance,

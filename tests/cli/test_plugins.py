@@ -51,6 +51,27 @@ def test_a_broken_plugin_is_listed_with_its_cause_and_the_command_that_mends_it(
     assert "  mend:  pip install --upgrade ropes\n" in output
 
 
+@pytest.mark.parametrize(
+    ("options", "status", "error"),
+    [((), "ok", None), (("--load",), "broken", "ImportError: numpy is too new")],
+)
+def test_loading_finds_what_listing_cannot(registry, site, options, status, error):
+    site.write(heavy_knots="raise ImportError('numpy is too new')")
+    listed = json.loads(run("plugins", "--json", *options, registry=registry).stdout)
+    (knots,) = [record for record in listed if record["name"] == "knots"]
+    assert (knots["status"], knots["error"]) == (status, error)
+    (core,) = [record for record in listed if record["name"] == "cyclic"]
+    assert core["status"] == "ok"
+
+
+def test_long_names_stay_whole_in_a_pipe(site):
+    name, source = "knots-" * 9 + "end", GOOD.replace('"knots"', '"knots-' + "long-" * 6 + 'end"')
+    site.install(name, {"knots": "knots_plugin"}, knots_plugin=source)
+    output = run("plugins", registry=Registry(site.entry_points(), {})).stdout
+    assert name in output
+    assert "knots-" + "long-" * 6 + "end" in output
+
+
 def test_json_is_the_list_of_records(registry):
     result = run("plugins", "--json", registry=registry)
     listed = json.loads(result.stdout)

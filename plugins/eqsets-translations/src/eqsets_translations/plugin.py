@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from eqsets import hookimpl
 
-__all__ = ["eqsets_element_symmetries"]
+__all__ = ["eqsets_element_symmetries", "eqsets_test_specs"]
 
 
 @hookimpl
 def eqsets_element_symmetries() -> dict[str, str]:
     """Name the symmetry of signals, images and volumes."""
     return {"translations": "eqsets_translations.symmetry:Translations"}
+
+
+@hookimpl
+def eqsets_test_specs() -> dict[str, str]:
+    """Name the record that the symmetry is held to the contract with."""
+    return {"translations": "eqsets_translations.testing:translations_subject"}

@@ -1,0 +1,58 @@
+"""Measure speed and memory: ``python -m benchmarks [--seconds 3] [--only eager network] [--json]``.
+
+Prints the table as it grows and writes ``benchmarks/results.md`` and ``benchmarks/results.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from benchmarks.growth import growth
+from benchmarks.layers import compiled, eager, layouts
+from benchmarks.network import network
+from benchmarks.report import Row, write
+from benchmarks.startup import startup
+
+SECTIONS: dict[str, Callable[[float], Iterator[Row]]] = {
+    "startup": startup,
+    "eager": eager,
+    "layouts": layouts,
+    "network": network,
+    "growth": growth,
+    "compiled": compiled,
+}
+
+
+def main() -> None:
+    """Run the sections that are asked for, all by default."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each comparison")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    rows: list[Row] = []
+    for name in args.only:
+        for row in SECTIONS[name](args.seconds):
+            rows.append(row)
+            if not args.json:
+                cells = row.cells()
+                print(
+                    f"{cells[0]:<42} {cells[1]:<44} {'  '.join(filter(None, cells[2:]))}",
+                    flush=True,
+                )
+    if args.json:
+        print(json.dumps([{**asdict(row), "ok": row.ok} for row in rows], indent=1))
+    write(rows, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What was measured, as rows: to the screen, to a page, and to JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from benchmarks.timing import Ratio
+
+__all__ = ["Row", "page", "write"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured number with its spread, and the goal it is held to, if any.
+
+    Attributes:
+        what: what was compared or counted.
+        setting: sizes and options.
+        value: the median; ``low`` and ``high`` are the quartiles.
+        cpu: the same by CPU time, where it is a ratio of times.
+        goal: ``("<=", 1.1)``, or ``None``.
+    """
+
+    what: str
+    setting: str
+    value: float
+    unit: str = "x"
+    low: float | None = None
+    high: float | None = None
+    cpu: float | None = None
+    goal: tuple[str, float] | None = None
+
+    @classmethod
+    def of(
+        cls, what: str, setting: str, ratio: Ratio, goal: tuple[str, float] | None = None
+    ) -> Row:
+        """Return the row of a paired ratio."""
+        return cls(what, setting, ratio.median, "x", ratio.low, ratio.high, ratio.cpu, goal)
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether the goal is met, ``None`` without one."""
+        if self.goal is None:
+            return None
+        return self.value <= self.goal[1] if self.goal[0] == "<=" else self.value >= self.goal[1]
+
+    def cells(self) -> list[str]:
+        spread = "" if self.low is None else f"{self.low:.2f} to {self.high:.2f}"
+        cpu = "" if self.cpu is None else f"{self.cpu:.2f}"
+        goal = "" if self.goal is None else f"{self.goal[0]} {self.goal[1]:.2f}"
+        verdict = {True: "yes", False: "**no**", None: ""}[self.ok]
+        value = f"{self.value:.2f}{'' if self.unit == 'x' else ' ' + self.unit}"
+        return [self.what, self.setting, value, spread, cpu, goal, verdict]
+
+
+_HEAD = ["what", "setting", "median", "quartiles", "CPU time", "goal", "met"]
+
+
+def page(rows: list[Row]) -> str:
+    """Return a Markdown page with all rows."""
+    table = [_HEAD, ["---"] * len(_HEAD), *(row.cells() for row in rows)]
+    lines = ["| " + " | ".join(cells) + " |" for cells in table]
+    return "\n".join(["# Benchmarks", "", _INTRODUCTION, "", _machine(), "", *lines, ""])
+
+
+_INTRODUCTION = """Written by `make bench`. Ratios of times are measured side by side in one
+process, the alternatives taking turns; the median and the quartiles of the paired ratios are given,
+and the same ratio by CPU time. *Floor*: the element layer alone times (1 + 1/n), which the second
+map of a DSS layer, run once a set, costs in any implementation. Forward and backward, float32."""
+
+
+def _machine() -> str:
+    versions = f"torch {torch.__version__}, Python {platform.python_version()}"
+    threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} CPUs"
+    return f"{versions}, {threads}, load {os.getloadavg()[0]:.1f}."
+
+
+def write(rows: list[Row], folder: Path) -> None:
+    """Write ``results.md`` and ``results.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.md").write_text(page(rows))
+    plain = {
+        "machine": _machine(),
+        "rows": [{**asdict(row), "ok": row.ok} for row in rows],
+    }
+    (folder / "results.json").write_text(json.dumps(plain, indent=1) + "\n")

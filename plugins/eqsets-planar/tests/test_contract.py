@@ -24,7 +24,7 @@ def test_laws_of_quarter_turns(check) -> None:
 
 @parametrize_with_checks(
     [
-        subject_of("C8", Planar(8), 1, "2 regular", padding_mode="replicate"),
+        subject_of("C8", Planar(8, grid=25), 1, "2 regular", padding_mode="replicate"),
         subject_of("SO(2)", Planar(None), "1 trivial", MIXED, padding_mode="replicate"),
     ],
     profile="quick",

@@ -1,0 +1,14 @@
+"""Sets of images under planar rotations and reflections, with the steerable filters of escnn.
+
+Importing this package does not import escnn: that happens when the first layer is made.
+"""
+
+from eqsets_planar.conv import SteerableConv
+from eqsets_planar.fields import PlanarFields
+from eqsets_planar.pooling import BlurPool, InvariantPool
+from eqsets_planar.restriction import Restriction
+from eqsets_planar.symmetry import Planar
+
+__version__ = "0.1.0"
+
+__all__ = ["BlurPool", "InvariantPool", "Planar", "PlanarFields", "Restriction", "SteerableConv"]

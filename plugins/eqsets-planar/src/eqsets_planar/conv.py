@@ -1,0 +1,232 @@
+"""The linear layer on images: a convolution whose filters are steerable.
+
+Requirements that shaped this module:
+
+- users see one plain convolution: tensors in and out, ``weight``-like parameters, the same
+  state_dict keys in train and eval, and no object of escnn inside, so that it pickles, deep-copies,
+  compiles and loads where escnn is absent;
+- filters are expanded once a step, however many images there are, and once for all in eval;
+- what breaks exactness on the pixel grid is an error that says which size would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import sqrt
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eqsets import FeatureTypeError
+from eqsets_planar.exactness import check_output_grid
+from eqsets_planar.fields import PlanarFields
+from eqsets_planar.options import ConvOptions
+from eqsets_planar.representations import Representation
+
+__all__ = ["SteerableConv"]
+
+Pair = tuple[Representation, Representation]
+
+
+class SteerableConv(nn.Module):
+    r"""Convolve images with filters that commute with the point group.
+
+    .. math:: y = \kappa \star x + b, \qquad \kappa = \sum_n w_n \kappa_n, \qquad
+              \kappa_n(g p) = \rho_\mathrm{out}(g) \, \kappa_n(p) \, \rho_\mathrm{in}(g)^{-1}
+
+    Weights are initialised so that white noise of unit size comes out with unit size. The bias sits
+    on invariant vectors only: one number for each trivial, regular or quotient field.
+
+    References:
+        General E(2)-Equivariant Steerable CNNs, Weiler, Cesa, NeurIPS 2019,
+        https://arxiv.org/abs/1911.08251, equation (3).
+
+    Arguments:
+        in_type: type of the input.
+        out_type: type of the output.
+        bases: filters ``(n, d_out, d_in, k, k)`` for each pair of representations (in, out).
+        options: kernel size, stride, padding ..., see :class:`~eqsets_planar.options.ConvOptions`.
+        bias: whether to add one.
+
+    Raises:
+        FeatureTypeError: no filter of that size reaches a block of the output.
+    """
+
+    def __init__(
+        self,
+        in_type: PlanarFields,
+        out_type: PlanarFields,
+        bases: Mapping[Pair, Tensor],
+        options: ConvOptions,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.in_type, self.out_type, self.options = in_type, out_type, options
+        self._exact: dict[str, Tensor] = {}  # filters in float64, by name of their buffer
+        self._terms: list[list[tuple[str, str] | None]] = []  # (weight, filters) of [out][in]
+        self._cached: tuple[list[tuple[nn.Parameter, int]], Tensor] | None = None
+        names: dict[Pair, str] = {}
+        for row, (many, target) in enumerate(out_type.blocks):
+            self._terms.append([])
+            for column, (count, source) in enumerate(in_type.blocks):
+                basis = bases[source, target]
+                if not len(basis):
+                    self._terms[-1].append(None)
+                    continue
+                name = names.setdefault((source, target), f"filters_{len(names)}")
+                self._exact[name] = basis
+                weight = nn.Parameter(torch.empty(many, count, len(basis)))
+                self.register_parameter(f"weight_{row}_{column}", weight)
+                self._terms[-1].append((f"weight_{row}_{column}", name))
+            if not any(self._terms[-1]):
+                raise FeatureTypeError(
+                    f"no steerable filter of size {options.kernel_size} maps {in_type} to the "
+                    f"{many} {target} of {out_type}, expected at least one. Choose a larger "
+                    "kernel_size, or go through a type in between, such as regular fields."
+                )
+        for name in self._exact:
+            self.register_buffer(name, None, persistent=False)
+        count = sum(many for many, r in out_type.blocks if r.has_invariant)
+        self.bias = nn.Parameter(torch.empty(count)) if bias and count else None
+        self._refresh()
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw normal weights: noise of unit size keeps it; every block of inputs has its share."""
+        for terms, (_, target) in zip(self._terms, self.out_type.blocks, strict=True):
+            size = target.size(self.out_type.points)
+            used = [column for column, term in enumerate(terms) if term is not None]
+            widths = [place.stop - place.start for place in self.in_type.slices()]
+            for column in used:
+                name = (terms[column] or ("", ""))[0]
+                weight = self.get_parameter(name)
+                share = widths[column] / sum(widths[other] for other in used)
+                # filters have unit length: the variance of an output is that of the weights
+                # times count * n / size
+                variance = share * size / (weight.shape[1] * weight.shape[2])
+                nn.init.normal_(weight, std=sqrt(variance))
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def _refresh(self) -> None:
+        # Filters are kept in float64, so that .double() gains accuracy and not just digits.
+        like = next(self.parameters())
+        for name, exact in self._exact.items():
+            setattr(self, name, exact.to(device=like.device, dtype=like.dtype))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SteerableConv:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._cached = None
+        self._refresh()
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_cached": None}
+
+    def expand(self) -> Tensor:
+        """Return the filter ``(C_out, C_in, k, k)`` that the weights make."""
+        # Half precision would round the sum over filters: autocast begins at the convolution.
+        kind = next(self.parameters()).device.type
+        with torch.autocast(kind if kind != "meta" else "cpu", enabled=False):
+            return torch.cat([self._row(row) for row in range(len(self._terms))], 0)
+
+    def _row(self, row: int) -> Tensor:
+        many, target = self.out_type.blocks[row]
+        height, k = many * target.size(self.out_type.points), self.options.kernel_size
+        parts = []
+        for term, (count, source) in zip(self._terms[row], self.in_type.blocks, strict=True):
+            width = count * source.size(self.in_type.points)
+            if term is None:
+                parts.append(next(self.parameters()).new_zeros(height, width, k, k))
+                continue
+            weight, basis = getattr(self, term[0]), getattr(self, term[1])
+            part = weight @ basis.flatten(1)
+            part = part.reshape(many, count, *basis.shape[1:]).transpose(1, 2)
+            parts.append(part.reshape(height, width, k, k))
+        return torch.cat(parts, 1)
+
+    def filter(self) -> Tensor:
+        """Return :meth:`expand`, kept in eval for as long as the weights stay what they are."""
+        weights = [self._parameters[term[0]] for terms in self._terms for term in terms if term]
+        if not self._may_cache(weights):
+            return self.expand()
+        if self._cached is None or any(
+            new is not old or new._version != version
+            for new, (old, version) in zip(weights, self._cached[0], strict=True)
+        ):
+            with torch.inference_mode(False), torch.no_grad():
+                known = [(weight, weight._version) for weight in weights if weight is not None]
+                self._cached = (known, self.expand())
+        return self._cached[1]
+
+    def _may_cache(self, weights: list[nn.Parameter | None]) -> bool:
+        if self.training or torch.compiler.is_compiling():
+            return False
+        # Weights that a functional call swaps in are no Parameters: nothing of them is kept.
+        kept = all(isinstance(w, nn.Parameter) and not w.is_inference() for w in weights)
+        grad = torch.is_grad_enabled() and any(w.requires_grad for w in weights if w is not None)
+        return kept and not grad
+
+    def train(self, mode: bool = True) -> SteerableConv:
+        self._cached = None
+        super().train(mode)
+        return self
+
+    def expanded_bias(self) -> Tensor | None:
+        """Return the bias of each channel ``(C_out,)``."""
+        if self.bias is None:
+            return None
+        parts, start = [], 0
+        for many, representation in self.out_type.blocks:
+            size = representation.size(self.out_type.points)
+            if not representation.has_invariant:
+                parts.append(self.bias.new_zeros(many * size))
+                continue
+            parts.append(self.bias[start : start + many].repeat_interleave(size))
+            start += many
+        return torch.cat(parts)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``x: (E, C_in, H, W)`` to ``(E, C_out, H', W')``.
+
+        Raises:
+            ShapeError: the channels do not fit, or the size of the image breaks exactness.
+        """
+        self.in_type.check(x, ("E",), "SteerableConv")
+        options = self.options
+        check_output_grid(
+            self.in_type.points,
+            tuple(x.shape[-2:]),
+            options.span,
+            options.margin,
+            options.stride,
+            exact=options.exact,
+        )
+        return options.convolve(x, self.filter(), self.expanded_bias())
+
+    def as_conv2d(self) -> nn.Conv2d:
+        """Return a plain ``torch.nn.Conv2d`` with the filters expanded once for all: to deploy."""
+        options = self.options
+        weight, bias = self.expand().detach(), self.expanded_bias()
+        plain = nn.Conv2d(
+            self.in_type.size,
+            self.out_type.size,
+            options.kernel_size,
+            stride=options.stride,
+            padding=options.margin,
+            dilation=options.dilation,
+            padding_mode=options.padding_mode,  # type: ignore[arg-type]
+            bias=bias is not None,
+            device=weight.device,
+            dtype=weight.dtype,
+        )
+        with torch.no_grad():
+            plain.weight.copy_(weight)
+            if plain.bias is not None and bias is not None:
+                plain.bias.copy_(bias)
+        return plain
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.out_type}, {self.options}"

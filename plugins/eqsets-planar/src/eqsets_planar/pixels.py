@@ -1,0 +1,78 @@
+"""Turn and mirror images about their centre: pixel by pixel where that is exact, else interpolated.
+
+A quarter turn or a reflection moves pixels onto pixels. Other angles are interpolated by Lagrange
+polynomials on 6 x 6 pixels: a constant stays exactly constant, the border is continued, and content
+blurred by a Gaussian of three pixels is met to 1e-3, far below what a sampled filter itself loses.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from eqsets import ShapeError
+
+__all__ = ["move_pixels"]
+
+_NODES = range(-2, 4)  # the pixels, counted from the one at or before the point
+
+
+def move_pixels(x: Tensor, turn: float, flip: bool) -> Tensor:
+    r"""Return :math:`x(g^{-1} p)` for ``x: (..., H, W)``: first mirror, then turn.
+
+    Arguments:
+        x: images.
+        turn: counterclockwise, as a part of a full turn.
+        flip: whether left and right are swapped first.
+
+    Raises:
+        ShapeError: the image is not square and the turn is an odd number of quarters.
+
+    Example:
+        >>> move_pixels(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 0.25, False)
+        tensor([[2., 4.],
+                [1., 3.]])
+    """
+    if flip:
+        x = x.flip(-1)
+    quarters = round(turn * 4)
+    if abs(turn * 4 - quarters) > 1e-9:
+        return _interpolated(x, turn)
+    if quarters % 2 and x.shape[-1] != x.shape[-2]:
+        raise ShapeError(
+            f"got an image of {x.shape[-2]} x {x.shape[-1]} pixels to turn by {90 * quarters} "
+            "degrees, expected a square one. Crop or pad it to a square, or use rotations=2."
+        )
+    return torch.rot90(x, quarters, (-2, -1))
+
+
+def _interpolated(x: Tensor, turn: float) -> Tensor:
+    height, width = x.shape[-2:]
+    angle = torch.tensor(2 * torch.pi * turn, dtype=torch.float64)
+    cos, sin = angle.cos(), angle.sin()
+    # right and up of the centre, in pixels
+    right = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
+    up = ((height - 1) / 2 - torch.arange(height, dtype=torch.float64))[:, None]
+    columns = cos * right + sin * up + (width - 1) / 2
+    rows = (height - 1) / 2 - (cos * up - sin * right)
+    flat = x.flatten(-2)
+    result = torch.zeros_like(flat)
+    for row, row_weight in _taps(rows, height):
+        for column, column_weight in _taps(columns, width):
+            weight = (row_weight * column_weight).flatten().to(device=x.device, dtype=x.dtype)
+            result = result + weight * flat[..., (row * width + column).flatten().to(x.device)]
+    return result.reshape(x.shape)
+
+
+def _taps(place: Tensor, size: int) -> list[tuple[Tensor, Tensor]]:
+    """Return (index, weight) of each node around real-valued places; the weights sum to one."""
+    first = place.floor()
+    part = place - first
+    taps = []
+    for node in _NODES:
+        weight = torch.ones_like(part)
+        for other in _NODES:
+            if other != node:
+                weight = weight * (part - other) / (node - other)
+        taps.append(((first + node).long().clamp(0, size - 1), weight))
+    return taps

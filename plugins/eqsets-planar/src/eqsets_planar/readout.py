@@ -1,0 +1,75 @@
+"""Invariants of an image, and invariants written back onto all of its pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from eqsets import FeatureTypeError
+from eqsets_planar.fields import PlanarFields
+from eqsets_planar.nonlinearities import pixel_invariants
+
+__all__ = ["FieldEmbedding", "FieldInvariants"]
+
+
+class FieldInvariants(nn.Module):
+    """Read one number from each field: its mean over pixels and components, or its mean length.
+
+    Trivial, regular and quotient fields give their mean, which is the only linear invariant that
+    does not depend on where things are; irreps give the mean of their length. Put
+    ``pool(kind="group")`` before for the maximum over components.
+
+    Attributes:
+        features: number of invariants.
+        linear: whether all of them are linear.
+    """
+
+    def __init__(self, in_type: PlanarFields) -> None:
+        super().__init__()
+        self.in_type = in_type
+        self.features = in_type.fields
+        self.linear = in_type.pointwise
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``x: (E, C, H, W)`` to ``(E, features)``."""
+        return pixel_invariants(self.in_type, x).mean((-2, -1))
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.features} invariants"
+
+
+class FieldEmbedding(nn.Module):
+    r"""Write invariants onto all pixels, into the invariant vector of each field that has one.
+
+    .. math:: y_f(p) = (A u)_f \, (1, \dots, 1)
+
+    Raises:
+        FeatureTypeError: no field has an invariant vector.
+    """
+
+    def __init__(self, features: int, out_type: PlanarFields) -> None:
+        super().__init__()
+        self.out_type = out_type
+        count = sum(many for many, r in out_type.blocks if r.has_invariant)
+        if not count:
+            raise FeatureTypeError(
+                f"{out_type!r} has no vector that the group leaves alone, so {features} invariants "
+                "cannot be written into it. Use alignment='shared', or add trivial fields."
+            )
+        self.linear = nn.Linear(features, count, bias=False)
+
+    def forward(self, invariants: Tensor, *, like: Tensor) -> Tensor:
+        """Map ``(E, features)`` to ``(E, C, 1, 1)``, which broadcasts against ``(E, C, H, W)``."""
+        values: Tensor = self.linear(invariants)
+        parts, start = [], 0
+        for many, representation in self.out_type.blocks:
+            size = representation.size(self.out_type.points)
+            if representation.has_invariant:
+                parts.append(values[:, start : start + many].repeat_interleave(size, 1))
+                start += many
+            else:
+                parts.append(values.new_zeros(values.shape[0], many * size))
+        return torch.cat(parts, 1)[:, :, None, None]
+
+    def extra_repr(self) -> str:
+        return f"{self.linear.in_features} invariants -> {self.out_type}"

@@ -1,0 +1,50 @@
+"""What the laws are held against: quarter turns and mirror images of small pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eqsets_planar.symmetry import Planar
+
+if TYPE_CHECKING:
+    from eqsets.testing import Subject
+    from eqsets.testing.record import Layer
+
+__all__ = ["planar_subject", "subject_of"]
+
+
+def subject_of(name: str, symmetry: Planar, *specs: int | str, **options: object) -> Subject:
+    """Return the record of a planar symmetry with 3 x 3 filters between the types that are named.
+
+    The layer spans escnn's steerable filters, not every equivariant map, so that it declares its
+    dimension: its number of weights.
+    """
+    from eqsets.testing import Subject
+    from eqsets.testing.record import Capabilities
+
+    def dimension(layer: Layer) -> int:
+        conv = symmetry.linear(layer.in_type, layer.out_type, **layer.options, bias=False)
+        return sum(weight.numel() for weight in conv.parameters())
+
+    return Subject(
+        name,
+        symmetry=symmetry,
+        types=tuple(symmetry.feature_type(spec) for spec in specs),
+        options={"kernel_size": 3, **options},
+        capabilities=Capabilities(complete=False),
+        dimension=dimension,
+        pools=({}, {"kind": "max"}, {"kind": "group"}, {"stride": 3})
+        if symmetry.points.exact
+        else ({}, {"kind": "group"}),
+        plugin=name == "planar",
+        expected_failures={
+            "EQC04-independent-set-layer-is-complete": "images share what does not depend on where "
+            "things are, the mean over all pixels; the point group alone fixes every ring of pixels"
+        },
+    )
+
+
+def planar_subject() -> Subject:
+    """Return the record of ``"planar"``: D4 on pictures of 3 x 3 pixels."""
+    symmetry = Planar(4, reflections=True, grid=3)
+    return subject_of("planar", symmetry, 1, "2 regular", "1 trivial + 1 irrep(1)", 2)

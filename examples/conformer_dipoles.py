@@ -3,8 +3,8 @@
     python examples/conformer_dipoles.py            # Siamese against DSS
     python examples/conformer_dipoles.py --smoke    # a few steps
 
-Expected: relative error 0.71 for a network that looks at each conformer by itself, 0.35 for DSS,
-which averages the noise over the set: 1 / sqrt(8) = 0.35 is what is left of it; 10 s on one CPU core. Needs
+Expected: relative error 0.71 for a network that looks at each conformer by itself, 0.35 for DSS;
+the noise allows sqrt(1/2) = 0.71 and sqrt(1/9) = 0.33 at best. 10 s on one CPU core. Needs
 `pip install "eqsets[spatial]"`.
 
 The charge of each atom is measured with an error, anew for each of eight conformers. What

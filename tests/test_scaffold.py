@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import indent
 
 import pytest
 
-EQSETS = (sys.executable, "-c", "from eqsets.cli import main; main()")
-PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
-QUICK = ("--eqsets-profile", "quick")
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
+from tests.outside import EQSETS, PYTEST, QUICK, install, passes
+from tests.outside import run as run_with
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a plugin, and install it into a folder of its own, offline."""
     folder = tmp_path_factory.mktemp("outside")
-    made = run(folder, *EQSETS, "new-plugin", "rings-of-beads", "--json")
-    assert made.returncode == 0, made.stderr
-    project = Path(json.loads(made.stdout)["directory"])
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    done = run(project, *pip, "--no-index", "--target", str(folder / "site"), ".")
-    assert done.returncode == 0, done.stderr
+    made = passes(folder, *EQSETS, "new-plugin", "rings-of-beads", "--json")
+    project = Path(json.loads(made)["directory"])
+    install(project, folder / "site")
     return project
 
 
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command where the sources of a project are found, and what is installed beside it."""
-    search = [str(folder / "src"), str(folder.parent / "site"), *sys.path]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(search), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200
-    )
+def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command where Python finds the sources, so that edits count, and the metadata."""
+    return run_with(project, *command, path=(project / "src", project.parent / "site"))
 
 
 @pytest.fixture

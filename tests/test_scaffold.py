@@ -14,6 +14,8 @@ import pytest
 from tests.outside import EQSETS, PYTEST, QUICK, install, passes
 from tests.outside import run as run_with
 
+PAGE = Path(__file__).parents[1] / "docs" / "write-a-plugin.md"
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -80,7 +82,9 @@ def test_a_wrong_move_breaks_a_law_that_is_named(project: Path, edit: Callable[.
     law = "test_law[rings-of-beads-EQG04-sampler-stays-inside]"
     assert law in failed(done)
     assert "rings-of-beads breaks a law" in done.stdout
-    assert "outside the group" in done.stdout
+    (shown,) = re.findall(r"```text\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    for line in shown.splitlines():
+        assert line in done.stdout
 
 
 def test_a_move_that_was_forgotten_is_found(project: Path, edit: Callable[..., None]) -> None:

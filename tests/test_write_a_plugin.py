@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from eqsets.cli._scaffold import Names, files
 from tests.outside import EQSETS, PYTEST, QUICK, install, passes
 
 PAGE = Path(__file__).parents[1] / "docs" / "write-a-plugin.md"
 FILE = re.compile(r"^<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+QUOTE = re.compile(r"^<!-- not run: in (\S+) -->\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +25,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = install(project, tmp_path_factory.mktemp("site"))
     (site / "test_laws.py").write_text((project / "test_laws.py").read_text())
     return site
+
+
+def test_the_page_quotes_what_the_command_writes() -> None:
+    written = {Path(path).name: text for path, text in files(Names.of("necklace")).items()}
+    quotes = QUOTE.findall(PAGE.read_text())
+    assert [name for name, _ in quotes] == ["symmetry.py", "contract.py", "test_laws.py"]
+    for name, quote in quotes:
+        assert quote in written[name]
 
 
 def test_the_plugin_is_fifteen_lines() -> None:

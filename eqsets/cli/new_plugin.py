@@ -40,7 +40,11 @@ def command(registry: Registry | None, name: str, directory: Path, as_json: bool
         if as_json:
             click.echo(json.dumps({"name": name, "ok": False, "error": str(error)}, indent=2))
         raise
-    following = [f"cd {shlex.quote(str(folder))}", 'pip install -e ".[test]"', "pytest"]
+    following = [
+        f"cd {shlex.quote(str(folder))}",
+        'pip install -e ".[test]"',
+        "pytest --eqsets-profile quick",
+    ]
     if as_json:
         made = {
             "name": names.name,

@@ -43,7 +43,10 @@ def test_the_folder_is_made_and_the_next_commands_are_named(tmp_path):
     assert result.exit_code == 0
     folder = tmp_path / "eqsets-my-knots"
     assert written(folder) == files(Names.of("my-knots"))
-    assert f'next:\n  cd {folder}\n  pip install -e ".[test]"\n  pytest\n' in result.stdout
+    assert (
+        f'next:\n  cd {folder}\n  pip install -e ".[test]"\n  pytest --eqsets-profile quick\n'
+        in result.stdout
+    )
     assert "src/eqsets_my_knots/symmetry.py" in result.stdout
 
 

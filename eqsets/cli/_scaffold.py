@@ -47,7 +47,7 @@ _LONGEST = 32  # so that no line of the code gets too long
 
 RESERVED = frozenset(
     {
-        *("annotations", "beads", "check", "flip", "forward", "hold", "in_type"),
+        *("annotations", "beads", "check", "eqsets", "flip", "forward", "hold", "in_type"),
         *("keeps_neighbors", "law", "moves", "nn", "out_type", "parametrize_with_checks"),
         *("record", "report", "self", "spec", "step", "swap", "symmetry"),
         *("torch", "turn", "x"),
@@ -83,7 +83,7 @@ class Names:
             >>> Names.of("My_Knots").distribution
             'eqsets-my-knots'
         """
-        name = re.sub(r"[-_.]+", "-", text).lower().removeprefix("eqsets-")
+        name = re.sub(r"^(eqsets-)+", "", re.sub(r"[-_.]+", "-", text).lower())
         function = name.replace("-", "_")
         possible = _PROJECT_NAME.fullmatch(text) and len(name) <= _LONGEST
         if not possible or not function.isidentifier() or iskeyword(function):

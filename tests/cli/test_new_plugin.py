@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import example, given
+from hypothesis import strategies as st
+from packaging.utils import canonicalize_name
 
 from eqsets.cli import main
 from eqsets.cli._scaffold import RESERVED, Names, files, write
@@ -71,6 +74,19 @@ def test_a_name_is_normalized_as_package_indexes_do(text):
     assert Names.of(text) == Names("my-knots", "eqsets-my-knots", "eqsets_my_knots", "my_knots")
 
 
+@given(st.text(max_size=40) | st.from_regex(r"[A-Za-z0-9._-]+", fullmatch=True))
+@example("eqsets-eqsets-x")
+def test_every_name_is_refused_or_good_for_indexes_and_python(text):
+    try:
+        names = Names.of(text)
+    except OptionError:
+        return
+    assert canonicalize_name(names.distribution, validate=True) == names.distribution
+    assert names.package.isidentifier()
+    assert names.function.isidentifier()
+    assert Names.of(names.distribution) == Names.of(names.name) == names
+
+
 WRONG = ["", "-", "my knots", "../knots", "knots/", "-knots", "knots-", "noeud-é", "a+b", "a:b"]
 WRONG += ["3d-lattice", "class", "eqsets-", "eqsets-3d", "knots\n", "a" * 33]
 
@@ -100,7 +116,7 @@ def test_what_is_reserved_is_what_the_code_uses():
                 used |= {node.name} if isinstance(node, ast.FunctionDef) else set()
     functions = {name for name in used - {names.function} if name.islower()}
     functions -= {name for name in functions if name.startswith("test")}
-    assert {name for name in functions if not hasattr(builtins, name)} == RESERVED
+    assert {name for name in functions if not hasattr(builtins, name)} | {"eqsets"} == RESERVED
 
 
 def test_a_name_that_a_plugin_provides_is_refused(site, tmp_path):

@@ -31,8 +31,8 @@ def passes(folder: Path, *command: str, path: tuple[Path, ...] = ()) -> str:
     return done.stdout
 
 
-def install(project: Path, site: Path) -> Path:
+def install(project: Path, site: Path, *options: str) -> Path:
     """Install a project into a folder of its own, and return that folder."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    passes(project, *pip, "--no-index", "--target", str(site), ".")
+    passes(project, *pip, "--no-index", "--target", str(site), *options, ".")
     return site

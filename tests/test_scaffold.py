@@ -19,11 +19,11 @@ PAGE = Path(__file__).parents[1] / "docs" / "write-a-plugin.md"
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a plugin, and install it into a folder of its own, offline."""
+    """Make a plugin, and install it as its author would, into a folder of its own."""
     folder = tmp_path_factory.mktemp("outside")
     made = passes(folder, *EQSETS, "new-plugin", "rings-of-beads", "--json")
     project = Path(json.loads(made)["directory"])
-    install(project, folder / "site")
+    install(project, folder / "site", "--editable")
     return project
 
 

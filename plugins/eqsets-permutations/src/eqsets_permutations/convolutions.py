@@ -189,8 +189,16 @@ def _known(
     if torch.compiler.is_compiling() or (edges.weight is not None and edges.weight.requires_grad):
         return build()
     memo: dict[tuple[object, ...], Adjacency] = edges.__dict__.setdefault("_matrices", {})
-    place = (*key, len(x), torch.promote_types(x.dtype, torch.float32))
+    # Tensors count how often they were written into; a matrix of other contents is another one.
+    written = tuple(
+        0 if values is None or values.is_inference() else values._version
+        for values in (edges.index, edges.weight)
+    )
+    mode = torch.is_inference_mode_enabled()  # what is made there takes no part in training
+    place = (*key, len(x), torch.promote_types(x.dtype, torch.float32), written, mode)
     if place not in memo:
+        for old in [known for known in memo if known[-2] != written]:
+            del memo[old]
         memo[place] = build()
     return memo[place]
 

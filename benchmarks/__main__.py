@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.graphs import graphs
 from benchmarks.growth import growth
 from benchmarks.layers import any_size, compiled, eager, layouts
 from benchmarks.network import network
@@ -26,6 +27,7 @@ SECTIONS: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "layouts": layouts,
     "network": network,
     "growth": growth,
+    "graphs": graphs,
     "compiled": compiled,
     "any-size": any_size,
 }

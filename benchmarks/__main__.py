@@ -17,6 +17,7 @@ from benchmarks.graphs import graphs
 from benchmarks.growth import growth
 from benchmarks.layers import any_size, compiled, eager, layouts
 from benchmarks.network import network
+from benchmarks.plugins import graph_growth, plugins
 from benchmarks.report import Row, write
 from benchmarks.startup import startup
 from benchmarks.timing import Effort
@@ -28,6 +29,8 @@ SECTIONS: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "network": network,
     "growth": growth,
     "graphs": graphs,
+    "graph-growth": graph_growth,
+    "plugins": plugins,
     "compiled": compiled,
     "any-size": any_size,
 }

@@ -80,9 +80,9 @@ def cases() -> list[Case]:
             (NODES, 128),
         ),
         Case(
-            "permutations, 16 pairs to 16 pairs, 16 nodes",
+            "permutations, 16 pairs to 16 pairs, 32 nodes",
             lambda: DSS("permutations", "16 pairs", "16 pairs"),
-            (16, 16, 16),
+            (32, 32, 16),
         ),
         Case(
             "planar, C_8, 8 regular to 8 regular, 33 x 33",

@@ -205,7 +205,7 @@ def _known(
 
 def _narrow(matrix: Adjacency, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return the product with adjacency and weight of ``x (n, k, C)``, the cheaper order first."""
-    if weight.shape[1] < weight.shape[0]:
+    if weight.shape[1] <= weight.shape[0]:  # where equal, the linear map can add the bias
         return F.linear(_propagate(matrix, x), weight, bias)
     y = _propagate(matrix, F.linear(x, weight))
     return y if bias is None else y + bias

@@ -77,7 +77,7 @@ class GraphConvolution(nn.Module):
     def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
         x, own = fold(rows, edges, "graph")
-        matrix = _known(own, x, ("sum",), lambda: adjacency.sum_adjacency(own, len(x), x))
+        matrix = _known(own, x, ("graph",), lambda: adjacency.sum_adjacency(own, len(x), x))
         root = F.linear(x, self.lin_root.weight, self.lin_rel.bias)
         return unfold(root + _narrow(matrix, x, self.lin_rel.weight), own)
 
@@ -112,7 +112,7 @@ class SAGE(nn.Module):
                 f"convolution 'sage' got edge weights {tuple(own.weight.shape)}, expected none: "
                 "it takes the mean of the neighbours. Use conv='graph' or 'gcn' for weights."
             )
-        matrix = _known(own, x, ("mean",), lambda: adjacency.mean_adjacency(own, len(x), x))
+        matrix = _known(own, x, ("sage",), lambda: adjacency.mean_adjacency(own, len(x), x))
         root = F.linear(x, self.lin_r.weight, self.lin_l.bias)
         return unfold(root + _narrow(matrix, x, self.lin_l.weight), own)
 
@@ -155,7 +155,7 @@ class GIN(nn.Module):
     def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
         x, own = fold(rows, edges, "gin")
-        matrix = _known(own, x, ("sum",), lambda: adjacency.sum_adjacency(own, len(x), x))
+        matrix = _known(own, x, ("gin",), lambda: adjacency.sum_adjacency(own, len(x), x))
         # The first linear map commutes with the sum: it may act before, on the narrower side.
         first = cast(nn.Linear, self.nn[0])
         own_part = (1 + self.eps) * F.linear(x, first.weight)

@@ -173,6 +173,12 @@ def test_broken_bags_are_refused(alignment: str, data: BagData, message: str) ->
         OnBags(network.double())(data)
 
 
+@pytest.mark.parametrize("conv", ["eg", "hetero", "rgcn", "spline"])
+def test_convolutions_that_take_other_arguments_are_refused(conv: str) -> None:
+    with pytest.raises(FeatureTypeError, match=rf"'{conv}' could not be built .* pass a callable"):
+        DSS("permutations", 3, 4, conv=conv)
+
+
 def test_convolutions_of_pyg_fail_clearly() -> None:
     x = features(1, 2, 4, 2)
     with pytest.raises(ShapeError, match=r"'gine' failed on .* no weights or features"):

@@ -131,7 +131,7 @@ def pyg_convolution(
         sizes = (mlp(in_channels, width, bias),)
     try:
         module = build(*sizes, **options)
-    except TypeError as error:
+    except (AssertionError, AttributeError, ImportError, TypeError, ValueError) as error:
         raise FeatureTypeError(
             f"convolution {name!r} could not be built for {in_channels} -> {width} channels with "
             f"the options {options}: {error}. Expected its own options; pass a callable "

@@ -165,6 +165,15 @@ class ElementSymmetry(ABC):
                 f"{type(structure).__name__}. Leave structure=None."
             )
 
+    def prepare_structure(self, structure: Any) -> Any:
+        """Return side information, checked, in the form that the other methods work on.
+
+        Networks ask once and hand the result to every layer, so what is kept on it is shared by
+        all layers and both branches. What is prepared already comes back as it is.
+        """
+        self.check_structure(structure)
+        return structure
+
     def row_structure(self, structure: Any, layout: Layout) -> Any:
         """Return the side information of the rows ``(R, *element)``; by default one for all.
 

@@ -131,7 +131,7 @@ def main() -> None:
         print(f"{name:8} tells {count} of {len(pairs)} pairs apart, smallest gap {gap:.0e}")
     with torch.no_grad():
         first, again = (model(bags[i]) for i in unseen[:2])
-    print(f"relative change under reordered nodes {(first - again).norm() / first.norm():.0e}")
+    print(f"equivariance error, reordered nodes: {(first - again).norm() / first.norm():.0e}")
 
 
 if __name__ == "__main__":

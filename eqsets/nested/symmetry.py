@@ -104,15 +104,20 @@ class Sets(ElementSymmetry):
         Raises:
             FeatureTypeError: the inner symmetry does not understand it.
         """
-        if isinstance(spec, MemberFeatures):
-            own = self._type(self.inner.feature_type(spec.member))
-            if own != spec:
-                raise FeatureTypeError(
-                    f"{self!r} got {spec!r}, expected {own!r}. Make types with "
-                    "symmetry.feature_type(...)."
-                )
-            return own
-        return self._type(self.inner.feature_type(spec))
+        given = [spec.member, spec] if isinstance(spec, MemberFeatures) else [spec]
+        for kind in given:
+            try:
+                own = self._type(self.inner.feature_type(kind))
+            except FeatureTypeError:
+                if not isinstance(kind, FeatureType):
+                    raise  # the inner symmetry says best what it understands
+                continue
+            if own == spec or kind is spec:
+                return own
+        raise FeatureTypeError(
+            f"{self!r} got {spec!r}, expected a type of its own or of its members. Make types "
+            "with symmetry.feature_type(...)."
+        )
 
     def _type(self, member: FeatureType) -> MemberFeatures:
         group = self._group(member.group or self.inner.group)

@@ -100,23 +100,32 @@ class Product(ElementSymmetry):
             FeatureTypeError: a factor does not understand its part, or the first part has not
                 exactly one channel.
         """
-        if isinstance(spec, ProductFeatures):
-            made = self._type(spec.first, spec.second)
-            if made != spec:
-                raise FeatureTypeError(f"{self!r} got {spec!r}, expected {made!r}.")
-            return made
         if isinstance(spec, FeatureType):
-            raise FeatureTypeError(
-                f"{self!r} got {spec!r}, expected features of a product. Make types with "
-                "symmetry.feature_type(...), from what names a type of the second factor."
-            )
-        pair = spec if isinstance(spec, tuple) else (1, spec)
+            return self._own(spec)
+        pair = spec if type(spec) is tuple else (1, spec)  # e3nn's irreps are tuples, too
         if len(pair) != 2:
             raise FeatureTypeError(
                 f"{self!r} got the feature type {spec!r} of {len(pair)} parts, expected one that "
                 "the second factor understands, or a pair. Write for example 8 or ('1 pairs', 8)."
             )
         return self._type(*pair)
+
+    def _own(self, given: FeatureType) -> ProductFeatures:
+        """Return a type of this product as it is, and one of the second factor at plain points."""
+        pairs: list[tuple[Any, Any]] = [(1, given)]
+        if isinstance(given, ProductFeatures):
+            pairs.insert(0, (given.first, given.second))
+        for pair in pairs:
+            try:
+                made = self._type(*pair)
+            except FeatureTypeError:  # of other symmetries
+                continue
+            if made == given or pair[1] is given:
+                return made
+        raise FeatureTypeError(
+            f"{self!r} got {given!r}, expected a type of its own or of its second factor. Make "
+            "types with symmetry.feature_type(...)."
+        )
 
     def _type(self, one: Any, two: Any) -> ProductFeatures:
         first, second = self.first.feature_type(one), self.second.feature_type(two)

@@ -106,7 +106,7 @@ def _dimension(
     if not any(record.dimension for record in records):
         return None, True
     own, options = records[-1].dimension, records[-1].options
-    if own is None:
+    if own is None or not _counts(own, records[-1]):
         return None, False
     if isinstance(symmetry, Product):
         product = symmetry
@@ -114,6 +114,15 @@ def _dimension(
     if isinstance(symmetry, Sets) and symmetry.alignment == "shared":
         return lambda layer: 2 * own(_inner(layer, options)), True
     return None, False
+
+
+def _counts(own: Callable[[Layer], int], record: Subject) -> bool:
+    """Return whether a number that is declared for a class is meant for this part of it."""
+    kind = record.types[0]
+    try:
+        return own(Layer(kind, kind, record.options)) >= 0
+    except FeatureTypeError:  # it is for another group of the class
+        return False
 
 
 def _maps(symmetry: Product, layer: Layer) -> int:

@@ -80,19 +80,19 @@ class ProductLinear(nn.Module):
         element = x.shape[x.dim() - tail :]
         if self.maps is None:
             points = [size for size in self.out_type.points if isinstance(size, int)]
-            flat = x.reshape(len(x), prod(x.shape[1 : x.dim() - tail]), *element)
+            flat = x.reshape(x.shape[0], prod(x.shape[1 : x.dim() - tail]), *element)
         else:
             moved = self._moved(self.maps, x, one)
             points = list(moved[0].shape[1 : moved[0].dim() - tail])
-            flat = torch.stack([part.reshape(len(x), -1, *element) for part in moved], 2)
+            flat = torch.stack([part.reshape(x.shape[0], -1, *element) for part in moved], 2)
         total: Tensor | None = None
         for mixing, layer in zip(self.mixings, self.layers, strict=True):
             y: Tensor = mixing(flat, partial(self._map, layer, two))
             total = y if total is None else total + y
         if total is None:
             raise AssertionError("a product has at least one map between its points")
-        total = total.expand(len(x), prod(points), *total.shape[2:])
-        total = total.reshape(len(x), *points, *total.shape[2:])
+        total = total.expand(x.shape[0], prod(points), *total.shape[2:])
+        total = total.reshape(x.shape[0], *points, *total.shape[2:])
         if self.bias is not None:
             total = total + self.bias(x.new_ones(1, 1), structure, like=total[:1])
         return total

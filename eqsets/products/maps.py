@@ -63,7 +63,7 @@ def dense_maps(module: nn.Module, in_type: FeatureType, owner: ElementSymmetry) 
     with torch.no_grad():
         rows = [weighted(module, unit)(basis).flatten(1).mT for unit in torch.eye(count).double()]
         maps = torch.stack(rows)
-        weights = torch.linspace(-1.0, 2.0, count + 2, dtype=torch.float64)[1:-1]
+        weights = _trial(count).double()
         _require_linear(
             weighted(module, weights)(basis).flatten(1).mT,
             torch.einsum("k,koi->oi", weights, maps),
@@ -89,7 +89,7 @@ class UnitMaps(nn.Module):
         super().__init__()
         count = _count(module, owner)
         self.maps = nn.ModuleList(weighted(module, unit) for unit in torch.eye(count))
-        self._weights = torch.linspace(-1.0, 2.0, count + 2)[1:-1]
+        self._weights = _trial(count)
         self._mixed: nn.Module | None = weighted(module, self._weights)
         self._owner = owner
         sample = in_type.sample(2, generator=torch.Generator().manual_seed(0))
@@ -129,6 +129,12 @@ def _count(module: nn.Module, owner: ElementSymmetry) -> int:
             "factor between which there are equivariant maps, or fewer points."
         )
     return count
+
+
+def _trial(count: int) -> Tensor:
+    """Return weights to try at once: none is zero, signs differ."""
+    signs = 1 - 2 * (torch.arange(count) % 2)
+    return signs * torch.linspace(0.5, 1.5, count)
 
 
 def _require_linear(found: Tensor, expected: Tensor, owner: ElementSymmetry) -> None:

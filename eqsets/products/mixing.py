@@ -45,10 +45,10 @@ class Mixing(nn.Module):
         ``apply`` takes what the maps make of it, ``(E, U, m, *element)``, to ``(E, U, *element)``.
         """
         mixed = x if self._idle else self.matrix.to(x.dtype) @ x.flatten(2)
-        y = apply(mixed.reshape(len(x), self.distinct, self.count, *x.shape[2:]))
+        y = apply(mixed.reshape(x.shape[0], self.distinct, self.count, *x.shape[2:]))
         if self.place is None:
             return y
-        zero = y.new_zeros(len(y), 1, *y.shape[2:])
+        zero = y.new_zeros(y.shape[0], 1, *y.shape[2:])
         return torch.cat([y, zero], 1).index_select(1, self.place)
 
     def extra_repr(self) -> str:

@@ -78,7 +78,7 @@ class SharedDropout(nn.Module):
             one = one.select(1, 0)
         ones = torch.ones_like(one)
         kept: Tensor = self.module(ones)
-        return x * kept.reshape(len(x), *[1] * self.axes, *kept.shape[1:])
+        return x * kept.reshape(x.shape[0], *[1] * self.axes, *kept.shape[1:])
 
 
 class ProductInvariant(nn.Module):
@@ -110,10 +110,10 @@ class ProductInvariant(nn.Module):
         one, two = structure or (None, None)
         axes = len(self.in_type.points)
         if isinstance(self.outer, FixedPoints):
-            pooled = self.outer(x.reshape(len(x), -1, *x.shape[axes + 1 :]))
+            pooled = self.outer(x.reshape(x.shape[0], -1, *x.shape[axes + 1 :]))
             rows = pooled.flatten(0, 1)
             read: Tensor = self.inner(rows) if two is None else self.inner(rows, two)
-            return read.reshape(len(x), -1)
+            return read.reshape(x.shape[0], -1)
         rows = x.flatten(0, axes)
         read = self.inner(rows) if two is None else self.inner(rows, two)
         read = read.reshape(*x.shape[: axes + 1], read.shape[-1]).movedim(-1, self._axis)
@@ -146,12 +146,12 @@ class FixedPoints(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x: (E, P, *element)`` to ``(E, R, *element)``."""
         y = self.fixed.to(x.dtype) @ x.flatten(2)
-        return y.reshape(len(x), len(self.fixed), *x.shape[2:])
+        return y.reshape(x.shape[0], len(self.fixed), *x.shape[2:])
 
     def back(self, y: Tensor) -> Tensor:
         """Map ``y: (E, R, *element)`` to ``(E, P, *element)``."""
         x = self.fixed.to(y.dtype).mT @ y.flatten(2)
-        return x.reshape(len(y), self.fixed.shape[1], *y.shape[2:])
+        return x.reshape(y.shape[0], self.fixed.shape[1], *y.shape[2:])
 
 
 class ProductEmbedding(nn.Module):
@@ -192,7 +192,7 @@ class ProductEmbedding(nn.Module):
         written = torch.stack([one(invariants, *side, like=rows) for one in self.inner], 1)
         if self.fixed is not None:
             written = self.fixed.back(written)
-        return written.reshape(len(written), *self._points, *written.shape[2:])
+        return written.reshape(written.shape[0], *self._points, *written.shape[2:])
 
     def extra_repr(self) -> str:
         return f"{self.out_type}"

@@ -46,9 +46,11 @@ WITH_PLUGINS: list[ElementSymmetry] = [
 ]
 
 
-@parametrize_with_checks(WITH_PLUGINS, profile="quick", only=[*LAYERS, "EQC01-linear-is-complete"])
-def test_laws_of_layers(check):
-    check()
+@pytest.mark.parametrize("product", WITH_PLUGINS, ids=str)
+def test_laws_of_layers(product: ElementSymmetry) -> None:
+    only = [*LAYERS, "EQC01-linear-is-complete", "EQA02-homomorphism", "EQL12-set-joint"]
+    report = check(product, profile="quick", only=only)
+    assert report.ok, report
 
 
 def test_nothing_is_skipped_for_want_of_a_claim() -> None:

@@ -128,15 +128,15 @@ class FixedPoints(nn.Module):
     """Take the combinations of points that the first group leaves alone.
 
     Arguments:
-        fixed: ``(R, P)`` float64.
+        fixed: ``(R, *points)`` float64.
     """
 
     fixed: Tensor
 
     def __init__(self, fixed: Tensor) -> None:
         super().__init__()
-        self._exact = fixed
-        self.register_buffer("fixed", fixed.float(), persistent=False)
+        self._exact = fixed.reshape(fixed.shape[0], -1)
+        self.register_buffer("fixed", self._exact.float(), persistent=False)
 
     def _apply(self, fn: Any, recurse: bool = True) -> FixedPoints:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
@@ -180,8 +180,8 @@ class ProductEmbedding(nn.Module):
         self.out_type = out_type
         self._points = tuple(fixed.shape[1:])
         self.inner = nn.ModuleList(inner)
-        flat = fixed.flatten(1)
-        self.fixed = None if torch.equal(flat, torch.ones(1, 1).double()) else FixedPoints(flat)
+        flat = fixed.reshape(fixed.shape[0], -1)
+        self.fixed = None if torch.equal(flat, torch.ones(1, 1).double()) else FixedPoints(fixed)
 
     def forward(
         self, invariants: Tensor, structure: tuple[Any, Any] | None = None, *, like: Tensor

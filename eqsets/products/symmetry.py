@@ -48,7 +48,8 @@ class Product(ElementSymmetry):
     ``(P, dim)``. Written ``first * second``. Types are named as the second names its own, with the
     first's plain points; a pair ``(first, second)`` names both.
 
-    Side information is that of the factor that takes any, or a pair where both do.
+    Side information is that of the factor that takes any. Where both do it is a pair, or the
+    first's alone.
 
     Arguments:
         first: moves points; its layers must be linear in their weights.
@@ -224,9 +225,9 @@ class Product(ElementSymmetry):
         with torch.no_grad():
             units = [weighted(module, unit)(one, like=like) for unit in torch.eye(count).double()]
         fixed = torch.cat(units).squeeze(target.channel_axis or 0)
-        flat = fixed.flatten(1)
+        flat = fixed.reshape(count, -1)
         if torch.equal(flat, flat[:, :1].expand_as(flat)) and count == 1:
-            return (flat[:, 0] / flat[:, 0]).reshape(1, *[1] * (fixed.dim() - 1))
+            return torch.ones(1, *[1] * (fixed.dim() - 1), dtype=torch.float64)
         if has_free_sizes(target) and flat.shape[1] > 1:
             raise FeatureTypeError(
                 f"the vectors of {target!r} that the group leaves alone depend on a free size, "
@@ -246,7 +247,7 @@ class Product(ElementSymmetry):
         if not isinstance(count, int):
             raise FeatureTypeError(f"the invariants of {self.second!r} say no .features")
         if not kind.first.pointwise and not _is_linear(inner, kind.second):
-            fixed = FixedPoints(self._fixed(kind.first).flatten(1))
+            fixed = FixedPoints(self._fixed(kind.first))
             return ProductInvariant(kind, inner, fixed, count * len(fixed.fixed))
         outer = self.first.invariant(kind.first.with_channels(count))
         return ProductInvariant(kind, inner, outer, int(outer.features))  # type: ignore[arg-type]
@@ -311,10 +312,12 @@ class Product(ElementSymmetry):
 
     def _pair(self, structure: Any) -> tuple[Any, Any]:
         if self.first.structured and self.second.structured:
-            if not isinstance(structure, tuple) or len(structure) != 2:
+            if not isinstance(structure, tuple):
+                return structure, None
+            if len(structure) != 2:
                 raise FeatureTypeError(
-                    f"{self!r} got structure of type {type(structure).__name__}, expected a pair "
-                    "(of the first factor, of the second). Write None for what there is not."
+                    f"{self!r} got structure of {len(structure)} parts, expected a pair (of the "
+                    "first factor, of the second). Write None for what there is not."
                 )
             return structure
         return (structure, None) if self.first.structured else (None, structure)
@@ -342,6 +345,13 @@ class Product(ElementSymmetry):
 
     def row_structure(self, structure: Any, layout: Layout) -> tuple[Any, Any]:
         one, two = self._pair(structure)
+        for factor, part in zip(self.parts, (one, two), strict=True):
+            if part is not None and factor.readout_layout(part, layout) is not layout:
+                raise FeatureTypeError(
+                    f"{self!r} got elements of different sizes as rows of their parts, which "
+                    f"{factor!r} alone takes, expected elements of one size in a batch. Group "
+                    "elements by size."
+                )
         return (
             None if one is None else self.first.row_structure(one, layout),
             None if two is None else self.second.row_structure(two, layout),
@@ -353,11 +363,6 @@ class Product(ElementSymmetry):
             None if one is None else self.first.set_structure(one, layout),
             None if two is None else self.second.set_structure(two, layout),
         )
-
-    def readout_layout(self, structure: Any, layout: Layout) -> Layout:
-        one, two = self._pair(structure)
-        layout = layout if one is None else self.first.readout_layout(one, layout)
-        return layout if two is None else self.second.readout_layout(two, layout)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Product) and self.parts == other.parts

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from eqsets import FeatureType, GeneratedSymmetry, element_group
+from eqsets import FeatureType, GeneratedSymmetry, Sets, element_group
 from eqsets.generated import PermutationFeatures
 from eqsets.symmetry import ElementSymmetry
-from eqsets.testing import check, parametrize_with_checks
+from eqsets.testing import Layer, Subject, check, parametrize_with_checks
 
 
 def turns() -> GeneratedSymmetry:
@@ -37,17 +37,28 @@ def test_laws(check):
 
 LAYERS = ["EQL01-linear-equivariance", "EQL02-linear-is-affine", "EQL03-invariant"]
 LAYERS += ["EQL04-embedding", "EQL05-norm", "EQL06-nonlinearity", "EQL07-dropout"]
-WITH_PLUGINS: list[ElementSymmetry] = [
+
+
+def typed(product: ElementSymmetry, *specs: object) -> Subject:
+    """Return the record of types that are not the plain ones of the first factor."""
+    types = tuple(product.feature_type(spec) for spec in specs)
+    layers = tuple(Layer(kind, kind) for kind in types)
+    return Subject(str(product), symmetry=product, types=types, layers=layers)
+
+
+VARIETY: list[ElementSymmetry | Subject] = [
     element_group("symmetric", size=3) * element_group("spatial"),
     element_group("permutations", nodes=3) * element_group("spatial"),
     element_group("symmetric", size=2) * element_group("planar", grid=3),
     element_group("symmetric", size=2) * element_group("permutations", nodes=3),
     turns() * turns(),
+    typed(turns() * element_group("symmetric", size=2), (1, 1), ("1 trivial", 2)),
+    typed(element_group("symmetric", size=2) * turns(), ("1 pairs", 1), ("1 trivial", 1)),
 ]
 
 
-@pytest.mark.parametrize("product", WITH_PLUGINS, ids=str)
-def test_laws_of_layers(product: ElementSymmetry) -> None:
+@pytest.mark.parametrize("product", VARIETY, ids=str)
+def test_laws_of_layers(product: ElementSymmetry | Subject) -> None:
     only = [*LAYERS, "EQC01-linear-is-complete", "EQA02-homomorphism", "EQL12-set-joint"]
     report = check(product, profile="quick", only=only)
     assert report.ok, report
@@ -139,14 +150,19 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("broken", "law"), BROKEN, ids=lambda part: getattr(part, "__name__", ""))
-@pytest.mark.parametrize("place", ["first", "second"])
+@pytest.mark.parametrize("place", ["first", "second", "member"])
 def test_a_broken_factor_breaks_the_product(
     broken: Callable[[], ElementSymmetry], law: str, place: str
 ) -> None:
     good = element_group("symmetric", size=2)
-    product = broken() * good if place == "first" else good * broken()
-    assert not check(product, profile="quick", only=law).ok
+    made = {
+        "first": lambda: broken() * good,
+        "second": lambda: good * broken(),
+        "member": lambda: Sets(broken(), size=2),
+    }
+    assert not check(made[place](), profile="quick", only=law).ok
     assert check(Ring() * good, profile="quick", only=law).ok
+    assert check(Sets(Ring(), size=2), profile="quick", only=law).ok
 
 
 def test_the_tolerance_is_the_larger_one() -> None:

@@ -224,7 +224,7 @@ class ElementSymmetry(ABC):
         """Return the :class:`~eqsets.Product` with this symmetry as its first factor."""
         if not isinstance(other, ElementSymmetry):
             return NotImplemented
-        # The one import against the arrows: an operator has to stand on the class (ADR 0008).
+        # The one import against the arrows: an operator has to stand on the class (ADR 0010).
         from eqsets.products import Product
 
         return Product(self, other)

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from eqsets.aggregation import Aggregation
+from eqsets.aggregation import Aggregation, Sum
 from eqsets.dss import ALIGNMENTS, DSS
 from eqsets.errors import FeatureTypeError, choices
 from eqsets.features import FeatureType
@@ -216,4 +216,5 @@ class Sets(ElementSymmetry):
     def __repr__(self) -> str:
         size = "" if self.size is None else f", size={self.size}"
         aligned = "" if self.alignment == "shared" else f", alignment={self.alignment!r}"
-        return f"Sets({self.inner!r}{size}{aligned})"
+        summed = "" if self.aggregation == Sum() else f", aggregation={self.aggregation!r}"
+        return f"Sets({self.inner!r}{size}{aligned}{summed})"

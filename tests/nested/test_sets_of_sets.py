@@ -12,6 +12,7 @@ from eqsets import (
     DSS,
     ElementSymmetry,
     FeatureTypeError,
+    GeneratedSymmetry,
     SetBatch,
     SetNetwork,
     Sets,
@@ -69,6 +70,18 @@ def test_members_that_share_lengths_are_declared_not_linear() -> None:
     ]
     report = check(Sets("spatial"), profile="quick", only="EQL02-linear-is-affine")
     assert report.results[0].status == "passed"
+
+
+def test_the_solver_sees_the_continuous_part_of_a_wreath_product() -> None:
+    """Two vectors, each turned by itself: identity and quarter turn of both alike, no more."""
+    pair = Sets(
+        GeneratedSymmetry(group=OrthogonalGroup(2, special=True)), 2, alignment="independent"
+    )
+    kind = pair.feature_type(1)
+    assert pair.basis(kind, kind).dimension == 2
+    together = Sets(pair.inner, 2)
+    kind = together.feature_type(1)
+    assert together.basis(kind, kind).dimension == 4
 
 
 @pytest.mark.parametrize("alignment", ["shared", "independent"])

@@ -18,6 +18,8 @@ from eqsets.products.mixing import Mixing, Stack, mixings_of
 
 __all__ = ["ProductLinear"]
 
+_FEW = 64  # points of a free size between which a matrix costs less than running modules
+
 
 class ProductLinear(nn.Module):
     r"""Apply the most general linear map that commutes with both groups.
@@ -82,9 +84,7 @@ class ProductLinear(nn.Module):
             points = [size for size in self.out_type.points if isinstance(size, int)]
             flat = x.reshape(x.shape[0], prod(x.shape[1 : x.dim() - tail]), *element)
         else:
-            moved = self._moved(self.maps, x, one)
-            points = list(moved[0].shape[1 : moved[0].dim() - tail])
-            flat = torch.stack([part.reshape(x.shape[0], -1, *element) for part in moved], 2)
+            points, flat = self._moved(self.maps, x, one)
         total: Tensor | None = None
         for mixing, layer in zip(self.mixings, self.layers, strict=True):
             y: Tensor = mixing(flat, partial(self._map, layer, two))
@@ -103,13 +103,32 @@ class ProductLinear(nn.Module):
         y: Tensor = layer(rows) if structure is None else layer(rows, structure)
         return y.reshape(*mixed.shape[:2], *y.shape[1:])
 
-    def _moved(self, maps: UnitMaps, x: Tensor, structure: Any) -> list[Tensor]:
-        """Return ``x`` moved by each map, all components of what stands at a point alike."""
-        source, target = self.in_type.first, self.out_type.first
+    def _moved(self, maps: UnitMaps, x: Tensor, structure: Any) -> tuple[list[int], Tensor]:
+        """Return the shape of the output points, and ``x`` moved by each map: ``(E, P, K, ...)``.
+
+        Of few points without edges the matrices are made anew: that is cheaper than moving ``x``
+        about until the components of what stands at a point look like elements.
+        """
         tail = len(self.in_type.second.layout)
-        flat = to_first(x, source, tail)
+        shape, element = x.shape[1 : x.dim() - tail], x.shape[x.dim() - tail :]
+        size = prod(shape)
+        if structure is None and size <= _FEW:
+            basis = torch.eye(size, dtype=x.dtype, device=x.device).reshape(size, *shape)
+            columns = self._apply_maps(maps, basis, None, 0)
+            points = list(columns[0].shape[1:])
+            rows = torch.stack([column.reshape(size, -1).mT for column in columns], 1)
+            moved = rows.to(x.dtype).flatten(0, 1) @ x.reshape(x.shape[0], size, -1)
+            return points, moved.reshape(x.shape[0], prod(points), len(columns), *element)
+        parts = self._apply_maps(maps, x, structure, tail)
+        points = list(parts[0].shape[1 : parts[0].dim() - tail])
+        return points, torch.stack([y.reshape(x.shape[0], -1, *element) for y in parts], 2)
+
+    def _apply_maps(self, maps: UnitMaps, x: Tensor, structure: Any, tail: int) -> list[Tensor]:
+        """Return ``x: (E, *points, *element)``, ``tail`` axes last, moved by each map."""
+        flat = to_first(x, self.in_type.first, tail)
         lead = flat.shape[:2]
         moved = maps(flat.flatten(0, 1), structure)
+        target = self.out_type.first
         return [from_first(y.reshape(*lead, *y.shape[1:]), target, x, tail) for y in moved]
 
     def extra_repr(self) -> str:

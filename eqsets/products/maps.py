@@ -11,7 +11,6 @@ asked of the symmetry: solved bases, convolutions and maps along edges are all r
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -94,30 +93,41 @@ class UnitMaps(nn.Module):
         self._owner = owner
         sample = in_type.sample(2, generator=torch.Generator().manual_seed(0))
         try:
-            self._verify(sample, lambda one: one(sample))
+            self._verify(sample, None)
         except ShapeError:  # it does not work without edges: tried when there are some
             if not owner.structured:
                 raise
 
     def forward(self, x: Tensor, structure: Any = None) -> list[Tensor]:
         """Map ``x: (E, *in_type.layout)`` by each of the maps."""
+        readable = x.device.type != "meta" and not torch.compiler.is_compiling()
+        if self._mixed is not None and readable:
+            self._verify(x, structure)
+        return [_run(one, x, structure) for one in self.maps]
 
-        def run(one: nn.Module) -> Tensor:
-            y: Tensor = one(x) if structure is None else one(x, structure)
-            return y
-
-        if self._mixed is not None and not torch.compiler.is_compiling():
-            self._verify(x, run)
-        return [run(one) for one in self.maps]
-
-    def _verify(self, x: Tensor, run: Callable[[nn.Module], Tensor]) -> None:
+    def _verify(self, like: Tensor, structure: Any) -> None:
+        """Try all weights at once, on noise of the shape of ``like`` and on its opposite."""
         if self._mixed is None:
             return
-        with torch.no_grad():
-            mixed = run(self._mixed.to(x))
-            parts = [w * run(one.to(x)) for w, one in zip(self._weights, self.maps, strict=True)]
-        _require_linear(mixed, torch.stack(parts).sum(0), self._owner)
+        # Half precision would round away what is looked for.
+        wide = like.to(torch.promote_types(like.dtype, torch.float32))
+        noise = torch.randn(like.shape, generator=torch.Generator().manual_seed(0)).to(wide)
+        together = copy.deepcopy(self._mixed).to(wide)
+        apart = [copy.deepcopy(one).to(wide) for one in self.maps]
+        with torch.no_grad(), torch.autocast(like.device.type, enabled=False):
+            for x in (noise, -noise):
+                parts = [
+                    weight * _run(one, x, structure)
+                    for weight, one in zip(self._weights, apart, strict=True)
+                ]
+                mixed = _run(together, x, structure)
+                _require_linear(mixed, torch.stack(parts).sum(0), self._owner)
         self._mixed = None
+
+
+def _run(module: nn.Module, x: Tensor, structure: Any) -> Tensor:
+    y: Tensor = module(x) if structure is None else module(x, structure)
+    return y
 
 
 def _count(module: nn.Module, owner: ElementSymmetry) -> int:

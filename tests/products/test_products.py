@@ -60,6 +60,19 @@ def test_molecules_of_any_size_without_bonds() -> None:
         assert layer(torch.randn(2, 3, atoms, 5)).shape == (2, 3, atoms, 9)
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_matrices_of_few_points_do_what_modules_do(
+    late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = IMAGES * RING if late else ATOMS
+    spec, shape = (2, (3, 5, 6, 3, 2)) if late else ("2x0e + 1x1o", (3, 7, 5))
+    layer = product.linear(product.feature_type(spec), product.feature_type(spec)).double()
+    x = torch.randn(shape, dtype=torch.float64)
+    few = layer(x)
+    monkeypatch.setattr("eqsets.products.linear._FEW", 0)
+    assert torch.allclose(layer(x), few, rtol=0, atol=1e-13)
+
+
 def test_each_conformer_in_an_orientation_and_order_of_its_own() -> None:
     types = ["2x0e + 1x1o", "4x0e + 2x1o", "4x0e + 2x1o"]
     net = SetNetwork(ATOMS, types, readout=2, alignment="independent", normalization="element")

@@ -49,6 +49,8 @@ class Sets(ElementSymmetry):
     Example:
         Series of bursts of photos:
 
+        >>> import torch
+        >>> from eqsets import DSS, Sets
         >>> series = Sets("translations", size=4)
         >>> layer = DSS(series, 3, 8, kernel_size=3)
         >>> layer(torch.randn(2, 5, 4, 3, 16, 16)).shape

@@ -51,6 +51,11 @@ class ElementSymmetry(ABC):
     tolerance: float = 1e-10
 
     @property
+    def parts(self) -> tuple[ElementSymmetry, ...]:
+        """The symmetries that this one is composed of, whose promises it inherits; none here."""
+        return ()
+
+    @property
     @abstractmethod
     def group(self) -> Group:
         """The group H that acts on an element."""
@@ -223,6 +228,15 @@ class ElementSymmetry(ABC):
                 f"the linear layer of {self!r} got the options {sorted(options)}, expected none. "
                 "Leave them out, or use an element group whose layers have them."
             )
+
+    def __mul__(self, other: ElementSymmetry) -> ElementSymmetry:
+        """Return the :class:`~eqsets.Product` with this symmetry as its first factor."""
+        if not isinstance(other, ElementSymmetry):
+            return NotImplemented
+        # The one import against the arrows: an operator has to stand on the class (ADR 0010).
+        from eqsets.products import Product
+
+        return Product(self, other)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

@@ -14,6 +14,7 @@ from eqsets.testing.laws import (
     compiled,
     completeness,
     deployment,
+    distributed,
     groups,
     layouts,
     numerics,
@@ -58,6 +59,7 @@ LAWS: tuple[Law, ...] = tuple(
             *numerics.LAWS,
             *deployment.LAWS,
             *compiled.LAWS,
+            *distributed.LAWS,
         ),
         key=_place,
     )

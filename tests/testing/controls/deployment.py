@@ -114,6 +114,27 @@ class LiesAboutLayout(Weighted):
         return super().forward(turned(x))
 
 
+class AddsNarrowToWide(Weighted):
+    """Adds what autocast has narrowed, a product, into a tensor that it has not."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        product = x @ torch.eye(2, dtype=x.dtype, device=x.device)
+        places = torch.arange(len(x), device=x.device)
+        return super().forward(torch.zeros_like(x).index_add(0, places, product))
+
+
+class LeavesOut(Weighted):
+    """Leaves a weight out of steps of training, by chance, as stochastic depth does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.more = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        left_out = self.training and torch.rand(()) < 0.5
+        return super().forward(x if left_out else self.more * x)
+
+
 CONTROLS = {
     "EQD01-state-dict-keys": subject(ExpandsInEval),
     "EQD02-state-dict-round-trip": subject(RandomConstant),
@@ -125,4 +146,6 @@ CONTROLS = {
     "EQD08-compiles-whole": subject(BreaksGraph),
     "EQD09-compiles-to-code": subject(LiesAboutLayout),
     "EQD10-exports": subject(Specialises),
+    "EQD11-autocast": subject(AddsNarrowToWide),
+    "EQD13-distributed": subject(LeavesOut),
 }

@@ -14,6 +14,7 @@ from eqsets.testing.laws import (
     compiled,
     completeness,
     deployment,
+    described,
     distributed,
     groups,
     layouts,
@@ -60,6 +61,7 @@ LAWS: tuple[Law, ...] = tuple(
             *deployment.LAWS,
             *compiled.LAWS,
             *distributed.LAWS,
+            *described.LAWS,
         ),
         key=_place,
     )

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from eqsets import DSS
+from eqsets.generated import cyclic
 from tests.testing.controls.sets import Weighted, subject
 
 
@@ -135,6 +137,13 @@ class LeavesOut(Weighted):
         return super().forward(x if left_out else self.more * x)
 
 
+def exchanged() -> nn.Module:
+    """Return a layer whose first branch was exchanged by hand after it was made."""
+    layer = DSS(cyclic(5), 2, 2)
+    layer.siamese = nn.Identity()
+    return layer
+
+
 CONTROLS = {
     "EQD01-state-dict-keys": subject(ExpandsInEval),
     "EQD02-state-dict-round-trip": subject(RandomConstant),
@@ -147,5 +156,6 @@ CONTROLS = {
     "EQD09-compiles-to-code": subject(LiesAboutLayout),
     "EQD10-exports": subject(Specialises),
     "EQD11-autocast": subject(AddsNarrowToWide),
+    "EQD12-plain-description": subject(exchanged),
     "EQD13-distributed": subject(LeavesOut),
 }

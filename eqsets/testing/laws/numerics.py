@@ -16,7 +16,7 @@ from eqsets.testing.trial import Trial
 
 __all__ = ["LAWS"]
 
-_LARGE = 1000  # bfloat16 counts to 256
+_LARGE = 600  # bfloat16 counts to 256
 _SYMMETRY = ("EQL10-set-permutation", "EQL12-set-joint")
 
 
@@ -95,7 +95,7 @@ def _two_kinds(x: Tensor, size: int) -> Tensor:
 
 @law(
     "EQN04-large-sets-keep-digits",
-    "For a set of a thousand elements, however it is written, outputs and gradients in bfloat16 "
+    "For a set of 600 elements, however it is written, outputs and gradients in bfloat16 "
     "are roughly those of float64: sums over the set are taken in float32.",
     breaks="adding up in bfloat16, where 256 + 1 is 256; counting the elements in it",
     cases=set_modules(lambda case: case.capabilities.bfloat16, "bfloat16 is not claimed"),

@@ -67,8 +67,8 @@ class IrrepsFeatures(FeatureType):
 
     Example:
         >>> vectors = IrrepsFeatures((Block(2, 1, -1),), OrthogonalGroup(3))
-        >>> vectors.transform(-torch.eye(3), torch.arange(6.0))
-        tensor([-0., -1., -2., -3., -4., -5.])
+        >>> vectors.transform(-torch.eye(3), torch.arange(1.0, 7.0))
+        tensor([-1., -2., -3., -4., -5., -6.])
     """
 
     blocks: tuple[Block, ...]

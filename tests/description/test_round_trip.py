@@ -15,6 +15,7 @@ import eqsets
 from eqsets import DSS, GeneratedSymmetry, SetNetwork, element_group, from_dict, nn, to_dict
 from eqsets.groups import MatrixGroup
 from eqsets.nn import SetSequential
+from eqsets.testing import check
 
 COUNTS = st.integers(1, 9)
 NAMED = st.one_of(
@@ -102,6 +103,13 @@ def test_matrices_and_lie_algebras_come_back_to_the_last_digit() -> None:
         found = through_json(symmetry)
         assert found == symmetry
         assert repr(found) == repr(symmetry)
+
+
+@pytest.mark.parametrize("name", ["cyclic", "permutations", "planar", "spatial", "translations"])
+def test_plugins_do_not_skip_the_laws(name: str) -> None:
+    laws = ["EQA11-plain-description", "EQD12-plain-description"]
+    report = check(name, profile="quick", only=laws)
+    assert [result.status for result in report.results] == ["passed", "passed"], str(report)
 
 
 NETWORKS: list[Any] = [

@@ -200,9 +200,10 @@ def _learnt(bench: SetBench, given: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
     y = bench.call(*given)
     y = y.values if isinstance(y, SetBatch) else y
     weights = list(bench.module.parameters())
-    found = torch.autograd.grad(y.float().square().sum(), weights, allow_unused=True)
-    flat = [grad.flatten() for grad in found if grad is not None]
-    return y, torch.cat(flat) if flat else y.new_zeros(0)
+    if not weights or not y.requires_grad:
+        return y, y.new_zeros(0)
+    found = torch.autograd.grad(y.float().square().sum(), weights, materialize_grads=True)
+    return y, torch.cat([grad.flatten() for grad in found])
 
 
 LAWS: tuple[Law, ...] = (

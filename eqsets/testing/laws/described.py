@@ -14,7 +14,6 @@ import torch
 
 from eqsets.description import from_dict, load, save, to_dict
 from eqsets.features import InvariantFeatures
-from eqsets.recipe import Recipe
 from eqsets.registry._references import Failure, attempt
 from eqsets.testing.bench import SetBench
 from eqsets.testing.law import Law, law
@@ -26,8 +25,9 @@ from eqsets.testing.trial import Trial, randomness
 __all__ = ["LAWS"]
 
 
-def _known(symmetry: Any) -> bool:
-    return symmetry is not None and not isinstance(attempt(lambda: to_dict(symmetry)), Failure)
+def _known(described: Any) -> bool:
+    """Return whether all parts have names: of classes that no plugin registers, none is claimed."""
+    return described is not None and not isinstance(attempt(lambda: to_dict(described)), Failure)
 
 
 def described_types(subject: Subject) -> Sequence[TypeCase] | str:
@@ -47,12 +47,7 @@ def described_modules(subject: Subject) -> Sequence[SetCase] | str:
         return cases
     with randomness(0):
         module = attempt(cases[0].build)  # building each of them only to look would take long
-    return cases if _has_recipe(module) else "no module of eqsets with a named symmetry"
-
-
-def _has_recipe(module: object) -> bool:
-    recipe = getattr(module, "recipe", None)
-    return isinstance(recipe, Recipe) and _known(recipe.symmetry)
+    return cases if _known(module) else "no module of eqsets with a named symmetry"
 
 
 @law(
@@ -81,7 +76,7 @@ def plain_type(case: TypeCase, trial: Trial) -> None:
 )
 def plain_module(case: SetCase, trial: Trial) -> None:
     bench, file = SetBench(trial, case, 3, torch.float32), io.BytesIO()
-    if not _has_recipe(bench.module):
+    if not _known(bench.module):
         return
     expected, shown = bench.run(bench.x), repr(bench.module)
     save(bench.module, file)  # makes it again from its description, and compares the keys

@@ -17,6 +17,7 @@ from eqsets.errors import (
     PluginError,
     ShapeError,
 )
+from eqsets.families import TransformationFamily
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated import GeneratedSymmetry
 from eqsets.groups import Group
@@ -47,6 +48,7 @@ __all__ = [
     "SetBatch",
     "SetNetwork",
     "ShapeError",
+    "TransformationFamily",
     "audit",
     "deep_sets",
     "element_group",

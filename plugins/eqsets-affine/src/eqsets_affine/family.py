@@ -166,13 +166,13 @@ class AffineFamily(TransformationFamily):
             if size[0] != size[1]:
                 return None if self.kind == "rotation" else turned
             place = self.names.index("rotation")
-            turns = torch.randint(-1, 3, batch, generator=generator)
+            turns = torch.randint(-1, 3, batch, generator=generator).double()
             eta[..., place] = turns * (pi / 2)
             turned = self.element(eta)
             eta[..., place] = 0.0
         if "shift_x" in self.names:
             for name, step in zip(("shift_x", "shift_y"), self._scales(size), strict=True):
-                pixels = torch.randint(-2, 3, batch, generator=generator)
+                pixels = torch.randint(-2, 3, batch, generator=generator).double()
                 eta[..., self.names.index(name)] = pixels / step
         return self.group.compose(self.element(eta), turned)
 

@@ -70,5 +70,6 @@ def smooth_images(
         spot = (-((row - place[0]) ** 2 + (column - place[1]) ** 2) / (small / 6)).exp()
         color = torch.rand(*batch, channels, 1, 1, generator=generator, dtype=dtype)
         total = total + spot * (0.5 + 0.2 * color)
-    total = (total - 1e-5).clamp(min=0)  # black is black, so that whole-pixel shifts lose nothing
+    # black is black, in all channels at once: whole-pixel shifts lose nothing, colours stay pale
+    total = torch.where(total.amax(-3, keepdim=True) > 1e-5, total, 0.0)
     return total * (0.6 / total.amax((-3, -2, -1), keepdim=True)) - 1

@@ -13,13 +13,15 @@ __all__ = ["eqsets_aggregations", "eqsets_element_symmetries", "eqsets_test_spec
 
 @hookimpl
 def eqsets_element_symmetries() -> dict[str, str]:
-    """Name the symmetries that are generated from permutations."""
+    """Name the symmetries that are generated from permutations, and those made of others."""
     return {
         "trivial": "eqsets.generated:trivial",
         "cyclic": "eqsets.generated:cyclic",
         "dihedral": "eqsets.generated:dihedral",
         "symmetric": "eqsets.generated:symmetric",
         "grid-rotations": "eqsets.generated:grid_rotations",
+        "product": "eqsets.products.symmetry:Product",
+        "sets": "eqsets.nested.symmetry:Sets",
     }
 
 
@@ -45,4 +47,6 @@ def eqsets_test_specs() -> dict[str, str]:
         "dihedral": "eqsets.testing.builtin:dihedral_subject",
         "symmetric": "eqsets.testing.builtin:symmetric_subject",
         "grid-rotations": "eqsets.testing.builtin:grid_rotations_subject",
+        "product": "eqsets.testing.builtin:product_subject",
+        "sets": "eqsets.testing.builtin:sets_subject",
     }

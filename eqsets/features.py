@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -55,7 +55,7 @@ class FeatureType(ABC):
         return None
 
     @property
-    def spec(self) -> int | str:
+    def spec(self) -> int | str | tuple[Any, ...]:
         """What ``feature_type`` of the symmetry takes for this type; its ``str()`` by default."""
         return str(self)
 
@@ -179,6 +179,11 @@ class InvariantFeatures(FeatureType):
 
     def __str__(self) -> str:
         return f"{self.count} invariants"
+
+    @property
+    def spec(self) -> str:
+        """What symmetries with fixed components call them; those of no symmetry need no name."""
+        return f"{self.count} trivial"
 
     def transform(self, g: Tensor, x: Tensor) -> Tensor:
         return x

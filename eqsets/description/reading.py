@@ -100,13 +100,16 @@ def _argument(name: str, value: Any, path: str) -> Any:
     return _value(value, path)
 
 
-def _spec(value: Any, path: str) -> int | str | FeatureType:
+def _spec(value: Any, path: str) -> int | str | FeatureType | tuple[Any, ...]:
+    if isinstance(value, Mapping) and "parts" in value:
+        parts = enumerate(_get(value, "parts", list, path))
+        return tuple(_spec(part, f"{path}.parts[{place}]") for place, part in parts)
     if isinstance(value, Mapping):
         return InvariantFeatures(_get(value, "invariants", int, path))
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise DescriptionError(
-            f"{path} is {value!r}, expected a feature type: a whole number, text, or "
-            "{'invariants': 3}. Write what element_group.feature_type takes."
+            f"{path} is {value!r}, expected a feature type: a whole number, text, "
+            "{'invariants': 3} or {'parts': [1, 3]}. Write what element_group.feature_type takes."
         )
     return value
 
@@ -161,6 +164,8 @@ def _value(value: Any, path: str) -> Any:
     """Return tuples for lists, which JSON has alone, and symmetries for their descriptions."""
     if isinstance(value, Mapping) and set(value) == {"element_group"}:
         return _symmetry(_get(value, "element_group", dict, path), _join(path, "element_group"))
+    if isinstance(value, Mapping) and set(value) == {"aggregation"}:
+        return _aggregation(value["aggregation"], _join(path, "aggregation"))
     if isinstance(value, Mapping):
         return {name: _value(part, _join(path, str(name))) for name, part in value.items()}
     if isinstance(value, list | tuple):

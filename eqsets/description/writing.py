@@ -122,7 +122,12 @@ def _spec(feature_type: FeatureType, symmetry: ElementSymmetry, path: str) -> An
             f"{path}: {feature_type!r} is written as {spec!r}, expected {symmetry!r} to read that "
             f"as the same type: {problem}. Define {type(feature_type).__name__}.spec."
         )
-    return spec
+    return _nested(spec)
+
+
+def _nested(spec: Any) -> Any:
+    """Return a specification as JSON: one of several parts, for a product, says so."""
+    return {"parts": [_nested(part) for part in spec]} if isinstance(spec, tuple) else spec
 
 
 def _symmetry(symmetry: ElementSymmetry, path: str) -> dict[str, Any]:
@@ -166,6 +171,8 @@ def _plain(value: Any, path: str) -> Any:
         return value
     if isinstance(value, ElementSymmetry):
         return {"element_group": _symmetry(value, path)}
+    if isinstance(value, Aggregation):
+        return {"aggregation": _aggregation(value, path)}
     if isinstance(value, list | tuple):
         return [_plain(part, f"{path}[{place}]") for place, part in enumerate(value)]
     if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):

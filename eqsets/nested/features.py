@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from eqsets.features import FeatureType
 from eqsets.groups import Group, ProductGroup, SemidirectProduct
+from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["SAMPLED", "MemberFeatures"]
 
@@ -29,14 +31,22 @@ class MemberFeatures(FeatureType):
         member: type of a member.
         size: number of members, or ``None`` for any.
         group: what moves it; does not count for equality.
-        label: how to show the symmetry that the type belongs to; does not count for equality.
+        maker: the symmetry that the type belongs to; does not count for equality.
     """
 
     member: FeatureType
     size: int | None
     alignment: str
     group: Group = field(compare=False)
-    label: str = field(default="", compare=False)
+    maker: ElementSymmetry | None = field(default=None, compare=False)
+
+    @property
+    def owner(self) -> ElementSymmetry | None:
+        return self.maker
+
+    @property
+    def spec(self) -> int | str | tuple[Any, ...]:
+        return self.member.spec
 
     @property
     def layout(self) -> tuple[int | str, ...]:
@@ -98,4 +108,4 @@ class MemberFeatures(FeatureType):
         return str(self.member)
 
     def __repr__(self) -> str:
-        return f"{self.label}.feature_type({str(self.member)!r})"
+        return f"{self.owner!r}.feature_type({str(self.member)!r})"

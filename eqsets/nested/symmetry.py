@@ -123,7 +123,7 @@ class Sets(ElementSymmetry):
 
     def _type(self, member: FeatureType) -> MemberFeatures:
         group = self._group(member.group or self.inner.group)
-        return MemberFeatures(member, self.size, self.alignment, group, repr(self))
+        return MemberFeatures(member, self.size, self.alignment, group, self)
 
     def layer_types(
         self, in_type: FeatureType, out_type: FeatureType, **options: Any

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.groups import ProductGroup
+from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["ProductFeatures", "from_first", "to_first"]
 
@@ -27,7 +29,7 @@ class ProductFeatures(FeatureType):
         first: type of the points, with one channel, which is left out of the layout.
         second: type of what stands at each point.
         group: the product of the two groups; does not count for equality.
-        label: how to show the symmetry that the type belongs to; does not count for equality.
+        maker: the product that the type belongs to; does not count for equality.
 
     Example:
         >>> from eqsets import element_group
@@ -45,7 +47,15 @@ class ProductFeatures(FeatureType):
     first: FeatureType
     second: FeatureType
     group: ProductGroup = field(compare=False)
-    label: str = field(default="", compare=False)
+    maker: ElementSymmetry | None = field(default=None, compare=False)
+
+    @property
+    def owner(self) -> ElementSymmetry | None:
+        return self.maker
+
+    @property
+    def spec(self) -> tuple[Any, ...]:
+        return (self.first.spec, self.second.spec)
 
     @property
     def points(self) -> tuple[int | str, ...]:
@@ -100,7 +110,7 @@ class ProductFeatures(FeatureType):
         return f"{_named(self.first)} x {_named(self.second)}"
 
     def __repr__(self) -> str:
-        return f"{self.label}.feature_type({(_named(self.first), _named(self.second))})"
+        return f"{self.owner!r}.feature_type({(_named(self.first), _named(self.second))})"
 
 
 def _points(first: FeatureType) -> tuple[int | str, ...]:

@@ -140,7 +140,7 @@ class Product(ElementSymmetry):
             kind.group or factor.group
             for kind, factor in ((first, self.first), (second, self.second))
         ]
-        return ProductFeatures(first, second, ProductGroup(*groups), repr(self))
+        return ProductFeatures(first, second, ProductGroup(*groups), self)
 
     def layer_types(
         self,

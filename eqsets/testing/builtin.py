@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from eqsets.generated import cyclic, dihedral, grid_rotations, symmetric, trivial
+from eqsets.nested import Sets
 from eqsets.symmetry import ElementSymmetry
 from eqsets.testing.record import Subject
 
@@ -10,12 +13,14 @@ __all__ = [
     "cyclic_subject",
     "dihedral_subject",
     "grid_rotations_subject",
+    "product_subject",
+    "sets_subject",
     "symmetric_subject",
     "trivial_subject",
 ]
 
 
-def _subject(name: str, symmetry: ElementSymmetry, *specs: int | str) -> Subject:
+def _subject(name: str, symmetry: ElementSymmetry, *specs: Any) -> Subject:
     types = tuple(symmetry.feature_type(spec) for spec in specs)
     return Subject(name, plugin=True, symmetry=symmetry, types=types)
 
@@ -43,3 +48,13 @@ def symmetric_subject() -> Subject:
 def grid_rotations_subject() -> Subject:
     """Return the record of ``"grid-rotations"``: a grid whose centre, edges and corners differ."""
     return _subject("grid-rotations", grid_rotations(3, 3, reflections=True), 1, 2, "2 trivial")
+
+
+def product_subject() -> Subject:
+    """Return sets of pairs of rings: the two have no order, the rings turn together."""
+    return _subject("product", symmetric(2) * cyclic(3), 1, 2, ("1 trivial", 1))
+
+
+def sets_subject() -> Subject:
+    """Return sets of sets of rings that turn together."""
+    return _subject("sets", Sets(cyclic(3), size=2), 1, 2)

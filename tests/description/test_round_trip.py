@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eqsets
-from eqsets import DSS, GeneratedSymmetry, SetNetwork, element_group, from_dict, nn, to_dict
+from eqsets import DSS, GeneratedSymmetry, SetNetwork, Sets, element_group, from_dict, nn, to_dict
 from eqsets.groups import MatrixGroup
 from eqsets.nn import SetSequential
 from eqsets.testing import check
@@ -105,11 +105,38 @@ def test_matrices_and_lie_algebras_come_back_to_the_last_digit() -> None:
         assert repr(found) == repr(symmetry)
 
 
-@pytest.mark.parametrize("name", ["cyclic", "permutations", "planar", "spatial", "translations"])
+NAMES = ["cyclic", "permutations", "planar", "product", "sets", "spatial", "translations"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_plugins_do_not_skip_the_laws(name: str) -> None:
     laws = ["EQA11-plain-description", "EQD12-plain-description"]
     report = check(name, profile="quick", only=laws)
     assert [result.status for result in report.results] == ["passed", "passed"], str(report)
+
+
+COMPOSITES: list[Any] = [
+    lambda: element_group("symmetric", size=3) * element_group("translations", dims=1),
+    lambda: element_group("permutations") * element_group("spatial"),
+    lambda: Sets(element_group("cyclic", size=3), 4, alignment="independent", aggregation="mean"),
+    lambda: Sets(element_group("symmetric", size=2) * element_group("planar")),
+    lambda: element_group("sets", inner="trivial", size=2),
+]
+
+
+@pytest.mark.parametrize("make", COMPOSITES)
+def test_composites_come_back_equal(make: Any) -> None:
+    symmetry = make()
+    found = through_json(symmetry)
+    assert repr(found) == repr(symmetry)
+    for kept in (symmetry.feature_type(2), found.feature_type(2).with_channels(3)):
+        assert through_json(kept) == kept
+        assert repr(through_json(kept)) == repr(kept)
+    torch.manual_seed(0)
+    network = SetNetwork(symmetry, [2, 4], readout=3)
+    again = through_json(network)
+    again.load_state_dict(network.state_dict())
+    assert repr(again) == repr(network)
 
 
 NETWORKS: list[Any] = [

@@ -34,6 +34,8 @@ def test_core_names_need_no_installed_metadata():
         "cyclic",
         "dihedral",
         "grid-rotations",
+        "product",
+        "sets",
         "symmetric",
         "trivial",
     ]

@@ -19,7 +19,7 @@ from eqsets.groups import (
 from eqsets.testing import Subject, check, parametrize_with_checks
 from eqsets.testing.trial import randomness
 
-NAMES = ["trivial", "cyclic", "dihedral", "symmetric", "grid-rotations"]
+NAMES = ["trivial", "cyclic", "dihedral", "symmetric", "grid-rotations", "product", "sets"]
 
 
 @parametrize_with_checks(NAMES, profile="quick")

@@ -1,0 +1,124 @@
+"""Fit a model: check the data, run stage 1, make prototypes, run stage 2."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from eqsets.generative.data import as_images, check_family, check_shape, split
+from eqsets.generative.density import ConditionalDensity
+from eqsets.generative.losses import LossWeights
+from eqsets.generative.needs import require
+from eqsets.generative.objective import Fit, Objective
+from eqsets.generative.presets import Preset, StagePlan
+from eqsets.generative.stages import DensityObjective, InferenceObjective, prototype_pairs
+
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import Logger
+
+    from eqsets.generative.model import SymmetryModel
+
+__all__ = ["fit_model"]
+
+
+def fit_model(
+    model: SymmetryModel,
+    images: Any,
+    validation: Any,
+    *,
+    preset: Preset,
+    seed: int,
+    bounds: Tensor,
+    weights: LossWeights,
+    folder: Path | None,
+    resume: bool,
+    quiet: bool,
+    loggers: list[Logger],
+    trainer_options: dict[str, Any],
+) -> Fit:
+    """Fit both stages; see :meth:`SymmetryModel.fit`."""
+    require("lightning")
+    require("zuko")
+    from eqsets.generative.loop import run
+
+    known, held_out = _data(model, images, validation, seed)
+    mark = _mark(model, known, preset, seed, bounds)
+
+    def stage(objective: Objective, plan: StagePlan, name: str) -> list[dict[str, float]]:
+        return run(
+            objective,
+            plan,
+            name=name,
+            mark=mark,
+            seed=seed,
+            folder=folder,
+            resume=resume,
+            quiet=quiet,
+            loggers=loggers,
+            trainer_options=trainer_options,
+        )
+
+    inference = model.inference
+    inference.frame.calibrate(known)
+    _initialise(inference, seed)
+    curve: list[dict[str, float]] = []
+    if any(parameter.requires_grad for parameter in inference.parameters()):
+        inference.train()
+        first = InferenceObjective(inference, known, held_out, preset, bounds, weights)
+        curve = stage(first, preset.inference, "inference")
+    inference.eval().cpu()
+    pairs = [
+        prototype_pairs(
+            inference,
+            part,
+            views=preset.prototypes,
+            bounds=bounds,
+            order=preset.order,
+            generator=torch.Generator().manual_seed(seed + place),
+        )
+        for place, part in enumerate((known, held_out))
+    ]
+    model.keep(pairs[0][1][:, 0])
+    model.dropout = preset.dropout
+    density = ConditionalDensity(model.chart, model.image_shape, dropout=preset.dropout)
+    _initialise(density, seed + 1)
+    density.standardise(pairs[0][0].flatten(0, 1))
+    density.train()
+    second = DensityObjective(density, pairs[0], pairs[1], preset)
+    model.density = density
+    curves = Fit(curve, stage(second, preset.density, "density"))
+    model.cpu().eval()
+    return curves
+
+
+def _data(model: SymmetryModel, images: Any, validation: Any, seed: int) -> tuple[Tensor, Tensor]:
+    known = as_images(images)
+    check_shape(known, model.image_shape)
+    check_family(known, model.family)
+    if validation is None:
+        return split(known, seed)
+    held_out = as_images(validation)
+    check_shape(held_out, model.image_shape)
+    return known, held_out
+
+
+def _initialise(network: torch.nn.Module, seed: int) -> None:
+    """Draw the weights again, from the seed; what begins at zero stays there."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for module in network.modules():
+            weight = getattr(module, "weight", None)
+            if isinstance(weight, Tensor) and bool(weight.any()):
+                module.reset_parameters()  # type: ignore[operator]
+
+
+def _mark(model: SymmetryModel, images: Tensor, preset: Preset, seed: int, bounds: Tensor) -> str:
+    """Return a fingerprint of a fit: another one must not go on from its checkpoint."""
+    digest = hashlib.sha256(images.numpy().tobytes())
+    settings = (repr(model.family), model.backbone, model.background, preset, seed, bounds.tolist())
+    digest.update(repr(settings).encode())
+    return digest.hexdigest()

@@ -31,7 +31,7 @@ def save_model(model: SymmetryModel, path: Path) -> None:
         "image_shape": list(model.image_shape),
         "backbone": model.backbone,
         "background": model.background,
-        "refine": model.refine,
+        "passes": model.passes,
         "dropout": model.dropout,
     }
     content = {

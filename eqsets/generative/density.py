@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from eqsets.errors import ShapeError
 from eqsets.generative.chart import Chart
 from eqsets.generative.encoders import ConvEncoder
+from eqsets.generative.losses import blur
 from eqsets.generative.needs import require
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["ConditionalDensity", "TransformDistribution"]
 
 _FEATURES = 64
+_BLUR = 0.8  # pixels
 
 
 class ConditionalDensity(nn.Module):
@@ -93,11 +95,19 @@ class ConditionalDensity(nn.Module):
         """Fit middle and spread of the lines to ``eta: (n, k)``."""
         lines = eta[:, self.lines]
         self.middle.copy_(lines.mean(0))
-        self.spread.copy_(lines.std(0, correction=0).clamp_min(1e-3))
+        self.spread.copy_((lines - self.middle).square().mean(0).sqrt().clamp_min(1e-3))
 
     def forward(self, prototype: Tensor) -> TransformDistribution:
         """Return the distributions for prototypes ``(B, C, H, W)``."""
-        return TransformDistribution(self, self.trunk(prototype))
+        return TransformDistribution(self, self.features(prototype))
+
+    def features(self, prototype: Tensor) -> Tensor:
+        """Return ``(B, F)``: what the densities know of prototypes, of which they see a blur.
+
+        The blur takes away traces of interpolation, from which they could read off ``eta``.
+        """
+        features: Tensor = self.trunk(blur(prototype, _BLUR))
+        return features
 
     def log_prob(self, features: Tensor, eta: Tensor) -> Tensor:
         """Return ``(*batch)`` from features ``(*batch, F)`` and ``eta: (*batch, k)``."""
@@ -176,6 +186,7 @@ class TransformDistribution:
         features = self._features.expand(*shape, -1)
         return self._density.log_prob(features, eta.expand(*shape, count).to(features.dtype))
 
+    @torch.no_grad()
     def sample(
         self, shape: tuple[int, ...] = (), *, generator: torch.Generator | None = None
     ) -> Tensor:
@@ -184,6 +195,7 @@ class TransformDistribution:
         drawn = self._density.sample(flat, generator)
         return drawn.reshape(*shape, len(self._features), len(self.names))
 
+    @torch.no_grad()
     def entropy(self, samples: int = 256, *, generator: torch.Generator | None = None) -> Tensor:
         """Return entropies ``(B)`` in nats, by Monte Carlo: the mean of ``-log_prob``.
 

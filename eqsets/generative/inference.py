@@ -46,7 +46,7 @@ class Found(NamedTuple):
 
     g: Tensor  # (B, *element_shape)
     clarity: Tensor  # (B)
-    correction: Tensor | None  # (B, k)
+    correction: Tensor | None  # (B, k), the sum over passes
     rings: Rings | None
 
 
@@ -59,6 +59,7 @@ class Inference(nn.Module):
         backbone: ``"analytic"`` (closed form, nothing learned), ``"canonical"`` (that, a learned
             direction and a learned correction), ``"cnn"`` or ``"mlp"`` (the published network).
         background: intensity that counts as nothing in the closed forms.
+        passes: how often the correction is applied.
     """
 
     def __init__(
@@ -68,9 +69,10 @@ class Inference(nn.Module):
         backbone: str,
         *,
         background: float = -1.0,
+        passes: int = 1,
     ) -> None:
         super().__init__()
-        self.family, self.chart = family, chart_of(family)
+        self.family, self.chart, self.passes = family, chart_of(family), passes
         learned = backbone in ("cnn", "mlp")
         self.frame: FamilyFrame = analytic_frame(
             family, background=background, only_discrete=learned
@@ -90,11 +92,14 @@ class Inference(nn.Module):
         pose, rings = self._pose(x)
         if self.encoder is None:
             return Found(pose.g, pose.clarity, None, rings)
-        group = self.family.group
-        seen = self.family.act(group.inverse(pose.g), x)
-        correction = self.head(self.encoder(seen))
-        element = self.chart.element(correction)
-        return Found(group.compose(pose.g, element), pose.clarity, correction, rings)
+        group, g = self.family.group, pose.g
+        corrections = torch.zeros(())
+        for _ in range(self.passes):
+            seen = self.family.act(group.inverse(g), x)
+            correction = self.head(self.encoder(seen))
+            g = group.compose(g, self.chart.element(correction))
+            corrections = corrections + correction
+        return Found(g, pose.clarity, corrections, rings)
 
     def affine_part(self, g: Tensor) -> Tensor:
         """Return the forward matrices ``(B, 3, 3)`` of the factor whose direction is learned."""

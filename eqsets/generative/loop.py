@@ -32,6 +32,14 @@ from eqsets.generative.watch import Watch
 __all__ = ["run"]
 
 
+_BESIDE_THE_POINT = (
+    ".*does not have many workers.*",
+    ".*number of training batches.*",
+    ".*LeafSpec.*is deprecated.*",
+    ".*GPU available but not used.*",
+)
+
+
 class _Count(Dataset[int]):
     def __init__(self, length: int) -> None:
         self.length = length
@@ -176,9 +184,8 @@ def _calm(quiet: bool) -> Iterator[None]:
         loud.setLevel(logging.ERROR)
         fabric.setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        for text in (".*does not have many workers.*", ".*number of training batches.*"):
+        for text in _BESIDE_THE_POINT:
             warnings.filterwarnings("ignore", text)
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module="lightning")
         try:
             yield
         finally:

@@ -26,7 +26,6 @@ from eqsets.generative.losses import LossWeights
 from eqsets.generative.objective import Fit
 from eqsets.generative.orbits import OrbitVariance, orbit_variance
 from eqsets.generative.presets import Preset, preset_of
-from eqsets.generative.voting import vote
 from eqsets.registry import transformation
 
 if TYPE_CHECKING:
@@ -51,8 +50,7 @@ class SymmetryModel(nn.Module):
         backbone: of the inference: ``"canonical"`` (closed-form frame, learned direction, learned
             correction), ``"analytic"`` (the frame alone), ``"cnn"`` or ``"mlp"`` (as published).
         background: intensity that counts as nothing in the closed forms, in ``[-1, 1)``.
-        refine: random views of an image whose poses are put to a vote whenever a prototype is
-            taken (0: none): costs as many inferences.
+        passes: how often the learned correction is applied, each time to what the last one left.
         dropout: of the density network while it is fitted.
 
     Raises:
@@ -77,23 +75,25 @@ class SymmetryModel(nn.Module):
         *,
         backbone: str = "canonical",
         background: float = -1.0,
-        refine: int = 0,
+        passes: int = 1,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
         if backbone not in BACKBONES:
             raise OptionError(f"there is no backbone {backbone!r}; {choices(backbone, BACKBONES)}")
-        if not -1 <= background < 1 or refine < 0:
+        if not -1 <= background < 1 or passes < 1:
             raise OptionError(
-                f"got background={background} and refine={refine}, expected a background in "
-                "[-1, 1) and a number of views of 0 or more. The darkest pixel is -1."
+                f"got background={background} and passes={passes}, expected a background in "
+                "[-1, 1) and at least one pass. The darkest pixel is -1."
             )
         self.name = family if isinstance(family, str) else None
         self.family = transformation(family) if isinstance(family, str) else family
         self.image_shape: tuple[int, int, int] = (image_shape[0], image_shape[1], image_shape[2])
-        self.backbone, self.background, self.refine = backbone, background, refine
+        self.backbone, self.background, self.passes = backbone, background, passes
         self.dropout = dropout
-        self.inference = Inference(self.family, self.image_shape, backbone, background=background)
+        self.inference = Inference(
+            self.family, self.image_shape, backbone, background=background, passes=passes
+        )
         self.chart = self.inference.chart
         self.density: ConditionalDensity | None = None
         self.register_buffer("kept", torch.zeros(0, *self.image_shape))
@@ -162,20 +162,14 @@ class SymmetryModel(nn.Module):
         return self.history
 
     @torch.no_grad()
-    def element(self, x: Any, *, refine: int | None = None) -> Tensor:
-        """Return the group elements ``(B, *element_shape)`` that make images of their prototypes.
+    def element(self, x: Any) -> Tensor:
+        """Return group elements ``(B, *element_shape)`` that make images of their prototypes."""
+        g: Tensor = self.inference(self._images(x)).g
+        return g
 
-        Args:
-            x: images ``(B, C, H, W)``.
-            refine: views to vote; default: that of the model.
-        """
-        checked = self._images(x)
-        views = self.refine if refine is None else refine
-        return vote(self.inference, checked, views) if views else self.inference(checked).g
-
-    def transformation(self, x: Any, *, refine: int | None = None) -> Tensor:
+    def transformation(self, x: Any) -> Tensor:
         """Return ``eta: (B, k)`` by inference: how each image was made of its prototype."""
-        return self.chart.coordinates(self.element(x, refine=refine)).to(self.kept.dtype)
+        return self.chart.coordinates(self.element(x)).to(self.kept.dtype)
 
     @torch.no_grad()
     def prototype(
@@ -183,7 +177,6 @@ class SymmetryModel(nn.Module):
         x: Any,
         *,
         sample: bool = False,
-        refine: int | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return prototypes ``(B, C, H, W)``.
@@ -192,15 +185,14 @@ class SymmetryModel(nn.Module):
             x: images ``(B, C, H, W)``.
             sample: infer from a random member of the orbit instead of from ``x`` itself: how much
                 these differ says how invariant prototypes are.
-            refine: views to vote; default: that of the model.
             generator: source of randomness for ``sample``.
         """
         checked, group = self._images(x), self.family.group
         if not sample:
-            return self.family.act(group.inverse(self.element(checked, refine=refine)), checked)
+            return self.family.act(group.inverse(self.element(checked)), checked)
         eta = self.family.sample(len(checked), generator=generator).to(checked)
         r = self.family.element(eta)
-        g = self.element(self.family.act(r, checked), refine=refine)
+        g = self.element(self.family.act(r, checked))
         return self.family.act(group.compose(group.inverse(g), r), checked)
 
     def clarity(self, x: Any) -> Tensor:

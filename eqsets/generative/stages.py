@@ -91,7 +91,9 @@ def prototype_pairs(
     .. math:: x = \mathrm{act}(r^{-1} \hat g(x_r), \hat x_r)
 
     says which transformation makes ``x`` of it. So the pairs are right to interpolation also where
-    inference is not invariant, or cannot be: a disc gets every rotation.
+    inference is not invariant, or cannot be: a disc gets every rotation. The prototype is made of
+    the pixels of :math:`x_r`, not of those of ``x``: interpolation leaves traces, and from traces
+    of :math:`\eta` the density would learn to read :math:`\eta` off.
     """
     family, chart = network.family, network.chart
     group = family.group
@@ -101,10 +103,11 @@ def prototype_pairs(
         for _ in range(views):
             drawn = family.sample(len(x), generator=generator, bounds=bounds, dtype=x.dtype)
             r = family.element(drawn.to(x.device))
-            found = network(family.act(r, x, order=order)).g
-            g = group.compose(group.inverse(r), found)
-            made = family.act(group.inverse(g), x, order=order)
-            rows.append((chart.coordinates(g).to(x.dtype), made))
+            view = family.act(r, x, order=order)
+            found = network(view).g
+            made = family.act(group.inverse(found), view, order=order)
+            eta = chart.coordinates(group.compose(group.inverse(r), found))
+            rows.append((eta.to(x.dtype), made))
         etas.append(torch.stack([eta for eta, _ in rows], 1))
         prototypes.append(torch.stack([made for _, made in rows], 1))
     return torch.cat(etas), torch.cat(prototypes)
@@ -155,7 +158,7 @@ class DensityObjective(Objective):
         return sums
 
     def _terms(self, eta: Tensor, prototypes: Tensor) -> dict[str, Tensor]:
-        features = self.network.trunk(prototypes.flatten(0, 1)).unflatten(0, eta.shape[:2])
+        features = self.network.features(prototypes.flatten(0, 1)).unflatten(0, eta.shape[:2])
         logs = self.network.log_prob(features, eta)
         apart = (logs[:, :, None] - logs[:, None, :]).abs().mean()
         nll = -logs.mean()

@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 from eqsets.generative.files import write_whole
 from eqsets.generative.objective import Objective, Step
 from eqsets.generative.presets import StagePlan
-from eqsets.generative.watch import Watch
+from eqsets.generative.watch import CHECK, Watch
 
 __all__ = ["run"]
 
@@ -78,7 +78,7 @@ class _Module(pl.LightningModule):
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         for name, value in self.objective.check().items():
-            self.log(f"check_{name}", value, batch_size=1, sync_dist=True)
+            self.log(f"{CHECK}{name}", value, batch_size=1, sync_dist=True)
 
     def configure_optimizers(self) -> dict[str, Any]:  # type: ignore[override]
         plan = self.plan

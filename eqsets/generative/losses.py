@@ -15,7 +15,7 @@ the beginning, the published remedy, is there as well (:func:`blur`), and hardly
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -27,7 +27,8 @@ from eqsets.generative.inference import Inference, Rings
 __all__ = ["LossWeights", "blur", "inference_loss", "lost_content"]
 
 
-class LossWeights(NamedTuple):
+@dataclass(frozen=True)
+class LossWeights:
     """Weights of the terms beside the error in image space.
 
     Attributes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -10,10 +12,9 @@ from eqsets.generative.inference import Inference
 
 __all__ = ["OrbitVariance", "orbit_variance"]
 
-from typing import NamedTuple
 
-
-class OrbitVariance(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class OrbitVariance:
     """Variances over random members of the orbits, per pixel, averaged over images.
 
     Attributes:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 __all__ = ["Frame", "Pose"]
 
 
-class Pose(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Pose:
     """Where images are on their orbits, and how sure that is.
 
     Attributes:

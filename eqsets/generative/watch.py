@@ -16,7 +16,10 @@ from eqsets.errors import OptionError
 from eqsets.generative.files import write_text
 from eqsets.generative.objective import Objective
 
-__all__ = ["Watch"]
+__all__ = ["CHECK", "Watch"]
+
+CHECK = "check_"
+"""What begins the names of numbers of held-out images in logs, not in curves."""
 
 
 class Watch(pl.Callback):
@@ -77,9 +80,13 @@ class Watch(pl.Callback):
             trainer.should_stop = True
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        numbers = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        numbers = {
+            name.removeprefix(CHECK): float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith(CHECK)
+        }
         self.curve.append({"step": float(trainer.global_step), **numbers})
-        value = numbers[f"check_{self.objective.monitor}"]
+        value = numbers[self.objective.monitor]
         self.waited += 1
         if value < self.best_value:
             self.best_value, self.waited = value, 0

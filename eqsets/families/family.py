@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from operator import mul
 
 import torch
@@ -176,7 +176,7 @@ class TransformationFamily(ABC):
             ShapeError: it is not.
             OptionError: ``order`` is none of 0, 1, 3.
         """
-        check_images(repr(self), x, order, self.channels)
+        check_images(self, x, order, self.channels)
 
     def size_of(self, x_or_size: Tensor | tuple[int, int]) -> tuple[int, int]:
         """Return height and width of images, or pass them through."""
@@ -235,7 +235,7 @@ class ProductFamily(TransformationFamily):
     def parameters_of_eta(self) -> tuple[Parameter, ...]:
         return tuple(one for factor in self.factors for one in factor.parameters_of_eta)
 
-    @cached_property
+    @property
     def group(self) -> ProductGroup:
         return ProductGroup(*(factor.group for factor in self.factors))
 

@@ -12,7 +12,7 @@ ORDERS = (0, 1, 3)
 """The orders of interpolation that a family may be asked for."""
 
 
-def check_images(who: str, x: Tensor, order: int, channels: int | None) -> None:
+def check_images(who: object, x: Tensor, order: int, channels: int | None) -> None:
     """Raise unless ``x`` is ``(*batch, C, H, W)``, floating point, and ``order`` is known.
 
     Raises:

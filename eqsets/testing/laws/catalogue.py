@@ -14,12 +14,14 @@ from eqsets.testing.laws import (
     compiled,
     completeness,
     deployment,
+    families,
     groups,
     layouts,
     numerics,
     padding,
     rows,
     sets_symmetry,
+    transformations,
     validity,
 )
 
@@ -35,6 +37,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "S": "Sets",
         "N": "Numerics",
         "D": "Deployment",
+        "T": "Transformations",
     }
 )
 """What the letter in an id stands for."""
@@ -58,6 +61,8 @@ LAWS: tuple[Law, ...] = tuple(
             *numerics.LAWS,
             *deployment.LAWS,
             *compiled.LAWS,
+            *transformations.LAWS,
+            *families.LAWS,
         ),
         key=_place,
     )

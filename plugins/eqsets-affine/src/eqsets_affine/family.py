@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from math import pi
 from types import MappingProxyType
 
@@ -16,7 +15,7 @@ from eqsets.families import Parameter
 from eqsets_affine.exponential import Affine, exponential, logarithm
 from eqsets_affine.matrices import GENERATORS, PlaneGroup, entries, homogeneous, inverse
 from eqsets_affine.spline import SplineFilter
-from eqsets_affine.warp import overlap, warp
+from eqsets_affine.warp import nearest, overlap, warp
 
 __all__ = ["AffineFamily"]
 
@@ -85,6 +84,9 @@ class AffineFamily(TransformationFamily):
 
     kind: str
     coordinates: str = "frame"
+    _coefficients: SplineFilter = field(
+        default_factory=SplineFilter, init=False, repr=False, compare=False
+    )
     tolerance = 0.02
 
     def __post_init__(self) -> None:
@@ -102,14 +104,10 @@ class AffineFamily(TransformationFamily):
     def parameters_of_eta(self) -> tuple[Parameter, ...]:
         return tuple(_PARAMETERS[name] for name in _SPANS[self.kind])
 
-    @cached_property
+    @property
     def group(self) -> PlaneGroup:
         # products of members without shear have shear: the group is that of all affine maps
         return PlaneGroup(_ALL if self.kind == "affine-no-shear" else _SPANS[self.kind])
-
-    @cached_property
-    def _coefficients(self) -> SplineFilter:
-        return SplineFilter()
 
     @property
     def _basis(self) -> list[tuple[float, ...]]:
@@ -138,16 +136,25 @@ class AffineFamily(TransformationFamily):
     def act(self, g: Tensor, x: Tensor, *, order: int = 1, fill: float = -1.0) -> Tensor:
         self.check_images(x, order)
         wide = torch.promote_types(x.dtype, torch.float32)  # half precision cannot count pixels
-        u, v = self._source(g.to(x.device, wide), (x.shape[-2], x.shape[-1]))
-        moved = warp(x.to(wide), u, v, order=order, fill=fill, coefficients=self._coefficients)
-        return moved.to(x.dtype)
+        size = (x.shape[-2], x.shape[-1])
+        batch = torch.broadcast_shapes(self.batch_of(g), x.shape[:-3])
+        maps = self._maps(g.to(x.device, wide), size).expand(*batch, 2, 3).reshape(-1, 2, 3)
+        c = x.to(wide)
+        if order == 3:
+            c = self._coefficients(c)
+        elif order == 1 and 1 in size:  # between a pixel and itself
+            c = c.expand(*c.shape[:-2], max(2, size[0]), max(2, size[1]))
+        c = c.expand(*batch, *c.shape[-3:]).reshape(-1, *c.shape[-3:])
+        moved = warp(c, maps, size, order, fill) if order else nearest(c, maps, fill)
+        return moved.reshape(*batch, *x.shape[-3:]).to(x.dtype)
 
     def validity(self, g: Tensor, x_or_size: Tensor | tuple[int, int]) -> Tensor:
         size = self.size_of(x_or_size)
         like = x_or_size if isinstance(x_or_size, Tensor) else g
         wide = torch.promote_types(like.dtype, torch.float32)
-        u, v = self._source(g.to(like.device, wide), size)
-        return overlap(u, v, size)[..., None, :, :].to(like.dtype)
+        maps = self._maps(g.to(like.device, wide), size)
+        seen = overlap(maps.reshape(-1, 2, 3), size)
+        return seen.reshape(*self.batch_of(g), 1, *size).to(like.dtype)
 
     def exact(
         self, size: tuple[int, int], *batch: int, generator: torch.Generator | None = None
@@ -159,13 +166,13 @@ class AffineFamily(TransformationFamily):
             if size[0] != size[1]:
                 return None if self.kind == "rotation" else turned
             place = self.names.index("rotation")
-            turns = torch.randint(-1, 3, batch, generator=generator)
+            turns = torch.randint(-1, 3, batch, generator=generator).double()
             eta[..., place] = turns * (pi / 2)
             turned = self.element(eta)
             eta[..., place] = 0.0
         if "shift_x" in self.names:
             for name, step in zip(("shift_x", "shift_y"), self._scales(size), strict=True):
-                pixels = torch.randint(-2, 3, batch, generator=generator)
+                pixels = torch.randint(-2, 3, batch, generator=generator).double()
                 eta[..., self.names.index(name)] = pixels / step
         return self.group.compose(self.element(eta), turned)
 
@@ -176,20 +183,16 @@ class AffineFamily(TransformationFamily):
             return max(height, width), max(height, width)
         return width, height
 
-    def _source(self, g: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Return columns and rows of the input, ``(*batch, H, W)``, for each pixel of the output.
+    def _maps(self, g: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return maps of pixels ``(*batch, 2, 3)``; see :func:`eqsets_affine.warp.warp`.
 
         Counted from the middle, where the identity and whole-pixel shifts lose no digit.
         """
-        self.batch_of(g)
         height, width = size
         along, down = self._scales(size)
-        back = inverse(entries(g))
-        a, b, c, d, x, y = (entry[..., None, None] for entry in back)
-        middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
-        column = torch.arange(width, dtype=g.dtype, device=g.device) - middle_x
-        row = (torch.arange(height, dtype=g.dtype, device=g.device) - middle_y)[:, None]
+        a, b, c, d, x, y = inverse(entries(g))
         ratio = along / down
-        u = (a * column + (x * along + middle_x)) + (b * ratio) * row
-        v = (c / ratio) * column + ((y * down + middle_y) + d * row)
-        return u, v
+        start_x, start_y = x * along + (width - 1) / 2, y * down + (height - 1) / 2
+        flat = torch.stack([a, b * ratio, start_x, c / ratio, d, start_y], -1)
+        maps: Tensor = flat.unflatten(-1, (2, 3))
+        return maps

@@ -28,7 +28,7 @@ class _Finite(TransformationFamily):
 
     def element(self, eta: Tensor) -> Tensor:
         whole = self.wrap(eta).to(self.group.dtype)
-        return whole.reshape(*eta.shape[:-1], *self.group.element_shape)
+        return whole.reshape((*eta.shape[:-1], *self.group.element_shape))
 
     def parameters(self, g: Tensor) -> Tensor:
         eta = g.reshape(*self.batch_of(g), len(self.names))

@@ -11,9 +11,9 @@ __all__ = ["SplineFilter", "spline_matrix"]
 def spline_matrix(size: int) -> Tensor:
     r"""Return the coefficients of the natural cubic spline through unit impulses.
 
-    ``(size + 2, size)`` in float64: row ``i`` holds the coefficient of the B-spline that is centred
-    on point ``i - 1``. The spline goes through all values, and its second derivative vanishes at
-    both ends (spec of the published model, as in most textbooks):
+    ``(size + 2, size)`` in float64 (four rows for a single point, which is a constant): row ``i``
+    holds the coefficient of the B-spline that is centred on point ``i - 1``. The spline goes
+    through all values, and its second derivative vanishes at both ends:
 
     .. math:: \tfrac16 c_{i-1} + \tfrac46 c_i + \tfrac16 c_{i+1} = y_i, \qquad
               c_0 = y_0, \quad c_{-1} = 2 c_0 - c_1
@@ -33,7 +33,7 @@ def spline_matrix(size: int) -> Tensor:
         system[0, 0], system[-1, -1] = 1.0, 1.0
         middle = torch.linalg.inv(system)
     if size == 1:
-        return middle.expand(3, 1).clone()
+        return middle.expand(4, 1).clone()
     first = 2 * middle[:1] - middle[1:2]
     last = 2 * middle[-1:] - middle[-2:-1]
     return torch.cat([first, middle, last])

@@ -95,7 +95,7 @@ class ColorFamily(TransformationFamily):
     ) -> Tensor | None:
         """Return turns of the hue by thirds, which exchange the channels."""
         g = self.group.identity(*batch)
-        g[..., 0] = torch.randint(3, batch, generator=generator) / 3
+        g[..., 0] = torch.randint(3, batch, generator=generator).double() / 3
         return g
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from eqsets.generative.data import as_images, check_family, check_shape, split
 from eqsets.generative.density import ConditionalDensity
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from eqsets.generative.model import SymmetryModel
 
 __all__ = ["fit_model"]
+
+Network = TypeVar("Network", bound=nn.Module)
+
+_MOST = 2**28  # numbers in all prototypes that stage 2 learns from: 1 GiB
 
 
 def fit_model(
@@ -62,9 +67,8 @@ def fit_model(
             trainer_options=trainer_options,
         )
 
-    inference = model.inference
+    inference = model.inference = _seeded(model.new_inference, seed)
     inference.frame.calibrate(known)
-    _initialise(inference, seed)
     curve: list[dict[str, float]] = []
     if any(parameter.requires_grad for parameter in inference.parameters()):
         inference.train()
@@ -75,7 +79,7 @@ def fit_model(
         prototype_pairs(
             inference,
             part,
-            views=preset.prototypes,
+            views=max(1, min(preset.prototypes, _MOST // known.numel())),
             bounds=bounds,
             order=preset.order,
             generator=torch.Generator().manual_seed(seed + place),
@@ -84,8 +88,9 @@ def fit_model(
     ]
     model.keep(pairs[0][1][:, 0])
     model.dropout = preset.dropout
-    density = ConditionalDensity(model.chart, model.image_shape, dropout=preset.dropout)
-    _initialise(density, seed + 1)
+    density = _seeded(
+        lambda: ConditionalDensity(model.chart, model.image_shape, dropout=preset.dropout), seed
+    )
     density.standardise(pairs[0][0].flatten(0, 1))
     density.train()
     second = DensityObjective(density, pairs[0], pairs[1], preset)
@@ -106,19 +111,15 @@ def _data(model: SymmetryModel, images: Any, validation: Any, seed: int) -> tupl
     return known, held_out
 
 
-def _initialise(network: torch.nn.Module, seed: int) -> None:
-    """Draw the weights again, from the seed; what begins at zero stays there."""
+def _seeded(build: Callable[[], Network], seed: int) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for module in network.modules():
-            weight = getattr(module, "weight", None)
-            if isinstance(weight, Tensor) and bool(weight.any()):
-                module.reset_parameters()  # type: ignore[operator]
+        return build()
 
 
 def _mark(model: SymmetryModel, images: Tensor, preset: Preset, seed: int, bounds: Tensor) -> str:
     """Return a fingerprint of a fit: another one must not go on from its checkpoint."""
-    digest = hashlib.sha256(images.numpy().tobytes())
+    digest = hashlib.sha256(images.contiguous().numpy().data)
     settings = (repr(model.family), model.backbone, model.background, preset, seed, bounds.tolist())
     digest.update(repr(settings).encode())
     return digest.hexdigest()

@@ -91,9 +91,7 @@ class SymmetryModel(nn.Module):
         self.image_shape: tuple[int, int, int] = (image_shape[0], image_shape[1], image_shape[2])
         self.backbone, self.background, self.passes = backbone, background, passes
         self.dropout = dropout
-        self.inference = Inference(
-            self.family, self.image_shape, backbone, background=background, passes=passes
-        )
+        self.inference = self.new_inference()
         self.chart = self.inference.chart
         self.density: ConditionalDensity | None = None
         self.register_buffer("kept", torch.zeros(0, *self.image_shape))
@@ -261,6 +259,16 @@ class SymmetryModel(nn.Module):
     def orbit_variance(self, images: Any, **options: Any) -> OrbitVariance:
         """Measure how invariant prototypes are, see :func:`eqsets.generative.orbit_variance`."""
         return orbit_variance(self.inference, self._images(images), **options)
+
+    def new_inference(self) -> Inference:
+        """Return an inference that has learned nothing yet, with weights from torch's generator."""
+        return Inference(
+            self.family,
+            self.image_shape,
+            self.backbone,
+            background=self.background,
+            passes=self.passes,
+        )
 
     def keep(self, prototypes: Tensor) -> None:
         """Keep prototypes for :meth:`sample`."""

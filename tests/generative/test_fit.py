@@ -144,3 +144,25 @@ def test_other_families_fit(family, tiny):
     assert torch.isfinite(model.log_prob(x)).all()
     assert model.resample(x[:2], 3).shape == (3, 2, 3, 12, 12)
     assert torch.isfinite(model.sample(4)).all()
+
+
+def test_progress_is_shown_and_loggers_are_served(tiny, turned_pictures, tmp_path, capsys):
+    from lightning.pytorch.loggers import CSVLogger
+
+    logger = CSVLogger(tmp_path)
+    model = SymmetryModel("rotation", SHAPE, backbone="analytic")
+    model.fit(turned_pictures(16, 1.0), preset=tiny, loggers=[logger])
+    logger.save()
+    assert "check_nll" in (tmp_path / "lightning_logs/version_0/metrics.csv").read_text()
+    assert "Epoch" in capsys.readouterr().out
+    model.fit(turned_pictures(16, 1.0), preset=tiny, quiet=True)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_second_fit_starts_anew(tiny, turned_pictures):
+    x = turned_pictures(24, 1.0)
+    model = SymmetryModel("similarity", SHAPE)
+    model.fit(x, preset=tiny, quiet=True)
+    once = weights(model)
+    model.fit(x, preset=tiny, quiet=True)
+    assert torch.equal(weights(model), once)

@@ -19,6 +19,7 @@ from benchmarks.network import network
 from benchmarks.report import Row, write
 from benchmarks.startup import startup
 from benchmarks.timing import Effort
+from benchmarks.warps import warps
 
 SECTIONS: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "startup": startup,
@@ -28,6 +29,7 @@ SECTIONS: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "growth": growth,
     "compiled": compiled,
     "any-size": any_size,
+    "warps": warps,
 }
 
 

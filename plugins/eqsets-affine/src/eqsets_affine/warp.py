@@ -25,7 +25,9 @@ from eqsets_affine.taps import spread, sums
 
 __all__ = ["nearest", "overlap", "warp"]
 
-_PIXELS = 2**15  # for each thread at a time: 128 kB of float32 for each number of a pixel
+# At a time, on a CPU: 128 kB of float32 for each number of a pixel, and less than what torch shares
+# out to threads, which cost more than they gain here (on a busy machine a hundred times as much).
+_PIXELS = 2**15 - 1
 
 
 def warp(c: Tensor, maps: Tensor, size: tuple[int, int], order: int, fill: float) -> Tensor:
@@ -55,7 +57,7 @@ def nearest(x: Tensor, maps: Tensor, fill: float) -> Tensor:
 
 def _nearest(x: Tensor, maps: Tensor, size: tuple[int, int], fill: float) -> Tensor:
     height, width = size
-    u, v = _look(maps, size).unbind(-2)
+    u, v = _look(maps, size)
     column, row = _round(u, width), _round(v, height)
     known = (column >= 0) & (column < width) & (row >= 0) & (row < height)
     index = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
@@ -65,7 +67,7 @@ def _nearest(x: Tensor, maps: Tensor, size: tuple[int, int], fill: float) -> Ten
 
 def overlap(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Return which part of each output pixel lies in the frame at its source, ``(N, 1, H, W)``."""
-    u, v = _look(maps, size).unbind(-2)
+    u, v = _look(maps, size)
     outside = [_outside(place, pixels) for place, pixels in zip((v, u), size, strict=True)]
     inside: Tensor = (1 - outside[0]).clamp(min=0) * (1 - outside[1]).clamp(min=0)
     return inside.reshape(-1, 1, *size)
@@ -90,11 +92,14 @@ def _pixels(size: tuple[int, int], like: Tensor) -> Tensor:
     return torch.stack([columns, rows, torch.ones_like(rows)])
 
 
-def _look(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return columns and rows of the sources, ``(N, 2, H * W)``; whole numbers stay whole."""
+def _look(maps: Tensor, size: tuple[int, int]) -> list[Tensor]:
+    """Return columns and rows of the sources, each ``(N, H * W)``; whole numbers stay whole."""
     column, row, _ = _pixels(size, maps).unbind(0)
-    a, b, start = maps.split(1, -1)
-    return torch.addcmul(torch.addcmul(start, a, column), b, row)
+    places = []
+    for one in maps.unbind(-2):
+        a, b, start = one.split(1, -1)
+        places.append(torch.addcmul(torch.addcmul(start, a, column), b, row))
+    return places
 
 
 class _Axis(NamedTuple):
@@ -154,7 +159,7 @@ def _pieces(size: tuple[int, int], x: Tensor, maps: Tensor) -> list[tuple[Tensor
     if x.device.type != "cpu" or torch.compiler.is_compiling():
         return [(x, maps)]
     pixels = x.shape[1] * size[0] * size[1]
-    step = max(1, _PIXELS * torch.get_num_threads() // pixels)
+    step = max(1, _PIXELS * max(1, torch.get_num_threads() // 4) // pixels)
     return list(zip(x.split(step), maps.split(step), strict=True))
 
 
@@ -167,7 +172,7 @@ def _piece(
     c: Tensor, maps: Tensor, size: tuple[int, int], order: int, fill: float, slopes: bool
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Return images, and the derivatives of each pixel by its column and row at the source."""
-    u, v = _look(maps, size).unbind(-2)
+    u, v = _look(maps, size)
     x, y = _axis(u, size[1], slopes=slopes), _axis(v, size[0], slopes=slopes)
     seen = sums(c, x.held, y.held, order, slopes=slopes)
     inside = (x.inside * y.inside)[:, None]
@@ -185,7 +190,7 @@ def _back(
     above: Tensor, maps: Tensor, shape: torch.Size, size: tuple[int, int], order: int
 ) -> Tensor:
     """Return what flows back to the numbers that were read."""
-    u, v = _look(maps, size).unbind(-2)
+    u, v = _look(maps, size)
     x, y = _axis(u, size[1], slopes=False), _axis(v, size[0], slopes=False)
     weighted = above.flatten(-2) * (x.inside * y.inside)[:, None]
     return spread(weighted, (len(above), *shape[1:]), x.held, y.held, order)

@@ -170,7 +170,7 @@ def _smooth(noise: Tensor) -> Tensor:
     blur = torch.exp(-((place[:, None] - place) ** 2) / (2 * 3.0**2))
     centred = place - (side - 1) / 2
     radius = (centred[:, None] ** 2 + centred**2).sqrt()
-    # still a quarter of the side away from the border
-    window = torch.exp(-((radius / (0.22 * side)) ** 4))
+    # almost still at the border; narrower, a ReLU would find too little to leave something of
+    window = torch.exp(-((radius / (0.26 * side)) ** 4))
     smooth = blur @ noise @ blur * window
     return smooth * (smooth.square().mean((-3, -2, -1), keepdim=True) + 1e-30).rsqrt()

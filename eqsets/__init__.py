@@ -72,7 +72,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import ``eqsets.testing`` on first use: it would double the cost of importing eqsets."""
-    if name == "testing":
-        return importlib.import_module("eqsets.testing")
+    """Import ``testing`` and ``generative`` on first use: importing eqsets stays light."""
+    if name in ("generative", "testing"):
+        return importlib.import_module(f"eqsets.{name}")
     raise AttributeError(f"module 'eqsets' has no attribute {name!r}")

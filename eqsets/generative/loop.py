@@ -1,0 +1,193 @@
+"""The training loop, by Lightning: what runs, logs, stops, saves and resumes an objective.
+
+Requirements that shaped this module:
+
+- a step is a function of its number: the data loader counts, and nothing else is random. So a fit
+  that was killed and resumed has the curve of one that was not, to the last bit on a CPU;
+- a checkpoint is written whole or not at all, with optimiser, best weights and curve;
+- this is the only module that imports Lightning, and is imported by a fit only.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.loggers import Logger
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from eqsets.generative.files import write_whole
+from eqsets.generative.objective import Objective, Step
+from eqsets.generative.presets import StagePlan
+from eqsets.generative.watch import CHECK, Watch
+
+__all__ = ["run"]
+
+
+_BESIDE_THE_POINT = (
+    ".*does not have many workers.*",
+    ".*number of training batches.*",
+    ".*LeafSpec.*is deprecated.*",
+    ".*GPU available but not used.*",
+)
+
+
+class _Count(Dataset[int]):
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, place: int) -> int:
+        return place
+
+
+class _Module(pl.LightningModule):
+    def __init__(self, objective: Objective, plan: StagePlan, seed: int) -> None:
+        super().__init__()
+        self.objective, self.plan, self.seed = objective, plan, seed
+        self.network = objective.network
+
+    def on_fit_start(self) -> None:
+        self.objective.to(self.device)
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        number, rank = self.global_step, self.global_rank
+        seed = (self.seed * 1_000_003 + number) * 1_009 + rank
+        step = Step(
+            number,
+            self.plan.steps,
+            max(1, self.plan.batch // self.trainer.world_size),
+            torch.Generator().manual_seed(seed % 2**63),
+        )
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(seed % 2**63)  # for dropout, which takes no generator
+            terms = self.objective.loss(step)
+        self.log_dict({name: term.detach() for name, term in terms.items()})
+        return terms["loss"]
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        for name, value in self.objective.check().items():
+            self.log(f"{CHECK}{name}", value, batch_size=1, sync_dist=True)
+
+    def configure_optimizers(self) -> dict[str, Any]:  # type: ignore[override]
+        plan = self.plan
+        trained = [p for p in self.network.parameters() if p.requires_grad]
+        optimiser = torch.optim.AdamW(
+            trained, lr=plan.learning_rate, weight_decay=plan.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, plan.rate)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class _WholeFiles(TorchCheckpointIO):
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        write_whole(checkpoint, Path(path))
+
+
+def run(
+    objective: Objective,
+    plan: StagePlan,
+    *,
+    name: str,
+    mark: str,
+    seed: int,
+    folder: Path | None,
+    resume: bool,
+    quiet: bool,
+    loggers: list[Logger],
+    trainer_options: dict[str, Any],
+) -> list[dict[str, float]]:
+    """Minimise an objective by a plan; leave the best weights in its network.
+
+    Args:
+        objective: what to minimise.
+        plan: how.
+        name: of the stage; names its files.
+        mark: fingerprint of the fit, which a checkpoint must have to be gone on from.
+        seed: of all random numbers.
+        folder: for ``<name>.ckpt`` and ``<name>.csv``; ``None``: write nothing.
+        resume: whether to go on from a checkpoint that is there.
+        quiet: show nothing.
+        loggers: of Lightning.
+        trainer_options: further arguments of ``lightning.Trainer``: devices, strategy ...
+
+    Returns:
+        The curve: one row for each look at the validation images.
+    """
+    module = _Module(objective, plan, seed)
+    every = min(plan.check_every, plan.steps)
+    watch = Watch(
+        objective,
+        mark=mark,
+        patience=plan.patience,
+        checkpoint=None if folder is None else folder / f"{name}.ckpt",
+        table=None if folder is None else folder / f"{name}.csv",
+    )
+    options = {"accelerator": "auto", "devices": 1, **trainer_options}
+    with _calm(quiet):
+        trainer = pl.Trainer(
+            max_steps=plan.steps,
+            callbacks=[watch, *_progress(quiet)],
+            plugins=[_WholeFiles()],
+            logger=loggers or False,
+            enable_progress_bar=not quiet,
+            enable_model_summary=False,
+            enable_checkpointing=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=every,
+            gradient_clip_val=plan.clip,
+            use_distributed_sampler=False,
+            **options,
+        )
+        start = watch.resumable() if resume else None
+        trainer.fit(
+            module,
+            DataLoader(_Count(every), batch_size=1),
+            DataLoader(_Count(1), batch_size=1),
+            ckpt_path=None if start is None else str(start),
+            weights_only=True,
+        )
+    watch.restore_best()
+    return watch.curve
+
+
+def _progress(quiet: bool) -> list[pl.Callback]:
+    if quiet:
+        return []
+    try:
+        from rich import progress  # noqa: F401  (an extra: Lightning asks for it at run time)
+    except ModuleNotFoundError:
+        return []
+    return [pl.callbacks.RichProgressBar()]
+
+
+@contextmanager
+def _calm(quiet: bool) -> Iterator[None]:
+    """Keep advice that does not apply to a loader that only counts, and, if asked, all talk."""
+    loud = logging.getLogger("lightning.pytorch")
+    fabric = logging.getLogger("lightning.fabric")
+    before = loud.level, fabric.level
+    if quiet:
+        loud.setLevel(logging.ERROR)
+        fabric.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        for text in _BESIDE_THE_POINT:
+            warnings.filterwarnings("ignore", text)
+        try:
+            yield
+        finally:
+            loud.setLevel(before[0])
+            fabric.setLevel(before[1])

@@ -1,0 +1,136 @@
+"""How long and with which settings a model is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import cos, pi
+from types import MappingProxyType
+
+from eqsets.errors import OptionError, choices
+
+__all__ = ["PRESETS", "Preset", "StagePlan", "preset_of"]
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """The optimisation of one stage.
+
+    Attributes:
+        steps: of the optimiser, at most.
+        batch: images of a step, over all processes.
+        learning_rate: the highest.
+        warmup: part of the steps over which the rate rises linearly.
+        final: the last rate, as a part of the highest; it falls along a cosine.
+        weight_decay: of AdamW.
+        clip: largest norm of the gradient.
+        samples: random draws for each image of a step.
+        check_every: steps between two looks at the validation images; a checkpoint is written.
+        patience: looks without a better result before stopping early; 0: never.
+    """
+
+    steps: int
+    batch: int = 128
+    learning_rate: float = 2e-3
+    warmup: float = 0.1
+    final: float = 0.01
+    weight_decay: float = 1e-4
+    clip: float = 2.0
+    samples: int = 1
+    check_every: int = 100
+    patience: int = 0
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step, as a part of the highest."""
+        rising = max(1, round(self.warmup * self.steps))
+        if step < rising:
+            return (step + 1) / rising
+        done = min(1.0, (step - rising) / max(1, self.steps - rising))
+        return self.final + (1 - self.final) * (1 + cos(pi * done)) / 2
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Both stages of a fit.
+
+    Attributes:
+        inference: the plan of stage 1.
+        density: the plan of stage 2.
+        symmetrised: whether both views of an image are transformed, or one.
+        order: of the interpolation.
+        blur: standard deviation in pixels of the blur at the beginning of stage 1; 0: none.
+        blur_part: part of the steps over which it goes away.
+        prototypes: prototypes of each image that stage 2 sees, from random members of its orbit.
+        consistency: weight of the differences between their log densities.
+        dropout: of the density network.
+    """
+
+    inference: StagePlan = field(default_factory=lambda: StagePlan(600))
+    density: StagePlan = field(default_factory=lambda: StagePlan(800, patience=4, samples=2))
+    symmetrised: bool = True
+    order: int = 1
+    blur: float = 0.0
+    blur_part: float = 0.01
+    prototypes: int = 4
+    consistency: float = 0.1
+    dropout: float = 0.1
+
+    def with_steps(self, inference: int, density: int) -> Preset:
+        """Return this preset with other numbers of steps."""
+        return replace(
+            self,
+            inference=replace(self.inference, steps=inference),
+            density=replace(self.density, steps=density),
+        )
+
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        "quick": Preset(),
+        "default": Preset(
+            inference=StagePlan(4000, check_every=250),
+            density=StagePlan(3000, check_every=150, patience=5, samples=2),
+            prototypes=8,
+        ),
+        "paper": Preset(
+            inference=StagePlan(
+                60_000,
+                batch=512,
+                learning_rate=3e-4,
+                warmup=0.05,
+                final=1e-3,
+                clip=10.0,
+                samples=5,
+                check_every=600,
+            ),
+            density=StagePlan(
+                60_000,
+                batch=512,
+                learning_rate=3e-3,
+                warmup=0.2,
+                final=0.03,
+                samples=5,
+                check_every=600,
+                patience=20,
+            ),
+            order=3,
+            prototypes=8,
+            consistency=1.0,
+            dropout=0.2,
+        ),
+    }
+)
+"""``quick``, ``default`` and ``paper`` (the published settings: days without a GPU)."""
+
+
+def preset_of(given: str | Preset) -> Preset:
+    """Return a preset by name, or pass it through.
+
+    Raises:
+        OptionError: there is none of this name.
+    """
+    if isinstance(given, Preset):
+        return given
+    if given not in PRESETS:
+        raise OptionError(f"there is no preset {given!r}; {choices(given, PRESETS)}")
+    return PRESETS[given]

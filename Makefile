@@ -4,7 +4,7 @@
 PY := .venv/bin/python
 PLUGIN_FILES := $(wildcard plugins/*/pyproject.toml plugins/*/no-deps.txt)
 SETUP_INPUTS := pyproject.toml constraints.txt tools/setup $(PLUGIN_FILES)
-SOURCES := eqsets $(wildcard eqsets_pytest.py) $(wildcard plugins/*/src/*)
+SOURCES := eqsets $(wildcard eqsets_pytest.py) $(wildcard plugins/*/src/*) examples/experiments
 WORKERS ?= 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

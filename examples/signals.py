@@ -76,8 +76,9 @@ PLAN = Plan(
     element=(1, LENGTH),
     layers=(
         {"kernel_size": 9, "stride": 2},
-        {"kernel_size": 9, "stride": 2},
-        {"kernel_size": 9},
+        {"kernel_size": 5, "stride": 2},
+        {"kernel_size": 5},
+        {"kernel_size": 5},
     ),
     outputs=3,
     select=False,

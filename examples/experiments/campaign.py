@@ -209,7 +209,7 @@ class _Campaign:
             parameters=count_parameters(model),
             cpu_seconds=round(training.seconds, 1),
             learning_rate=job.learning_rate,
-            steps=recipe.steps,
+            steps=training.step,
             equivariance_error=float(f"{error:.2g}"),
         )
         merit = [experiment.score(*validation), -float(experiment.loss(*validation))]

@@ -1,5 +1,7 @@
 """Train one model, with a checkpoint from which an interrupted training goes on exactly.
 
+Kernels are trained by Muon, as in the demo; biases and norms by Adam.
+
 The batch of a step and its learning rate are functions of the seed and the number of the step, so
 weights, optimiser and that number are the whole state.
 """
@@ -17,6 +19,8 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
+
+from eqsets.demo import Muon
 
 __all__ = ["Data", "Recipe", "Training", "accuracy", "set_cross_entropy", "shuffled"]
 
@@ -46,25 +50,32 @@ class Recipe:
     """How every model of an experiment is trained.
 
     Arguments:
-        steps: of the optimiser.
+        steps: of the optimiser, at most.
+        seconds: of a core after which to stop, or ``None``; then the numbers differ a little from
+            machine to machine, and after an interruption.
         batch: sets in a step.
         warm_up: part of the steps in which the learning rate rises; then it falls like a cosine.
-        weight_decay: of AdamW.
+        offsets: learning rate of biases and norms (by Adam), as part of that of the kernels.
         clip: largest norm of a gradient.
     """
 
     steps: int
     batch: int = 16
+    seconds: float | None = None
     warm_up: float = 0.1
-    weight_decay: float = 0.01
+    offsets: float = 0.3
     clip: float = 1.0
 
-    def schedule(self, step: int) -> float:
-        """Return the part of the highest learning rate for a step, counted from 0."""
-        rising = max(1, round(self.warm_up * self.steps))
-        if step < rising:
-            return (step + 1) / rising
-        return (1 + math.cos(math.pi * (step - rising) / max(1, self.steps - rising))) / 2
+    def done(self, step: int, seconds: float) -> float:
+        """Return the part of a training that is done, at least 1 when it is finished."""
+        by_time = 0.0 if self.seconds is None else seconds / self.seconds
+        return max(step / self.steps, by_time)
+
+    def schedule(self, done: float) -> float:
+        """Return the part of the highest learning rate where a part of the training is done."""
+        if done < self.warm_up:
+            return done / self.warm_up
+        return (1 + math.cos(math.pi * (done - self.warm_up) / (1 - self.warm_up))) / 2
 
 
 def shuffled(x: Tensor, y: Tensor) -> Callable[[int, torch.Generator], Batch]:
@@ -115,17 +126,17 @@ class Training:
         with _SEEDING, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.model = build()
-        self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=learning_rate, weight_decay=recipe.weight_decay
-        )
+        kernels = [weight for weight in self.model.parameters() if weight.dim() > 1]
+        offsets = [weight for weight in self.model.parameters() if weight.dim() <= 1]
+        self.optimisers = {Muon(kernels): 1.0, torch.optim.Adam(offsets): recipe.offsets}
         self.step, self.seconds, self.recent = 0, 0.0, math.nan
         if checkpoint.exists():
             self._load(torch.load(checkpoint, weights_only=True))
 
     @property
     def finished(self) -> bool:
-        """Whether all steps are done."""
-        return self.step >= self.recipe.steps
+        """Whether all steps are done, or the time is up."""
+        return self.recipe.done(self.step, self.seconds) >= 1
 
     def run(self, report: Callable[[int, float], None], stop: threading.Event) -> None:
         """Train to the last step, or until ``stop`` is set, and write the checkpoint.
@@ -152,11 +163,14 @@ class Training:
         generator = torch.Generator().manual_seed(1_000_003 * (self.seed + 1) + self.step)
         x, answer = self.data.draw(self.recipe.batch, generator)
         loss = self.loss(self.model(x), answer)
-        self.optimiser.zero_grad()
+        self.model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
-        self.optimiser.param_groups[0]["lr"] = self.highest * self.recipe.schedule(self.step)
-        self.optimiser.step()
+        done = self.recipe.done(self.step + 1, self.seconds)
+        rate = self.highest * self.recipe.schedule(min(1.0, done))
+        for optimiser, part in self.optimisers.items():
+            optimiser.param_groups[0]["lr"] = part * rate
+            optimiser.step()
         self.step += 1
         return float(loss.detach())
 
@@ -171,7 +185,7 @@ class Training:
         state = {
             "identity": self._identity(),
             "model": self.model.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "progress": [self.step, self.seconds, self.recent],
         }
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -187,5 +201,6 @@ class Training:
         if state["identity"] != self._identity():
             return  # of another training: it will be overwritten
         self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
         self.step, self.seconds, self.recent = state["progress"]

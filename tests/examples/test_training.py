@@ -83,8 +83,18 @@ def test_seeds_decide_on_weights_and_nothing_else_does(tmp_path):
     assert torch.equal(before, torch.get_rng_state())
 
 
+def test_time_can_end_a_training_too(tmp_path):
+    training = start(tmp_path, Recipe(steps=10**9, seconds=0.05))
+    run(training)
+    assert training.finished
+    assert 0 < training.step < 10**6
+    assert training.seconds >= 0.05
+
+
 def test_the_learning_rate_rises_and_falls():
-    rates = [Recipe(steps=100, warm_up=0.1).schedule(step) for step in range(100)]
-    assert rates[:10] == pytest.approx([0.1 * step for step in range(1, 11)])
+    recipe = Recipe(steps=100, warm_up=0.1)
+    rates = [recipe.schedule(recipe.done(step, 0.0)) for step in range(101)]
+    assert rates[:11] == pytest.approx([0.1 * step for step in range(11)])
     assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[-1] < 0.01
+    assert rates[-1] == pytest.approx(0)
+    assert Recipe(steps=100, seconds=2.0).done(10, 1.0) == 0.5

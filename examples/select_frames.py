@@ -97,7 +97,7 @@ def noise(frames: Tensor, strength: Tensor, generator: torch.Generator) -> Tenso
 def blur(frames: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """Convolve each frame with a Gaussian of its own, mirrored at the border."""
     place = torch.arange(-6, 7)
-    kernel = (-0.5 * (place / (0.2 + BLUR * strength.view(-1, 1))) ** 2).exp()
+    kernel = (-0.5 * (place / (0.2 + BLUR * strength.reshape(-1, 1))) ** 2).exp()
     kernel = kernel / kernel.sum(1, keepdim=True)
     rows = F.pad(frames.reshape(1, -1, SIZE, SIZE), (6, 6, 6, 6), mode="reflect")
     rows = F.conv2d(rows, kernel.view(-1, 1, 1, 13), groups=len(kernel))

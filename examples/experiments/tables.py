@@ -74,10 +74,12 @@ def caption(about: Mapping[str, Any], rows: Sequence[Row]) -> str:
     chance = "" if about["chance"] is None else f" Chance: {about['chance']:.1f}."
     rates = ", ".join(f"{rate:g}" for rate in about["learning_rates"])
     chosen = f"chosen from {rates} on validation sets at {about['axis']} {about['tuned_at']}"
+    timed = recipe["seconds"] is not None
+    length = f"{recipe['seconds']} s of a core, in steps" if timed else f"{recipe['steps']} steps"
     rate = f"learning rate {chosen}" if len(about["learning_rates"]) > 1 else f"rate {rates}"
     return (
         f"{about['title']}: {about['figure']}, by {about['axis']}.{chance} {size}: "
-        f"{recipe['steps']} steps of {recipe['batch']} sets, {rate}; "
+        f"{length} of {recipe['batch']} sets, {rate}; "
         f"mean ± one standard error over {len(seeds)} seeds. CPU seconds are those of one training "
         "on one core."
     )

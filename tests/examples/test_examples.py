@@ -1,0 +1,90 @@
+"""Every experiment runs from its command line, and its outputs are right in kind."""
+
+from __future__ import annotations
+
+import pytest
+import select_frames
+import signals
+import signals_published
+import torch
+
+from experiments import read_results, run_command
+
+EXPERIMENTS = {
+    experiment.name: experiment
+    for experiment in (signals.EXPERIMENT, signals_published.EXPERIMENT, select_frames.experiment())
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_it_runs(name, tmp_path, capsys):
+    experiment = EXPERIMENTS[name]
+    assert run_command(experiment, ["--smoke", "--output", str(tmp_path)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("equivariance error of the best dss")
+    assert float(last.split()[-1]) < 1e-5
+    about, rows = read_results(tmp_path / f"{name}-smoke.json")
+    assert about["size"] == "smoke"
+    assert {row.model for row in rows} == set(experiment.models)
+    assert all(0 <= row.figure <= 100 and row.parameters > 1000 for row in rows)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_sizes_are_honest(name):
+    """Full size has three seeds, and every setting that is named exists."""
+    experiment = EXPERIMENTS[name]
+    assert len(experiment.sizes["full"].seeds) >= 3
+    for size in experiment.sizes.values():
+        assert size.tune_at in size.settings
+        assert set(size.settings) <= set(experiment.sizes["full"].settings) | {"20"}
+
+
+def test_signals_are_as_the_paper_says():
+    sets, label = signals.make_sets(400, seed=0)
+    assert sets.shape == (400, signals.COPIES, 1, signals.LENGTH)
+    assert label.bincount().min() > 100
+    copies = sets[:, :, 0]
+    height = (copies - copies.mean(1, keepdim=True)).std((1, 2)) / signals.NOISE
+    assert 0.9 < height.min() < 2
+    assert 9 < height.max() < 11
+    clean = (copies.mean(1) - copies.mean((1, 2)).unsqueeze(1)) / height.unsqueeze(1)
+    energy = [float(clean[label == number].square().mean()) for number in range(3)]
+    noise = signals.NOISE**2 / signals.COPIES
+    assert energy == pytest.approx([0.5 + noise, 1 + noise, 1 / 3 + noise], abs=0.08)
+
+
+@pytest.mark.parametrize("kind", select_frames.DAMAGES)
+def test_damage_grows_with_strength(kind):
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.rand(6, 1, 1, 24, 24, generator=generator).expand(-1, 8, -1, -1, -1)
+    strength = torch.linspace(0, 1, 8).view(1, 8, 1, 1, 1).expand(6, -1, -1, -1, -1)
+    damaged = select_frames.DAMAGES[kind](frames, strength, generator)
+    harm = (damaged - frames).abs().mean((0, 2, 3, 4))
+    assert harm[0] < 1e-3
+    assert harm[7] > harm[3] > harm[0]
+
+
+def test_answers_name_the_least_damaged_frame():
+    images = torch.rand(4, 1, 30, 30)
+    seen = []
+
+    def watch(frames, strength, generator):
+        seen.append(strength)
+        return frames
+
+    generator = torch.Generator().manual_seed(0)
+    sets, answer = select_frames.make_sets(images, watch, 5, generator)
+    assert sets.shape == (5, 8, 1, 24, 24)
+    assert (seen[0].flatten(1).gather(1, answer[:, None]) == seen[0].flatten(1).amin(1, True)).all()
+
+
+def test_tests_do_not_see_training_photos():
+    names = [name for group in select_frames.PHOTOS.values() for name in group]
+    assert len(names) == len(set(names))

@@ -19,7 +19,6 @@ import sys
 from collections.abc import Callable
 
 import torch.nn.functional as F
-from signals import COPIES, PLAN, SIGNALS, TEST, VALIDATION, make_sets, standardise
 from torch import Tensor, nn
 
 from eqsets import InvariantFeatures
@@ -32,6 +31,7 @@ from experiments import (
     run_command,
     shuffled,
 )
+from signals import COPIES, PLAN, SIGNALS, TEST, VALIDATION, make_sets, standardise
 
 WIDTHS = (160, 160, 80)
 LONG, SHORT = (100, 50, 25), (9, 9, 9)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from eqsets import FeatureType, FeatureTypeError, equivariance_error
 from eqsets.demo.interrupt import polite_interrupt
-from experiments.designs import DESIGNS
+from experiments.designs import standard_titles
 from experiments.plan import count_parameters
 from experiments.progress import Board, show_progress
 from experiments.rows import Row, write_json, write_results
@@ -52,10 +52,6 @@ class Size:
     tests: int | None = None
 
 
-def _titles() -> dict[str, str]:
-    return {name: design.title for name, design in DESIGNS.items()}
-
-
 @dataclass(frozen=True)
 class Experiment:
     """Models, data, and how they meet.
@@ -82,7 +78,7 @@ class Experiment:
     models: Mapping[str, Callable[[], nn.Module]]
     data: Callable[[str, int], Data]
     sizes: Mapping[str, Size]
-    titles: Mapping[str, str] = field(default_factory=_titles)
+    titles: Mapping[str, str] = field(default_factory=standard_titles)
     chance: float | None = None
     set_size: int = 4
     loss: Callable[[Tensor, Tensor], Tensor] = set_cross_entropy

@@ -12,7 +12,7 @@ r"""The nine models of every table: they differ in where, and how, elements lear
 ``deep-sets``    in every layer, but without the symmetry of the elements: they are plain vectors
 ===============  =========================================================================
 
-All but ``siamese-late`` and ``early`` end in the DeepSets head of the paper (maximum).
+All but ``siamese-late`` and ``early`` end in a DeepSets head, as in the paper.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["DESIGNS", "Design"]
+__all__ = ["DESIGNS", "INDEPENDENT", "Design", "standard_titles"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Design:
         rest: aggregation of the others.
         head: ``"deep-sets"``, ``"late"`` (one mean) or ``"none"``.
         symmetric: whether the layers keep the symmetry of the elements.
+        alignment: of DSS layers, ``"shared"`` as in the paper, or ``"independent"``.
     """
 
     title: str
@@ -41,24 +42,25 @@ class Design:
     rest: str
     head: str = "deep-sets"
     symmetric: bool = True
+    alignment: str = "shared"
 
     def encoder(self, layers: int) -> tuple[str, ...]:
         """Return the aggregation of each layer of the encoder."""
         return (self.first, *[self.rest] * (layers - 1))
 
-    def hidden_head(self, select: bool) -> tuple[str, str]:
-        """Return the aggregations of the two hidden layers of the head.
+    def head_layers(self, select: bool, shared: str) -> tuple[str, str, str]:
+        """Return the aggregations of the two hidden layers of the head, and of its last.
 
         A score that is compared within the set needs what is shared before the last nonlinearity;
         a class is read from a mean over the set anyway.
+
+        Arguments:
+            select: whether the head scores elements.
+            shared: aggregation of a DeepSets head.
         """
         if self.head == "deep-sets":
-            return ("max", "max")
-        return ("mean" if self.head == "late" and select else "none", "none")
-
-    def last_head(self) -> str:
-        """Return the aggregation of the last layer of a head that scores elements."""
-        return "max" if self.head == "deep-sets" else "none"
+            return (shared, shared, shared)
+        return ("mean" if self.head == "late" and select else "none", "none", "none")
 
 
 DESIGNS: Mapping[str, Design] = MappingProxyType(
@@ -74,3 +76,12 @@ DESIGNS: Mapping[str, Design] = MappingProxyType(
         "deep-sets": Design("DeepSets, no element symmetry", "max", "max", symmetric=False),
     }
 )
+
+# Not of the paper: for elements that are not aligned, by name "dss-independent".
+INDEPENDENT = Design("DSS (sum), independent alignment", "sum", "sum", alignment="independent")
+
+
+def standard_titles() -> dict[str, str]:
+    """Return the titles of the models, for people."""
+    known = {**DESIGNS, "dss-independent": INDEPENDENT}
+    return {name: design.title for name, design in known.items()}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from eqsets import DSS, ElementSymmetry, FeatureType, InvariantFeatures, OptionError, element_group
 from eqsets.errors import choices
 from eqsets.nn import Readout, SetSequential, invariant, nonlinearity, norm
-from experiments.designs import DESIGNS, Design
+from experiments.designs import DESIGNS, INDEPENDENT, Design
 
 __all__ = ["Plan", "SetModel", "build_model", "count_parameters", "models_of"]
 
@@ -33,6 +33,7 @@ class Plan:
         select: score the elements, ``(B, N, 1)``, instead of classifying the set, ``(B, outputs)``.
         budget: parameters of every model, to within 5 %.
         head: width of the hidden layers behind the encoder.
+        head_aggregation: of a DeepSets head; the paper's is the maximum.
         normalization: ``"batch"``, ``"element"`` or ``None``.
         activation: between the layers.
     """
@@ -45,6 +46,7 @@ class Plan:
     select: bool
     budget: int
     head: int = 32
+    head_aggregation: str = "max"
     normalization: str | None = "batch"
     activation: str = "relu"
 
@@ -88,9 +90,10 @@ def build_model(plan: Plan, name: str) -> SetModel:
     Raises:
         OptionError: the name is unknown, or no width comes within 5 % of the budget.
     """
-    if name not in DESIGNS:
-        raise OptionError(f"no model is called {name!r}: {choices(name, DESIGNS)}")
-    design = DESIGNS[name]
+    known = {**DESIGNS, "dss-independent": INDEPENDENT}
+    if name not in known:
+        raise OptionError(f"no model is called {name!r}: {choices(name, known)}")
+    design = known[name]
     low, high = len(plan.layers), 2 * len(plan.layers)
     while count_parameters(_of_scale(plan, design, high)) < plan.budget:
         low, high = high, 2 * high
@@ -112,7 +115,7 @@ def build_model(plan: Plan, name: str) -> SetModel:
 
 
 def models_of(plan: Plan) -> dict[str, Callable[[], SetModel]]:
-    """Return for each of the nine names how to build the model."""
+    """Return for each of the nine names how to build the model, alike in all tables."""
     return {name: partial(build_model, plan, name) for name in DESIGNS}
 
 
@@ -132,7 +135,14 @@ def _encoder(plan: Plan, design: Design, widths: tuple[int, ...]) -> list[nn.Mod
     current: Any = plan.in_features
     aggregations = design.encoder(len(widths))
     for width, aggregation, options in zip(widths, aggregations, plan.layers, strict=True):
-        layer = DSS(plan.symmetry, current, width, aggregation=aggregation, **options)
+        layer = DSS(
+            plan.symmetry,
+            current,
+            width,
+            aggregation=aggregation,
+            alignment=design.alignment,
+            **options,
+        )
         parts += [layer, *_after(plan, plan.symmetry, layer.out_type)]
         current = layer.out_type
     return [*parts, invariant(plan.symmetry, current)]
@@ -154,12 +164,13 @@ def _after(plan: Plan, symmetry: ElementSymmetry, features: FeatureType) -> list
 
 def _head(plan: Plan, design: Design, features: int) -> list[nn.Module]:
     plain, parts, current = element_group("trivial"), [], features
-    for aggregation in design.hidden_head(plan.select):
+    *hidden, last = design.head_layers(plan.select, plan.head_aggregation)
+    for aggregation in hidden:
         parts += [
             DSS(plain, current, plan.head, aggregation=aggregation),
             nonlinearity(plain, plan.head, plan.activation),
         ]
         current = plan.head
     if plan.select:
-        return [*parts, DSS(plain, current, plan.outputs, aggregation=design.last_head())]
+        return [*parts, DSS(plain, current, plan.outputs, aggregation=last)]
     return [*parts, Readout(plain, current, plan.outputs, "mean")]

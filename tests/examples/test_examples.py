@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import pytest
+import torch
+
+import odd_leaf
 import select_frames
 import signals
 import signals_published
-import torch
-
 from experiments import read_results, run_command
 
 EXPERIMENTS = {
     experiment.name: experiment
-    for experiment in (signals.EXPERIMENT, signals_published.EXPERIMENT, select_frames.experiment())
+    for experiment in (
+        odd_leaf.EXPERIMENT,
+        select_frames.experiment(),
+        signals.EXPERIMENT,
+        signals_published.EXPERIMENT,
+    )
 }
 
 
@@ -88,3 +94,22 @@ def test_answers_name_the_least_damaged_frame():
 def test_tests_do_not_see_training_photos():
     names = [name for group in select_frames.PHOTOS.values() for name in group]
     assert len(names) == len(set(names))
+
+
+def test_one_leaf_is_of_another_species():
+    generator = torch.Generator().manual_seed(0)
+    sets, odd = odd_leaf.make_sets("test", 5, 30, generator)
+    assert sets.shape == (30, 5, 1, odd_leaf.POINTS)
+    outlines, species = odd_leaf.leaves()["test"]
+    spectrum = torch.fft.rfft(outlines).abs()  # does not see where the walk begins
+    gap = torch.cdist(torch.fft.rfft(sets[:, :, 0]).abs().flatten(0, 1), spectrum)
+    kinds = species[gap.argmin(1)].view(30, 5)
+    for row, place in zip(kinds.tolist(), odd.tolist(), strict=True):
+        other = row.pop(place)
+        assert len(set(row)) == 1
+        assert other not in row
+
+
+def test_no_leaf_is_trained_and_tested_on():
+    sizes = [len(outlines) for outlines, _ in odd_leaf.leaves().values()]
+    assert sizes == [160, 40, 242]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from select_frames import FRAMES, SIZE, experiment
 
 from eqsets import OptionError
 from experiments.folders import clip_split, load_clips, load_images
+from select_frames import FRAMES, SIZE, experiment
 
 
 def paint(path, brightness, shape=(30, 40, 3)):

@@ -83,11 +83,12 @@ PLAN = Plan(
     outputs=3,
     select=False,
     budget=35_000,
+    head_aggregation="mean",  # a maximum over copies would pick noise
 )
 
 # ----------------------------------------------------------------------- experiment
 
-RATES = (1e-3, 3e-3, 1e-2)
+RATES = (1e-2, 3e-2)
 EXPERIMENT = Experiment(
     name="signals",
     title="Signals from noisy copies",
@@ -96,12 +97,11 @@ EXPERIMENT = Experiment(
     models=models_of(PLAN),
     data=data,
     chance=100 / 3,
+    set_size=COPIES,
     sizes={
-        "full": Size(
-            Recipe(steps=600), ("100", "300", "1000", "3000"), (0, 1, 2), RATES, tune_at="300"
-        ),
-        "quick": Size(Recipe(steps=150), ("100",), (0, 1, 2), RATES[1:], tune_at="100"),
-        "smoke": Size(Recipe(steps=3, batch=4), ("20",), (0,), RATES[1:2], tune_at="20", tests=8),
+        "full": Size(Recipe(steps=500), ("100", "500", "3000"), (0, 1, 2), RATES, tune_at="500"),
+        "quick": Size(Recipe(steps=100), ("100",), (0, 1, 2), RATES[1:], tune_at="100"),
+        "smoke": Size(Recipe(steps=3, batch=4), ("20",), (0,), RATES[:1], tune_at="20", tests=8),
     },
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -15,9 +15,10 @@ from eqsets.errors import choices
 from eqsets.nn import Readout, SetSequential, invariant, nonlinearity, norm
 from experiments.designs import DESIGNS, INDEPENDENT, Design
 
-__all__ = ["Plan", "SetModel", "build_model", "count_parameters", "models_of"]
+__all__ = ["Plan", "SetModel", "build_model", "count_parameters", "fit_budget", "models_of"]
 
 _TOLERANCE = 0.05
+_Model = TypeVar("_Model", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -94,22 +95,31 @@ def build_model(plan: Plan, name: str) -> SetModel:
     if name not in known:
         raise OptionError(f"no model is called {name!r}: {choices(name, known)}")
     design = known[name]
-    low, high = len(plan.layers), 2 * len(plan.layers)
-    while count_parameters(_of_scale(plan, design, high)) < plan.budget:
+    return fit_budget(
+        lambda scale: _of_scale(plan, design, scale), plan.budget, len(plan.layers), name
+    )
+
+
+def fit_budget(build: Callable[[int], _Model], budget: int, least: int, name: str) -> _Model:
+    """Return ``build(scale)`` for the scale that comes nearest to so many parameters.
+
+    Raises:
+        OptionError: no scale from ``least`` on comes within 5 % of the budget.
+    """
+    low, high = least, 2 * least
+    while count_parameters(build(high)) < budget:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        if count_parameters(_of_scale(plan, design, middle)) < plan.budget:
+        if count_parameters(build(middle)) < budget:
             low = middle
         else:
             high = middle
-    below, above = (_of_scale(plan, design, scale) for scale in (low, high))
-    gap = {model: abs(count_parameters(model) - plan.budget) for model in (below, above)}
-    best = min(gap, key=lambda model: gap[model])
-    if gap[best] > _TOLERANCE * plan.budget:
+    best = min((build(low), build(high)), key=lambda model: abs(count_parameters(model) - budget))
+    if abs(count_parameters(best) - budget) > _TOLERANCE * budget:
         raise OptionError(
-            f"{name} has {count_parameters(best)} parameters at its best width, expected "
-            f"{plan.budget} to within 5 %. Take a larger budget, or a smaller head."
+            f"{name} has {count_parameters(best)} parameters at its best width, expected {budget} "
+            "to within 5 %. Take a larger budget, or a smaller head."
         )
     return best
 

@@ -126,8 +126,9 @@ class Training:
         with _SEEDING, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.model = build()
-        kernels = [weight for weight in self.model.parameters() if weight.dim() > 1]
-        offsets = [weight for weight in self.model.parameters() if weight.dim() <= 1]
+        named = list(self.model.named_parameters())
+        offsets = [x for name, x in named if x.dim() <= 1 or name.endswith("bias")]
+        kernels = [x for name, x in named if not (x.dim() <= 1 or name.endswith("bias"))]
         self.optimisers = {Muon(kernels): 1.0, torch.optim.Adam(offsets): recipe.offsets}
         self.step, self.seconds, self.recent = 0, 0.0, math.nan
         if checkpoint.exists():

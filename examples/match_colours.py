@@ -21,7 +21,7 @@ from torch import Tensor
 
 import eqsets
 from eqsets.demo.photos import load_photo
-from experiments import Data, Experiment, Recipe, Size, run_command
+from experiments import Data, Experiment, Recipe, Size, endless, run_command
 from experiments.unet import UNetPlan, unets_of
 
 FRAMES = 6
@@ -66,13 +66,8 @@ def make_sets(
 
 def data(setting: str, seed: int) -> Data:
     """Return sets without end to train on, and fixed ones to validate and test on."""
-    shift = SHIFTS[setting]
-    validation, test = (
-        make_sets(split, shift, sets, torch.Generator().manual_seed(sets))
-        for split, sets in (("validation", VALIDATION), ("test", TEST))
-    )
-    return Data(
-        lambda sets, generator: make_sets("train", shift, sets, generator), validation, test
+    return endless(
+        lambda split, sets, rng: make_sets(split, SHIFTS[setting], sets, rng), VALIDATION, TEST
     )
 
 

@@ -25,7 +25,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import eqsets
-from experiments import Data, Experiment, Plan, Recipe, Size, build_model, models_of, run_command
+from experiments import (
+    Data,
+    Experiment,
+    Plan,
+    Recipe,
+    Size,
+    build_model,
+    endless,
+    models_of,
+    run_command,
+)
 
 POINTS = 104  # of an outline
 VALIDATION, TEST = 300, 1000  # sets
@@ -83,12 +93,9 @@ def make_sets(
 
 def data(setting: str, seed: int) -> Data:
     """Return sets without end to train on, and fixed ones to validate and test on."""
-    size = int(setting)
-    validation, test = (
-        make_sets(split, size, sets, torch.Generator().manual_seed(sets))
-        for split, sets in (("validation", VALIDATION), ("test", TEST))
+    return endless(
+        lambda split, sets, rng: make_sets(split, int(setting), sets, rng), VALIDATION, TEST
     )
-    return Data(partial(make_sets, "train", size), validation, test)
 
 
 # ---------------------------------------------------------------------- experiment

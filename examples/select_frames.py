@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -27,16 +26,8 @@ from torch import Tensor
 
 import eqsets
 from eqsets.demo.photos import load_photo
-from experiments import (
-    Data,
-    Experiment,
-    Plan,
-    Recipe,
-    Size,
-    command_line,
-    models_of,
-    run_parsed,
-)
+from experiments import Data, Experiment, Plan, Recipe, Size, endless, models_of
+from experiments.command import command_line, run_parsed
 from experiments.folders import load_clips, load_images
 
 FRAMES = 8
@@ -137,15 +128,6 @@ def first_of(clips: Tensor, sets: int, generator: torch.Generator) -> tuple[Tens
     return (clips[picked, order] - 0.5) / 0.25, order.argmin(1)
 
 
-def splits(draw: Callable[[str, int, torch.Generator], tuple[Tensor, Tensor]]) -> Data:
-    """Return training sets without end, and fixed sets to validate and test on."""
-    fixed = [
-        draw(split, sets, torch.Generator().manual_seed(sets))
-        for split, sets in (("validation", VALIDATION), ("test", TEST))
-    ]
-    return Data(partial(draw, "train"), *fixed)
-
-
 # ---------------------------------------------------------------------- experiment
 
 RATES = (1e-3, 3e-3, 1e-2)
@@ -169,7 +151,7 @@ def experiment(celeba: Path | None = None, ucf101: Path | None = None) -> Experi
     """Return the experiment on packaged images, or on those of a folder of yours."""
     if ucf101 is not None:
         clips = load_clips(ucf101, FRAMES, SIZE)
-        made = splits(lambda split, sets, generator: first_of(clips[split], sets, generator))
+        made = endless(lambda split, sets, rng: first_of(clips[split], sets, rng), VALIDATION, TEST)
         return _experiment("-ucf101", "First frame of a clip", ("clips",), lambda s, seed: made)
     sources = {"faces": faces(), "photos": photos()} if celeba is None else {}
     if celeba is not None:
@@ -178,7 +160,9 @@ def experiment(celeba: Path | None = None, ucf101: Path | None = None) -> Experi
     def data(setting: str, seed: int) -> Data:
         source, kind = setting.split()
         images, damage = sources[source], DAMAGES[kind]
-        return splits(lambda split, sets, rng: make_sets(images[split], damage, sets, rng))
+        return endless(
+            lambda split, sets, rng: make_sets(images[split], damage, sets, rng), VALIDATION, TEST
+        )
 
     settings = tuple(f"{source} {kind}" for source in sources for kind in DAMAGES)
     suffix = "" if celeba is None else "-celeba"

@@ -1,11 +1,19 @@
 """What the experiments share: nine models of equal size, training that resumes, rows of results."""
 
 from experiments.campaign import Experiment, Size, run_campaign
-from experiments.command import command_line, run_command, run_parsed
+from experiments.command import run_command
 from experiments.designs import DESIGNS, Design
 from experiments.plan import Plan, SetModel, build_model, count_parameters, models_of
 from experiments.rows import Row, read_results, write_results
-from experiments.training import Data, Recipe, Training, accuracy, set_cross_entropy, shuffled
+from experiments.training import (
+    Data,
+    Recipe,
+    Training,
+    accuracy,
+    endless,
+    set_cross_entropy,
+    shuffled,
+)
 
 __all__ = [
     "DESIGNS",
@@ -20,13 +28,12 @@ __all__ = [
     "Training",
     "accuracy",
     "build_model",
-    "command_line",
     "count_parameters",
+    "endless",
     "models_of",
     "read_results",
     "run_campaign",
     "run_command",
-    "run_parsed",
     "set_cross_entropy",
     "shuffled",
     "write_results",

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 
 from eqsets.demo import Muon
 
-__all__ = ["Data", "Recipe", "Training", "accuracy", "set_cross_entropy", "shuffled"]
+__all__ = ["Data", "Recipe", "Training", "accuracy", "endless", "set_cross_entropy", "shuffled"]
 
 Batch: TypeAlias = tuple[Tensor, Tensor]
 
@@ -86,6 +87,21 @@ def shuffled(x: Tensor, y: Tensor) -> Callable[[int, torch.Generator], Batch]:
         return x[picked], y[picked]
 
     return draw
+
+
+def endless(draw: Callable[[str, int, torch.Generator], Batch], validation: int, test: int) -> Data:
+    """Return training sets without end, and fixed sets to validate and test on.
+
+    Arguments:
+        draw: ``draw(split, sets, generator)`` of ``"train"``, ``"validation"`` or ``"test"``.
+        validation: number of sets.
+        test: number of sets.
+    """
+    fixed = [
+        draw(split, sets, torch.Generator().manual_seed(sets))
+        for split, sets in (("validation", validation), ("test", test))
+    ]
+    return Data(partial(draw, "train"), *fixed)
 
 
 def set_cross_entropy(output: Tensor, answer: Tensor) -> Tensor:

@@ -130,7 +130,7 @@ def first_of(clips: Tensor, sets: int, generator: torch.Generator) -> tuple[Tens
 
 # ---------------------------------------------------------------------- experiment
 
-RATES = (1e-3, 3e-3, 1e-2)
+RATES = (1e-2, 3e-2)
 PLAN = Plan(
     symmetry=eqsets.element_group("translations", padding_mode="circular", stride=4, grid=SIZE),
     in_features=1,
@@ -184,8 +184,8 @@ def _experiment(
         set_size=FRAMES,
         sizes={
             "full": Size(Recipe(steps=400), settings, (0, 1, 2), RATES, at),
-            "quick": Size(Recipe(steps=60), few, (0, 1, 2), RATES[1:], few[0]),
-            "smoke": Size(Recipe(steps=3, batch=4), (at,), (0,), RATES[1:2], at, tests=8),
+            "quick": Size(Recipe(steps=60), few, (0, 1, 2), RATES, few[0]),
+            "smoke": Size(Recipe(steps=3, batch=4), (at,), (0,), RATES[:1], at, tests=8),
         },
     )
 

@@ -101,6 +101,7 @@ EXPERIMENT = Experiment(
     axis="camera",
     models=unets_of(PLAN),
     data=data,
+    plan=PLAN,
     set_size=FRAMES,
     loss=absolute_error,
     score=psnr,

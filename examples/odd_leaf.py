@@ -125,6 +125,7 @@ EXPERIMENT = Experiment(
     axis="leaves in a set",
     models={**models_of(PLAN), "dss-independent": partial(build_model, PLAN, "dss-independent")},
     data=data,
+    plan=PLAN,
     set_size=4,
     sizes={
         "full": Size(Recipe(steps=400), ("4", "8"), (0, 1, 2), RATES, tune_at="8"),

@@ -180,6 +180,7 @@ def _experiment(
         axis="damage",
         models=models_of(PLAN),
         data=data,
+        plan=PLAN,
         chance=100 / FRAMES,
         set_size=FRAMES,
         sizes={

@@ -96,6 +96,7 @@ EXPERIMENT = Experiment(
     axis="training sets",
     models=models_of(PLAN),
     data=data,
+    plan=PLAN,
     chance=100 / 3,
     set_size=COPIES,
     sizes={

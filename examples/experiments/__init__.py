@@ -1,8 +1,9 @@
 """What the experiments share: nine models of equal size, training that resumes, rows of results."""
 
-from experiments.campaign import Experiment, Size, run_campaign
+from experiments.campaign import run_campaign
 from experiments.command import run_command
 from experiments.designs import DESIGNS, Design
+from experiments.experiment import Experiment, Size
 from experiments.plan import Plan, SetModel, build_model, count_parameters, models_of
 from experiments.rows import Row, read_results, write_results
 from experiments.training import (

@@ -9,109 +9,54 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
-from torch import Tensor, nn
+from torch import nn
 
 from eqsets import FeatureType, FeatureTypeError, equivariance_error
 from eqsets.demo.interrupt import polite_interrupt
-from experiments.designs import standard_titles
+from experiments.experiment import Experiment, Job
 from experiments.plan import count_parameters
 from experiments.progress import Board, show_progress
 from experiments.rows import Row, write_json, write_results
-from experiments.training import Data, Recipe, Training, accuracy, set_cross_entropy
+from experiments.training import Data, Training
 
-__all__ = ["Experiment", "Job", "Size", "run_campaign"]
-
-
-@dataclass(frozen=True)
-class Size:
-    """How large a campaign is.
-
-    Arguments:
-        recipe: of every training.
-        settings: of the experiment, such as numbers of training sets.
-        seeds: for each model and setting.
-        learning_rates: of which each model gets the one that is best on the validation sets ...
-        tune_at: ... of this setting, with the first seed.
-        tests: how many of the validation and of the test sets to use, or ``None`` for all.
-    """
-
-    recipe: Recipe
-    settings: tuple[str, ...]
-    seeds: tuple[int, ...]
-    learning_rates: tuple[float, ...]
-    tune_at: str
-    tests: int | None = None
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """Models, data, and how they meet.
-
-    Arguments:
-        name: of the result file.
-        title: for people.
-        figure: what the figure is, with its unit.
-        axis: what the settings are.
-        models: for each name how to build the model; it declares ``in_type`` and ``out_type``.
-        data: ``data(setting, seed)``; test sets must not depend on the seed.
-        sizes: ``"full"``, ``"quick"`` and ``"smoke"``.
-        titles: of the models, for people.
-        chance: the figure of guessing.
-        set_size: elements of a set on which equivariance is measured.
-        loss: of output and answer.
-        score: the figure; higher is better.
-    """
-
-    name: str
-    title: str
-    figure: str
-    axis: str
-    models: Mapping[str, Callable[[], nn.Module]]
-    data: Callable[[str, int], Data]
-    sizes: Mapping[str, Size]
-    titles: Mapping[str, str] = field(default_factory=standard_titles)
-    chance: float | None = None
-    set_size: int = 4
-    loss: Callable[[Tensor, Tensor], Tensor] = set_cross_entropy
-    score: Callable[[Tensor, Tensor], float] = accuracy
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training of a campaign."""
-
-    setting: str
-    model: str
-    seed: int
-    learning_rate: float
-
-    def __str__(self) -> str:
-        return f"{self.model}, {self.setting}, lr {self.learning_rate:g}, seed {self.seed}"
-
-    @property
-    def key(self) -> str:
-        """The name of its files."""
-        return f"{self.setting}--{self.model}--{self.learning_rate:g}--{self.seed}"
+__all__ = ["run_campaign"]
 
 
 def run_campaign(
-    experiment: Experiment, size: str, output: Path, *, workers: int, console: Console
+    experiment: Experiment,
+    size: str,
+    output: Path,
+    *,
+    workers: int,
+    console: Console,
+    fresh: bool = False,
 ) -> list[Row]:
     """Run what is not done yet, and write ``output/NAME.json`` (or ``NAME-quick.json``).
+
+    Arguments:
+        experiment: what to run.
+        size: ``"full"``, ``"quick"`` or ``"smoke"``.
+        output: folder; what is under way is in its folder ``.partial``.
+        workers: trainings side by side, one thread each.
+        console: for the progress.
+        fresh: forget what an earlier run has done, since the data are others now.
 
     Raises:
         KeyboardInterrupt: on Ctrl-C, after the checkpoints have been written.
     """
     campaign = _Campaign(experiment, size, output)
+    if fresh and campaign.folder.exists():
+        shutil.rmtree(campaign.folder)
     plan = campaign.size
     tuning = [
         Job(plan.tune_at, model, plan.seeds[0], rate)
@@ -119,8 +64,8 @@ def run_campaign(
     ]
     tuning = tuning if len(plan.learning_rates) > 1 else []
     count = len(plan.settings) * len(plan.seeds) * len(experiment.models)
-    known = plan.seeds[0] in plan.seeds and plan.tune_at in plan.settings and bool(tuning)
-    total = len(tuning) + count - (len(experiment.models) if known else 0)
+    twice = len(experiment.models) if tuning and plan.tune_at in plan.settings else 0
+    total = len(tuning) + count - twice  # of the trainings for the rate, the best ones serve again
     done = len(list(campaign.folder.glob("*.json")))
     with show_progress(console, total, min(done, total)) as board:
         campaign.run(tuning, board, workers)
@@ -158,6 +103,10 @@ class _Campaign:
             "learning_rates": list(self.size.learning_rates),
             "tuned_at": self.size.tune_at,
         }
+
+    def identity(self) -> dict[str, Any]:
+        """Return what a finished training must agree with to count."""
+        return {"recipe": asdict(self.size.recipe), "plan": repr(self.experiment.plan)}
 
     def run(self, jobs: Sequence[Job], board: Board, workers: int) -> None:
         """Train what is not done yet, each on a thread of its own."""
@@ -209,7 +158,7 @@ class _Campaign:
             equivariance_error=float(f"{error:.2g}"),
         )
         merit = [experiment.score(*validation), -float(experiment.loss(*validation))]
-        record = {"recipe": asdict(recipe), "merit": merit, "row": asdict(row)}
+        record = {**self.identity(), "merit": merit, "row": asdict(row)}
         write_json(self.folder / f"{job.key}.json", record)
         checkpoint.unlink(missing_ok=True)
         board.finish(str(job), f"{row.figure:6.2f} {experiment.figure}, {row.cpu_seconds:.0f} s")
@@ -227,7 +176,8 @@ class _Campaign:
         if not path.exists():
             return None
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return found if found["recipe"] == asdict(self.size.recipe) else None
+        mine = self.identity()
+        return found if {key: found.get(key) for key in mine} == mine else None
 
     def row(self, job: Job) -> Row:
         """Return the result of a finished training."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from experiments.campaign import Experiment, run_campaign
+from experiments.campaign import run_campaign
+from experiments.experiment import Experiment
 from experiments.rows import Row
 
 __all__ = ["command_line", "run_command", "run_parsed", "summary"]
@@ -30,6 +31,7 @@ def command_line(title: str) -> argparse.ArgumentParser:
     chosen.add_argument("--smoke", action="store_true", help="a few steps: shows that it runs")
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder (results)")
     parser.add_argument("--workers", type=int, default=2, help="trainings side by side (2)")
+    parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has done")
     return parser
 
 
@@ -38,7 +40,14 @@ def run_parsed(experiment: Experiment, given: argparse.Namespace) -> int:
     size = "quick" if given.quick else "smoke" if given.smoke else "full"
     console = Console()
     try:
-        rows = run_campaign(experiment, size, given.output, workers=given.workers, console=console)
+        rows = run_campaign(
+            experiment,
+            size,
+            given.output,
+            workers=given.workers,
+            console=console,
+            fresh=given.fresh,
+        )
     except KeyboardInterrupt:
         console.print("Stopped, and nothing lost: the same command goes on from here.")
         return 130

@@ -78,14 +78,15 @@ def test_the_learning_rate_is_that_of_the_best_validation(tmp_path):
 def test_a_killed_campaign_loses_nothing(tmp_path):
     """Stop it in the middle of some training; what is on disk leads to the same rows."""
     whole = run(tmp_path / "whole")
-    trained = []
+    trained, killed = [], []
 
     def counting(setting: str, seed: int) -> Data:
         data = loudest(setting, seed)
 
         def draw(sets: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
             trained.append(setting)
-            if len(trained) == 11:
+            if len(trained) == 11 and not killed:
+                killed.append(setting)
                 raise KeyboardInterrupt
             return data.draw(sets, generator)
 
@@ -102,3 +103,6 @@ def test_a_killed_campaign_loses_nothing(tmp_path):
     trained.clear()
     assert run(tmp_path / "parts", replace(stopping, title="again")) == whole
     assert not trained, "all is done"
+    other = run(tmp_path / "parts", replace(stopping, plan="another network"))
+    assert len(trained) == steps, "what another network did does not count"
+    assert other == whole

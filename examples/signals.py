@@ -100,7 +100,7 @@ EXPERIMENT = Experiment(
     chance=100 / 3,
     set_size=COPIES,
     sizes={
-        "full": Size(Recipe(steps=500), ("100", "500", "3000"), (0, 1, 2), RATES, tune_at="500"),
+        "full": Size(Recipe(steps=300), ("100", "500", "3000"), (0, 1, 2), RATES, tune_at="500"),
         "quick": Size(Recipe(steps=100), ("100", "500"), (0, 1, 2), RATES, tune_at="500"),
         "smoke": Size(Recipe(steps=3, batch=4), ("20",), (0,), RATES[:1], tune_at="20", tests=8),
     },

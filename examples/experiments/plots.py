@@ -14,8 +14,11 @@ from experiments.tables import ascending, mean_and_error, models, settings
 
 __all__ = ["draw"]
 
-_COLOURS = ("#b3402a", "#d98032", "#7a1f5c", "#1b6ca8", "#3fa7d6", "#4c8c4a", "#8fb339", "#6a737d")
-_MARKS = "osD^vPX*h"
+_COLOURS = (
+    *("#b3402a", "#d98032", "#7a1f5c", "#1b6ca8", "#3fa7d6"),
+    *("#4c8c4a", "#8fb339", "#6a737d", "#1b1f24", "#b8a04c"),
+)
+_MARKS = "osD^vPX*hd"
 
 
 def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:

@@ -73,7 +73,7 @@ def caption(about: Mapping[str, Any], rows: Sequence[Row]) -> str:
     size = "Full size" if about["size"] == "full" else f"**{about['size'].capitalize()} size**"
     chance = "" if about["chance"] is None else f" Chance: {about['chance']:.1f}."
     rates = ", ".join(f"{rate:g}" for rate in about["learning_rates"])
-    chosen = f"chosen from {rates} on validation sets at {about['axis']} {about['tuned_at']}"
+    chosen = f"chosen from {rates} on validation sets ({about['axis']}: {about['tuned_at']})"
     timed = recipe["seconds"] is not None
     length = f"{recipe['seconds']} s of a core, in steps" if timed else f"{recipe['steps']} steps"
     rate = f"learning rate {chosen}" if len(about["learning_rates"]) > 1 else f"rate {rates}"

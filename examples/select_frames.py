@@ -137,13 +137,12 @@ PLAN = Plan(
     element=(1, SIZE, SIZE),
     layers=(
         {"kernel_size": 5, "stride": 2},
-        {"kernel_size": 3},
         {"kernel_size": 3, "stride": 2},
         {"kernel_size": 3},
     ),
     outputs=1,
     select=True,
-    budget=40_000,
+    budget=30_000,
 )
 
 
@@ -184,8 +183,8 @@ def _experiment(
         chance=100 / FRAMES,
         set_size=FRAMES,
         sizes={
-            "full": Size(Recipe(steps=400), settings, (0, 1, 2), RATES, at),
-            "quick": Size(Recipe(steps=60), few, (0, 1, 2), RATES, few[0]),
+            "full": Size(Recipe(steps=500), settings, (0, 1, 2), RATES, at),
+            "quick": Size(Recipe(steps=120), few, (0, 1, 2), RATES, few[0]),
             "smoke": Size(Recipe(steps=3, batch=4), (at,), (0,), RATES[:1], at, tests=8),
         },
     )

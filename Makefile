@@ -4,12 +4,13 @@
 PY := .venv/bin/python
 PLUGIN_FILES := $(wildcard plugins/*/pyproject.toml plugins/*/no-deps.txt examples/no-deps.txt)
 SETUP_INPUTS := pyproject.toml constraints.txt tools/setup $(PLUGIN_FILES)
-SOURCES := eqsets $(wildcard eqsets_pytest.py) $(wildcard plugins/*/src/*) examples/experiments
+SOURCES := eqsets $(wildcard eqsets_pytest.py) examples/experiments \
+  $(wildcard plugins/*/src/* examples/third_party/*/src/*)
 WORKERS ?= 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check format-check lint types imports docs bench results format setup clean
+.PHONY: help demo test check format-check lint types scaffold imports docs bench results format setup clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -20,7 +21,7 @@ demo: .venv/.ready-demo  ## restore bursts of real photos (the main job)
 test: .venv/.ready-dev  ## run the whole test suite and all doctests; ARGS="-k name" picks some
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
-check: format-check lint types imports docs  ## format, lint, strict types, import rules, docs
+check: format-check lint types scaffold imports docs  ## format, lint, strict types, import rules, docs
 
 format-check: .venv/.ready-dev
 	@$(PY) -m ruff format --check .
@@ -30,6 +31,11 @@ lint: .venv/.ready-dev
 
 types: .venv/.ready-dev
 	@$(PY) -m mypy $(SOURCES)
+
+scaffold: .venv/.ready-dev  # what `eqsets new-plugin` writes: as others get it, not in house format
+	@rm -rf build/scaffold && .venv/bin/eqsets new-plugin sample --directory build/scaffold --json >/dev/null
+	@$(PY) -m ruff check --no-cache -q build/scaffold/* && $(PY) -m ruff format --check --no-cache -q build/scaffold/*
+	@MYPYPATH=build/scaffold/eqsets-sample/src $(PY) -m mypy build/scaffold/eqsets-sample/src build/scaffold/eqsets-sample/tests
 
 imports: .venv/.ready-dev
 	@.venv/bin/lint-imports --no-logo

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from eqsets.errors import OptionError, PluginError
+from eqsets.errors import EqsetsError, OptionError
 
 __all__ = ["EXIT_LAW", "EXIT_NOTHING", "EXIT_PLUGIN", "main"]
 
@@ -26,6 +26,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "check": "Hold a symmetry to the laws of its contract.",
         "demo": "Restore bursts of real photos: the main job of eqsets, in minutes.",
+        "new-plugin": "Start a plugin: a folder that installs, works and passes its own tests.",
         "plugins": "List what the installed plugins provide, and what is wrong with them.",
     }
 )
@@ -51,7 +52,8 @@ class LazyGroup(click.Group):
         """Import and return one subcommand."""
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"eqsets.cli.{cmd_name}").command
+        module = cmd_name.replace("-", "_")
+        command: click.Command = import_module(f"eqsets.cli.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -63,10 +65,10 @@ class LazyGroup(click.Group):
         """Run a subcommand and turn what it raises for the user into messages and exit codes."""
         try:
             return super().invoke(ctx)
-        except PluginError as error:
-            raise PluginFailure(str(error)) from error
         except OptionError as error:
             raise click.UsageError(str(error)) from error
+        except EqsetsError as error:
+            raise PluginFailure(str(error)) from error
         except ModuleNotFoundError as error:
             extra = _EXTRAS.get((error.name or "").partition(".")[0])
             if extra is None:

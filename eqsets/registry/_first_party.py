@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from eqsets.registry._records import Kind
 
-__all__ = ["distribution_of", "install_command", "normalized"]
+__all__ = ["distribution_of", "install_command", "is_first_party", "normalized"]
 
 _ELEMENT_GROUPS = ("translations", "permutations", "planar", "spatial")
 _AFFINE = (
@@ -43,6 +43,11 @@ def normalized(distribution: str) -> str:
 def distribution_of(kind: Kind, name: str) -> str | None:
     """Return the first-party distribution that provides ``name``, or ``None``."""
     return _DISTRIBUTIONS.get((kind, name))
+
+
+def is_first_party(distribution: str) -> bool:
+    """Return whether a distribution is one that is developed together with eqsets."""
+    return normalized(distribution) in _FIRST_PARTY
 
 
 def install_command(distribution: str) -> str:

@@ -92,7 +92,7 @@ def test_help_lists_the_commands_without_importing_them():
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert "check    Hold a symmetry to the laws of its contract." in result.stdout
+    assert "check       Hold a symmetry to the laws of its contract." in result.stdout
     assert not {"eqsets.demo", "hypothesis", "rich", "skimage"} & set(result.stdout.split())
 
 

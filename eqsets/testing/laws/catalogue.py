@@ -14,6 +14,8 @@ from eqsets.testing.laws import (
     compiled,
     completeness,
     deployment,
+    described,
+    distributed,
     groups,
     layouts,
     numerics,
@@ -58,6 +60,8 @@ LAWS: tuple[Law, ...] = tuple(
             *numerics.LAWS,
             *deployment.LAWS,
             *compiled.LAWS,
+            *distributed.LAWS,
+            *described.LAWS,
         ),
         key=_place,
     )

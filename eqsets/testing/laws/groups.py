@@ -106,7 +106,8 @@ def sampler_stays_inside(case: GroupCase, trial: Trial) -> None:
         bool(flat.double().isfinite().all()), "sample() returns numbers that are not finite"
     )
     if case.contains is not None:
-        trial.expect(bool(case.contains(flat).all()), "sample() returns elements of no such group")
+        outside = flat[~case.contains(flat)].tolist()
+        trial.expect(not outside, f"sample() returned {outside[:1]}, outside the group")
     if case.elements is not None:
         for one in flat:
             near = case.group.distance(case.elements, one.expand_as(case.elements)).min()

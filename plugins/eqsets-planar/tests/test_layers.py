@@ -136,6 +136,26 @@ def test_batch_norm_ignores_absent_rows_and_keeps_statistics() -> None:
     torch.testing.assert_close(ours.eval()(x[:, :2]), plain.eval()(x[:, :2]))
 
 
+def test_element_norm_leaves_every_bias_before_it_alive() -> None:
+    for spec in ("1 regular", "1", "2 regular + 1 trivial", "1 regular + 1 irrep(1)"):
+        conv = D4.linear(D4.feature_type(2), D4.feature_type(spec)).double()
+        norm = D4.norm(D4.feature_type(spec)).double()
+        nn.init.normal_(norm.weight)
+        x = conv.in_type.sample(3, dtype=torch.float64)
+        norm(conv(x)).pow(3).sum().backward()
+        assert float(conv.bias.grad.abs().min()) > 1e-6, spec
+
+
+def test_element_norm_brings_fields_to_unit_size() -> None:
+    fields = D4.feature_type("4 regular + 3 trivial + 2 irrep(1)")
+    y = D4.norm(fields)(100 * fields.sample(5) + 3)
+    pointwise = torch.cat([part.flatten(1) for part in fields.split(y)[:2]], 1)
+    torch.testing.assert_close(pointwise.mean(1), torch.zeros(5), rtol=0, atol=1e-5)
+    torch.testing.assert_close(pointwise.square().mean(1), torch.ones(5), rtol=0, atol=1e-3)
+    vectors = fields.split(y)[2]
+    torch.testing.assert_close(vectors.square().mean((1, 2, 3, 4)), torch.ones(5))
+
+
 def test_dropout_drops_whole_fields() -> None:
     fields = D4.feature_type("4 regular + 4 irrep(1)")
     module = D4.dropout(fields, 0.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eqsets import FeatureTypeError, element_group
@@ -74,13 +74,25 @@ def test_type_of_another_group_is_refused() -> None:
         Planar(4).feature_type(element_group("trivial").feature_type(3))
 
 
-@given(st.sampled_from(GROUPS), st.text(alphabet="0123 +,()irepsqutognalv", max_size=30))
-def test_parser_reads_or_refuses_anything(symmetry: Planar, text: str) -> None:
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(GROUPS),
+    st.text(max_size=30)
+    | st.text(alphabet="0123 +,()irepsqutognalv", max_size=30)
+    | st.integers(-3, 10**9)
+    | st.none()
+    | st.booleans()
+    | st.floats()
+    | st.binary(max_size=3)
+    | st.lists(st.integers(), max_size=2),
+)
+def test_parser_reads_or_refuses_anything(symmetry: Planar, spec: object) -> None:
     try:
-        fields = symmetry.feature_type(text)
+        fields = symmetry.feature_type(spec)
     except FeatureTypeError:
         return
     assert symmetry.feature_type(str(fields)) == fields
+    assert eval(repr(fields), {"element_group": element_group}) == fields
 
 
 @given(

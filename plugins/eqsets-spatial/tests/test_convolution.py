@@ -7,7 +7,7 @@ import torch
 from e3nn import o3
 from torch import Tensor
 
-from eqsets import DSS, ElementSymmetry, SetBatch, element_group
+from eqsets import DSS, ElementSymmetry, SetBatch, SetNetwork, element_group
 from eqsets.equivariance import relative_error
 from eqsets_spatial.convolution import PointConvolution
 from eqsets_spatial.geometry import find_neighbours
@@ -178,6 +178,25 @@ def test_degenerate_clouds_give_numbers(
     if case != "coincident" and "radius" in options:  # nobody near: the map of each point by itself
         own = layer.siamese.own(x) + layer.aggregate.own(x.sum(1, keepdim=True))
         assert relative_error(y, own) < 1e-14
+
+
+@pytest.mark.parametrize("options", REACHES[:3])
+def test_training_on_forces_survives_coincident_points(
+    options: dict[str, float], generator: torch.Generator
+) -> None:
+    types = ["points: 3", "points: 4x0e + 2x1o", "points: 4x0e + 2x1o"]
+    network = SetNetwork("spatial", types, readout=1, **options).double()
+    positions = torch.randn(1, 2, 5, 3, generator=generator, dtype=DOUBLE)
+    positions[:, :, 1] = positions[:, :, 0]
+    positions[:, :, 4] += 1e6  # nobody near
+    positions.requires_grad_()
+    x = torch.randn(1, 2, 5, 3, generator=generator, dtype=DOUBLE)
+    energy = network(x, structure=positions).sum()
+    (force,) = torch.autograd.grad(-energy, positions, create_graph=True)
+    force.square().sum().backward()
+    grads = [p.grad for p in (positions, *network.parameters()) if p.grad is not None]
+    assert len(grads) > 10
+    assert all(grad.isfinite().all() for grad in grads)
 
 
 def test_ties_do_not_break_the_symmetry(generator: torch.Generator) -> None:

@@ -90,6 +90,25 @@ def test_parser_survives_anything(spec: object, reflections: bool) -> None:
         return
     assert isinstance(kind, IrrepsFeatures)
     assert space.feature_type(str(kind)) == kind
+    assert eval(repr(kind), {"element_group": element_group}) == kind
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 99), st.integers(0, 11), st.sampled_from("eo")), min_size=1),
+    st.booleans(),
+)
+def test_types_survive_their_text(terms: list[tuple[int, int, str]], points: bool) -> None:
+    text = " + ".join(f"{count}x{degree}{parity}" for count, degree, parity in terms)
+    space = element_group("spatial")
+    if not any(count for count, _, _ in terms):
+        with pytest.raises(FeatureTypeError):
+            space.feature_type(text)
+        return
+    kind = space.feature_type(text, points=points)
+    assert isinstance(kind, IrrepsFeatures)
+    assert kind.irreps.simplify() == o3.Irreps(text).simplify()
+    assert space.feature_type(str(kind)) == kind
+    assert eval(repr(kind), {"element_group": element_group}) == kind
 
 
 def test_type_of_another_group_is_refused() -> None:

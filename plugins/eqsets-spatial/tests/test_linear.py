@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from e3nn import o3
 
 from eqsets import DSS, ElementSymmetry, FeatureTypeError, element_group, equivariance_error
 from eqsets_spatial.features import IrrepsFeatures
@@ -36,6 +37,37 @@ def test_weights_are_all_equivariant_maps(reflections: bool) -> None:
     rank = torch.linalg.matrix_rank(torch.stack(maps))
     assert rank == weight.numel() == in_theory(source, target)
     assert space.basis(source, target).dimension == rank
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        MIXED,
+        ("2x0e + 1x1o + 3x0e + 2x1o", "1x1o + 4x0e + 2x1o + 1x0e"),
+        ("2x1o", "2x2e"),
+    ],
+)
+def test_numbers_and_parameters_are_those_of_e3nn(source: str, target: str) -> None:
+    space = element_group("spatial")
+    ours = space.linear(space.feature_type(source), space.feature_type(target)).double()
+    theirs = o3.Linear(source, target, biases=True).double()
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            torch.nn.init.normal_(parameter)
+        ours.load_state_dict({f"linear.{name}": p for name, p in theirs.named_parameters()})
+    x = ours.in_type.sample(7, dtype=torch.float64)
+    assert torch.allclose(ours(x), theirs(x), rtol=0, atol=1e-14)
+
+
+def test_scalars_that_the_input_has_not_got_are_their_bias() -> None:
+    layer = DSS("spatial", "2x1o", "3x0e + 2x1o + 1x0e")  # e3nn 0.6 fails on this
+    torch.nn.init.normal_(layer.siamese.linear.bias)
+    y = layer(torch.randn(2, 5, 6))
+    expected = layer.siamese.linear.bias.expand(2, 5, 4)
+    if layer.aggregate.linear.bias is not None:
+        expected = expected + layer.aggregate.linear.bias
+    assert torch.allclose(y[..., [0, 1, 2, 9]], expected)
+    assert y[..., 3:9].count_nonzero() == 2 * 5 * 6
 
 
 @pytest.mark.parametrize("reflections", [True, False])

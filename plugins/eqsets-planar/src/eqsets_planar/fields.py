@@ -11,7 +11,7 @@ from math import gcd
 import torch
 from torch import Tensor
 
-from eqsets import FeatureType, FeatureTypeError, Group
+from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, Group, element_group
 from eqsets_planar.pixels import move_pixels
 from eqsets_planar.point_group import PointGroup, Pose
 from eqsets_planar.specs import Blocks
@@ -155,6 +155,14 @@ class PlanarFields(FeatureType):
         noise = torch.randn(shape, generator=generator, dtype=dtype, device=device)
         return noise if self.points.exact else _smooth(noise)
 
+    @property
+    def owner(self) -> ElementSymmetry:
+        points = {"rotations": self.points.rotations, "reflections": self.points.reflections}
+        # irreps name themselves, but continuous groups have to allow for their frequency
+        highest = max(number for _, r in self.blocks for number in (3, *r.label[-1:]))
+        more = {} if self.points.rotations or highest == 3 else {"max_frequency": highest}
+        return element_group("planar", grid=self.grid, **points, **more)
+
     def __str__(self) -> str:
         return " + ".join(f"{count} {representation}" for count, representation in self.blocks)
 
@@ -170,7 +178,7 @@ def _smooth(noise: Tensor) -> Tensor:
     blur = torch.exp(-((place[:, None] - place) ** 2) / (2 * 3.0**2))
     centred = place - (side - 1) / 2
     radius = (centred[:, None] ** 2 + centred**2).sqrt()
-    # still a quarter of the side away from the border
-    window = torch.exp(-((radius / (0.22 * side)) ** 4))
+    # almost still at the border; narrower, a ReLU would find too little to leave something of
+    window = torch.exp(-((radius / (0.26 * side)) ** 4))
     smooth = blur @ noise @ blur * window
     return smooth * (smooth.square().mean((-3, -2, -1), keepdim=True) + 1e-30).rsqrt()

@@ -59,10 +59,12 @@ def _independent(basis: Tensor) -> Tensor:
     """Return ``basis``, or an orthonormal one of its span where a high cutoff made it dependent."""
     if not len(basis):
         return basis
-    _, sizes, directions = torch.linalg.svd(basis.flatten(1), full_matrices=False)
-    rank = int((sizes > 1e-5 * sizes[0]).sum())
+    flat = basis.flatten(1)
+    squares = torch.linalg.eigvalsh(flat @ flat.mT)  # of the singular values, rising
+    rank = int((squares > 1e-10 * squares[-1]).sum())
     if rank == len(basis):
         return basis
+    _, _, directions = torch.linalg.svd(flat, full_matrices=False)
     span: Tensor = directions[:rank].reshape(rank, *basis.shape[1:])
     return span
 
@@ -70,12 +72,24 @@ def _independent(basis: Tensor) -> Tensor:
 def polished(
     basis: Tensor, points: PointGroup, source: Representation, target: Representation
 ) -> Tensor:
-    """Project ``basis: (n, d_out, d_in, k, k)`` onto what commutes with all exact elements."""
-    pose = points.pose(points.exact_elements())
+    r"""Project ``basis: (n, d_out, d_in, k, k)`` onto what commutes with all exact elements.
+
+    One factor for each doubling of the group: :math:`\frac{1 + s}{2} \frac{1 + r}{2}
+    \frac{1 + r^2}{2}` for quarter turns :math:`r` and the reflection :math:`s`.
+    """
+    pose, turns = points.pose(points.exact_elements()), points.quarter_turns
     before, after = source.matrix(points, pose), target.matrix(points, pose)
-    total = torch.zeros_like(basis)
-    moves = zip(pose.turn.tolist(), pose.flip.tolist(), before, after, strict=True)
-    for turn, flip, rho_in, rho_out in moves:
-        moved = move_pixels(basis, turn, flip)
-        total += torch.einsum("xo,noihw,yi->nxyhw", rho_out, moved, rho_in)
-    return total / len(before)
+    doublings = {1: [], 2: [1], 4: [2, 1]}[turns] + ([turns] if points.reflections else [])
+    for number in doublings:
+        moved = move_pixels(basis, float(pose.turn[number]), bool(pose.flip[number]))
+        moved = _along(moved, 1, after[number], permutes=target.pointwise)
+        basis = (basis + _along(moved, 2, before[number], permutes=source.pointwise)) / 2
+    return basis
+
+
+def _along(x: Tensor, axis: int, matrix: Tensor, *, permutes: bool) -> Tensor:
+    """Return the matrix applied along one axis; large ones only move components about."""
+    if permutes:
+        return x.index_select(axis, matrix.argmax(1))
+    moved: Tensor = torch.tensordot(x, matrix, ([axis], [1]))
+    return moved.movedim(-1, axis)

@@ -19,9 +19,11 @@ class FieldNorm(nn.Module):
 
     .. math:: y_f = \gamma_f \frac{x_f - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta_f
 
-    ``"element"`` takes mean and variance of each element over one block of fields, ``"batch"`` of
-    each field over all present elements, with running statistics; both over the pixels and the
-    components of a field. Irreps have no mean and no shift: their :math:`\sigma` is a length.
+    ``"element"`` takes mean and variance of each element over all its fields but the irreps (and no
+    mean where there is one such field: that would undo the bias of the layer before), ``"batch"``
+    of each field over all present elements, with running statistics; both over the pixels and the
+    components of a field. Irreps have no mean and no shift: their :math:`\sigma` is a length, taken
+    over one block of fields.
 
     Raises:
         FeatureTypeError: the kind is unknown.
@@ -39,6 +41,7 @@ class FieldNorm(nn.Module):
         self.in_type, self.kind, self.eps, self.momentum = in_type, kind, eps, momentum
         self.weight = nn.Parameter(torch.ones(in_type.fields))
         shifted = sum(count for count, r in in_type.blocks if r.pointwise)
+        self._centred = shifted > 1
         self.bias = nn.Parameter(torch.zeros(shifted)) if shifted else None
         if kind == "batch":
             self.register_buffer("running_mean", torch.zeros(in_type.fields))
@@ -49,11 +52,20 @@ class FieldNorm(nn.Module):
         # Statistics of half precision features are taken in float32.
         wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
         parts, start, shifted = [], 0, 0
-        for part, (count, representation) in zip(
-            self.in_type.split(wide), self.in_type.blocks, strict=True
-        ):
+        blocks = list(zip(self.in_type.split(wide), self.in_type.blocks, strict=True))
+        pointwise = [part for part, (_, r) in blocks if r.pointwise]
+        common = self._common(pointwise) if pointwise and self.kind == "element" else None
+        for part, (count, representation) in blocks:
             fields = slice(start, start + count)
-            mean, variance = self._statistics(part, representation.pointwise, fields, present)
+            if self.kind == "batch":
+                mean, variance = self._batch_statistics(
+                    part, representation.pointwise, fields, present
+                )
+            elif representation.pointwise and common is not None:
+                mean, variance = common
+            else:
+                mean = part.new_zeros(1, 1, 1, 1, 1)
+                variance = part.square().mean((1, 2, 3, 4), keepdim=True)
             y = (part - mean) * (variance + self.eps).rsqrt() * _per_field(self.weight[fields])
             if representation.pointwise and self.bias is not None:
                 y = y + _per_field(self.bias[shifted : shifted + count])
@@ -62,16 +74,17 @@ class FieldNorm(nn.Module):
             start += count
         return self.in_type.join(parts).to(x.dtype)
 
-    def _statistics(
+    def _common(self, parts: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return mean and variance ``(E, 1, 1, 1, 1)`` over all that move pointwise."""
+        every = torch.cat([part.flatten(1) for part in parts], 1)
+        mean = every.mean(1) if self._centred else every.new_zeros(len(every))
+        variance = (every - mean[:, None]).square().mean(1)
+        return mean[:, None, None, None, None], variance[:, None, None, None, None]
+
+    def _batch_statistics(
         self, x: Tensor, centred: bool, fields: slice, present: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Return mean and variance that broadcast against ``x: (E, count, d, H, W)``."""
-        if self.kind == "element":
-            axes = (1, 2, 3, 4)
-            mean = (
-                x.mean(axes, keepdim=True) if centred else torch.zeros_like(x[:1, :1, :1, :1, :1])
-            )
-            return mean, (x - mean).square().mean(axes, keepdim=True)
         if not self.training:
             return _per_field(self.running_mean[fields]), _per_field(self.running_var[fields])
         axes = (0, 2, 3, 4)

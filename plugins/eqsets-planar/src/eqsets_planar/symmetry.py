@@ -47,7 +47,9 @@ class Planar(ElementSymmetry):
         rotations: how many rotations, such as 4 or 8, or ``None`` for any angle.
         reflections: whether mirror images count too.
         max_frequency: highest frequency of irreps for continuous rotations.
-        grid: side of the images that test features are drawn on, or ``None`` for small ones.
+        grid: side of the images that test features are drawn on, or ``None`` for small ones. Angles
+            that are interpolated need 33, the default then: what is smooth and fits into a smaller
+            image is a single blob, of which a ReLU may leave a sliver that no pixel meets.
 
     Raises:
         FeatureTypeError: an option is out of range.

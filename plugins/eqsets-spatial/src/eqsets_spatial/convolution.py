@@ -12,7 +12,7 @@ from eqsets_spatial.constants import Constants
 from eqsets_spatial.features import Block, IrrepsFeatures
 from eqsets_spatial.geometry import Neighbourhood, find_neighbours
 from eqsets_spatial.harmonics import coupling, harmonic_steps, harmonics
-from eqsets_spatial.linear import apply, block_linear
+from eqsets_spatial.linear import IrrepsLinear
 
 __all__ = ["PointConvolution"]
 
@@ -65,7 +65,7 @@ class PointConvolution(nn.Module):
         middle = tuple(
             Block(in_type.blocks[source].count, *irrep) for source, _, irrep in self._paths
         )
-        self.own = block_linear(in_type.blocks, out_type.blocks, bias=bias)
+        self.own = IrrepsLinear(in_type.blocks, out_type.blocks, bias=bias)
         self.radial: nn.Module | None = None
         self.mix: nn.Module | None = None
         if not self._paths:  # no product of irreps leads to the output
@@ -80,7 +80,7 @@ class PointConvolution(nn.Module):
             nn.SiLU(),
             nn.Linear(hidden, sum(block.count for block in middle)),
         )
-        self.mix = block_linear(middle, out_type.blocks, bias=False)
+        self.mix = IrrepsLinear(middle, out_type.blocks, bias=False)
 
     def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
         """Map ``x: (E, P, in_type.dim)`` to ``(E, P, out_type.dim)``.
@@ -93,7 +93,7 @@ class PointConvolution(nn.Module):
             ShapeError: positions are missing, or not one for each point.
         """
         positions = self._check(x, positions)
-        own = apply(self.own, x)
+        own: Tensor = self.own(x)
         if self.radial is None or self.mix is None:
             return own
         near = find_neighbours(positions, self.radius, self.neighbors)
@@ -110,7 +110,8 @@ class PointConvolution(nn.Module):
         weight = weight.index_add(0, near.receiver, near.envelope.square().to(wide))
         total = total * (1 + weight).rsqrt()[:, None]
         gathered = total.reshape(*x.shape[:-1], messages.shape[-1]).to(messages.dtype)
-        return own + apply(self.mix, gathered)
+        mixed: Tensor = self.mix(gathered)
+        return own + mixed
 
     def _messages(self, flat: Tensor, near: Neighbourhood) -> Tensor:
         """Return what each edge carries in the products of irreps, ``(copies, E, middle)``."""

@@ -1,0 +1,1 @@
+"""The symmetry ``voxels`` for eqsets."""

@@ -1,0 +1,33 @@
+"""Cubes of voxels that may be turned, and mirrored if you say so."""
+
+from __future__ import annotations
+
+import torch
+
+from eqsets import ElementSymmetry, GeneratedSymmetry
+
+__all__ = ["voxels"]
+
+
+def voxels(size: int = 3, reflections: bool = False) -> ElementSymmetry:
+    """Return the symmetry of elements ``(C, size, size, size)``.
+
+    Arguments:
+        size: voxels along an edge.
+        reflections: whether a mirror image is the same thing. It is not for screws, hands and
+            molecules: leave it, and the layers can tell left from right.
+
+    Example:
+        >>> voxels(3).group.order, voxels(3, reflections=True).group.order
+        (24, 48)
+    """
+    cube = torch.arange(size**3).reshape(size, size, size)
+    moves = [cube.rot90(1, (0, 1)), cube.rot90(1, (1, 2))]  # quarter turns about two axes
+    if reflections:
+        moves.append(cube.flip(0))
+    return GeneratedSymmetry(
+        permutations=[move.flatten() for move in moves],
+        points=(size, size, size),
+        channels_first=True,
+        label=f"element_group('voxels', size={size}, reflections={reflections})",
+    )

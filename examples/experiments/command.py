@@ -6,11 +6,14 @@ import argparse
 import statistics
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from eqsets import OptionError
+from eqsets.errors import choices
 from experiments.campaign import run_campaign
 from experiments.experiment import Experiment
 from experiments.rows import Row
@@ -31,6 +34,7 @@ def command_line(title: str) -> argparse.ArgumentParser:
     chosen.add_argument("--smoke", action="store_true", help="a few steps: shows that it runs")
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder (results)")
     parser.add_argument("--workers", type=int, default=2, help="trainings side by side (2)")
+    parser.add_argument("--models", nargs="+", default=[], help="only these; to NAME-some.json")
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has done")
     return parser
 
@@ -39,6 +43,8 @@ def run_parsed(experiment: Experiment, given: argparse.Namespace) -> int:
     """Run an experiment with the options of :func:`command_line`; return the exit code."""
     size = "quick" if given.quick else "smoke" if given.smoke else "full"
     console = Console()
+    if given.models:
+        experiment = _with_models(experiment, given.models)
     try:
         rows = run_campaign(
             experiment,
@@ -56,6 +62,15 @@ def run_parsed(experiment: Experiment, given: argparse.Namespace) -> int:
     best = max(ours, key=lambda row: row.figure)
     print(f"equivariance error of the best {best.model} {best.equivariance_error:.1e}")
     return 0
+
+
+def _with_models(experiment: Experiment, names: Sequence[str]) -> Experiment:
+    for name in names:
+        if name not in experiment.models:
+            known = choices(name, experiment.models)
+            raise OptionError(f"{experiment.name} has no model {name!r}: {known}")
+    some = {name: experiment.models[name] for name in names}
+    return replace(experiment, name=f"{experiment.name}-some", models=some)
 
 
 def summary(experiment: Experiment, rows: Sequence[Row]) -> Table:

@@ -50,6 +50,15 @@ def test_it_runs(name, tmp_path, capsys):
         assert max(sizes) < 1.1 * min(sizes), "within 5 % of the budget"
 
 
+def test_some_models_run_by_themselves(tmp_path):
+    arguments = ["--smoke", "--output", str(tmp_path), "--models"]
+    assert run_command(signals.EXPERIMENT, [*arguments, "deep-sets"]) == 0
+    _, rows = read_results(tmp_path / "signals-some-smoke.json")
+    assert [row.model for row in rows] == ["deep-sets"]
+    with pytest.raises(eqsets.OptionError, match="Did you mean 'deep-sets'"):
+        run_command(signals.EXPERIMENT, [*arguments, "deep-set"])
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_sizes_are_honest(name):
     """Full size has three seeds, and every setting that is named exists."""

@@ -66,8 +66,7 @@ def run_campaign(
     count = len(plan.settings) * len(plan.seeds) * len(experiment.models)
     twice = len(experiment.models) if tuning and plan.tune_at in plan.settings else 0
     total = len(tuning) + count - twice  # of the trainings for the rate, the best ones serve again
-    done = len(list(campaign.folder.glob("*.json")))
-    with show_progress(console, total, min(done, total)) as board:
+    with show_progress(console, total, min(campaign.finished(), total)) as board:
         campaign.run(tuning, board, workers)
         chosen = {model: campaign.best_rate(model) for model in experiment.models}
         grid = itertools.product(plan.settings, plan.seeds, experiment.models)
@@ -172,7 +171,13 @@ class _Campaign:
 
     def record(self, job: Job) -> dict[str, Any] | None:
         """Return what is known of a finished training by the same recipe."""
-        path = self.folder / f"{job.key}.json"
+        return self._read(self.folder / f"{job.key}.json")
+
+    def finished(self) -> int:
+        """Return how many trainings are."""
+        return sum(self._read(path) is not None for path in self.folder.glob("*.json"))
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
         if not path.exists():
             return None
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

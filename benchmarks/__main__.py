@@ -21,6 +21,7 @@ from benchmarks.plugins import graph_growth, plugins
 from benchmarks.report import Row, write
 from benchmarks.startup import startup
 from benchmarks.timing import Effort
+from benchmarks.warps import warps
 
 SECTIONS: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "startup": startup,
@@ -33,6 +34,7 @@ SECTIONS: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "plugins": plugins,
     "compiled": compiled,
     "any-size": any_size,
+    "warps": warps,
 }
 
 

@@ -23,7 +23,7 @@ class Row:
         what: what was compared or counted.
         setting: sizes and options.
         value: the median; ``low`` and ``high`` are the quartiles.
-        cpu: the same by CPU time, where it is a ratio of times.
+        cpu: the same by CPU time, where it is a ratio of times or a speed.
         foreign: share of the machine that other programs took meanwhile.
         goal: ``("<=", 1.1)``, or ``None``.
     """

@@ -19,6 +19,7 @@ from eqsets.errors import (
     PluginError,
     ShapeError,
 )
+from eqsets.families import TransformationFamily
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated import GeneratedSymmetry
 from eqsets.groups import Group
@@ -54,6 +55,7 @@ __all__ = [
     "SetNetwork",
     "Sets",
     "ShapeError",
+    "TransformationFamily",
     "audit",
     "deep_sets",
     "element_group",

@@ -70,6 +70,11 @@ class _Packed(Group):
         packed = self.pack(*(part.identity(*batch, device=device) for part in self.parts))
         return packed.to(dtype or self.dtype)
 
+    def distance(self, g: Tensor, h: Tensor) -> Tensor:
+        pairs = zip(self.parts, self.unpack(g), self.unpack(h), strict=True)
+        gaps = [part.distance(a, b).double() for part, a, b in pairs]
+        return torch.stack(torch.broadcast_tensors(*gaps)).amax(0)
+
     def sample(self, *batch: int, generator: torch.Generator | None = None) -> Tensor:
         return self.pack(*(part.sample(*batch, generator=generator) for part in self.parts))
 

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from eqsets.aggregation import Aggregation
+from eqsets.families import TransformationFamily
 from eqsets.registry._records import PluginRecord
 from eqsets.registry._registry import Registry
 from eqsets.symmetry import ElementSymmetry
@@ -57,16 +58,22 @@ def element_group(name_or_object: str | ElementSymmetry, /, **options: Any) -> E
     return default_registry().element_group(name_or_object, options)
 
 
-def transformation(name: str, /, **options: Any) -> Any:
-    """Return a family of transformations, or the product of several: ``"affine+color"``.
+def transformation(
+    name_or_object: str | TransformationFamily, /, **options: Any
+) -> TransformationFamily:
+    """Return a family of transformations: by name, or passed through.
 
-    The factors of a product are built without options and multiplied from left to right.
+    Args:
+        name_or_object: A name such as ``"affine"``, a product ``"affine-no-shear+hsv"`` (its
+            parameters in this order; the last factor acts first), or a family.
+        **options: What the plugin takes; only with the name of one family.
 
     Raises:
         PluginError: A name is unknown, broken or claimed twice.
-        OptionError: The options are not those of the family, or were given for a product.
+        OptionError: The options are not those of the family, or were given for a product or
+            an object.
     """
-    return default_registry().transformation(name, options)
+    return default_registry().transformation(name_or_object, options)
 
 
 def aggregation(name_or_object: str | Aggregation, /, **options: Any) -> Aggregation:

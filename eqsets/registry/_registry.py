@@ -20,6 +20,7 @@ from typing import Any
 
 from eqsets.aggregation import Aggregation
 from eqsets.errors import OptionError, PluginError
+from eqsets.families import TransformationFamily
 from eqsets.registry._discovery import discover, sources
 from eqsets.registry._messages import check_options, unknown, unusable
 from eqsets.registry._records import Kind, PluginRecord
@@ -77,20 +78,23 @@ class Registry:
         found: Aggregation = self._resolve("aggregation", Aggregation, name_or_object, options)
         return found
 
-    def transformation(self, name: str, options: Mapping[str, Any]) -> Any:
+    def transformation(
+        self, name_or_object: str | TransformationFamily, options: Mapping[str, Any]
+    ) -> TransformationFamily:
         """Return a family of transformations; see :func:`eqsets.transformation`."""
-        if not isinstance(name, str):
+        parts: list[str | TransformationFamily] = [name_or_object]
+        if isinstance(name_or_object, str):
+            parts = [part.strip() for part in name_or_object.split("+")]
+        if len(parts) > 1 and options:
             raise OptionError(
-                f"transformation got {name!r} of type {type(name).__name__}, expected a name such "
-                f"as 'affine' or 'affine+color'. Pass the name as text."
+                f"transformation {name_or_object!r} was given {', '.join(sorted(options))}, "
+                "expected no options for a product. Build the factors one by one and multiply "
+                "them with '*'."
             )
-        names = [part.strip() for part in name.split("+")]
-        if len(names) > 1 and options:
-            raise OptionError(
-                f"transformation {name!r} was given {', '.join(sorted(options))}, expected no "
-                f"options for a product. Build the factors one by one and multiply them with '*'."
-            )
-        return reduce(mul, [self.create("transformation", part, options) for part in names])
+        found: TransformationFamily = reduce(
+            mul, [self._resolve("transformation", TransformationFamily, p, options) for p in parts]
+        )
+        return found
 
     def testing_subject(self, name: str) -> Any | None:
         """Return the record that a plugin wants ``name`` to be tested with, or ``None``.

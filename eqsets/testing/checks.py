@@ -150,8 +150,9 @@ def check(
     """Hold a subject to all laws that concern it.
 
     Arguments:
-        subject: name of an element group, or an ElementSymmetry, Group, FeatureType, torch module
-            with ``in_type`` and ``out_type``, or :class:`Subject`.
+        subject: name of an element group or transformation, or an ElementSymmetry,
+            TransformationFamily, Group, FeatureType, torch module with ``in_type`` and
+            ``out_type``, or :class:`Subject`.
         profile: ``"quick"`` (10 examples a law), ``"default"`` (50) or ``"nightly"`` (1000).
         expected_failures: ``{id: reason}``; such a law must fail.
         only: ids of the laws to try.

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.errors import GroupError
+from eqsets.families import TransformationFamily
 from eqsets.features import FeatureType
 from eqsets.groups import Group
 from eqsets.symmetry import ElementSymmetry
@@ -194,6 +195,7 @@ class Subject:
         plugin: whether the name is one that a plugin provides, so that ``eqsets check`` takes it.
         symmetry: an element symmetry; its group, types and layers are tested.
         group: a group, where there is no symmetry, or to test instead of the symmetry's.
+        family: a family of transformations; its group and its action on images are tested.
         types: feature types to test; the first is the input of the set layers that are built.
         layers: pairs of types to build linear layers between; neighbours in ``types`` unless given.
         options: options of all linear layers, such as ``{"kernel_size": 3}``.
@@ -221,6 +223,7 @@ class Subject:
     plugin: bool = field(default=False, kw_only=True)
     symmetry: ElementSymmetry | None = None
     group: Group | None = None
+    family: TransformationFamily | None = None
     types: tuple[FeatureType, ...] = ()
     layers: tuple[Layer, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from eqsets.dss import DSS
 from eqsets.errors import OptionError
+from eqsets.families import TransformationFamily
 from eqsets.features import FeatureType
 from eqsets.groups import Group, TrivialGroup
 from eqsets.network import SetNetwork
 from eqsets.nn import Elementwise, Readout, SetPool, SetSequential
-from eqsets.registry import default_registry
+from eqsets.registry import Registry, default_registry
 from eqsets.registry._references import attempt
 from eqsets.symmetry import ElementSymmetry
 from eqsets.testing.composites import composite_subject
@@ -31,7 +32,7 @@ _OWN = (DSS, Elementwise, Readout, SetNetwork, SetPool, SetSequential)
 
 
 def subject_of(given: Any) -> Subject:
-    """Return the complete record of a name, symmetry, group, feature type, module or record.
+    """Return the complete record of a name, symmetry, family, group, type, module or record.
 
     Raises:
         OptionError: it is none of these, or too little is known about it.
@@ -40,7 +41,7 @@ def subject_of(given: Any) -> Subject:
     if isinstance(given, str):
         registry = default_registry()
         found = registry.testing_subject(given)
-        found = registry.element_group(given, {}) if found is None else found
+        found = _named(given, registry) if found is None else found
         return replace(subject_of(found), name=given, plugin=True)
     if isinstance(given, Subject):
         return _complete(given)
@@ -48,6 +49,8 @@ def subject_of(given: Any) -> Subject:
         return _complete(composite_subject(given))
     if isinstance(given, ElementSymmetry):
         return _complete(Subject(repr(given), symmetry=given))
+    if isinstance(given, TransformationFamily):
+        return Subject(repr(given), group=given.group, family=given)
     if isinstance(given, Group):
         return Subject(repr(given), group=given)
     if isinstance(given, FeatureType):
@@ -56,16 +59,25 @@ def subject_of(given: Any) -> Subject:
         return _of_module(given)
     raise OptionError(
         f"got {given!r} of type {type(given).__name__} to check, expected a name, an "
-        "ElementSymmetry, a Group, a FeatureType, a torch module with in_type and out_type, or an "
-        "eqsets.testing.Subject. Give one of these."
+        "ElementSymmetry, a TransformationFamily, a Group, a FeatureType, a torch module with "
+        "in_type and out_type, or an eqsets.testing.Subject. Give one of these."
     )
+
+
+def _named(name: str, registry: Registry) -> ElementSymmetry | TransformationFamily:
+    """Return what a name stands for: a transformation, or a product of some, or a symmetry."""
+    known = {one.name for one in registry.records("transformation")}
+    if "+" in name or name in known:
+        return registry.transformation(name, {})
+    return registry.element_group(name, {})
 
 
 def _complete(record: Subject) -> Subject:
     """Fill in what follows from the symmetry: group, types, layers, and all cases."""
     symmetry = record.symmetry
     if symmetry is None:
-        groups = [record.group, *(case.group for case in record.sets)]
+        own = None if record.family is None else record.family.group
+        groups = [record.group, own, *(case.group for case in record.sets)]
         return replace(record, group=next((group for group in groups if group is not None), None))
     types = record.types or tuple(symmetry.feature_type(count) for count in (1, 2))
     record = replace(

@@ -29,15 +29,21 @@ PLUGIN = """
 
     @hookimpl
     def eqsets_transformations():
-        return {"twist": "heavy_knots:Twist", "pull": "heavy_knots:Twist"}
+        return {
+            "twist": "heavy_knots:Twist",
+            "pull": "heavy_knots:pull",
+            "untwist": "heavy_knots:nothing",
+        }
 
     @hookimpl
     def eqsets_test_specs():
         return {"knots": "heavy_knots:subject"}
 """
 HEAVY = """
-    from dataclasses import dataclass
+    from eqsets import TransformationFamily
+    from eqsets.families import Parameter
     from eqsets.generated import cyclic
+    from eqsets.groups import CyclicGroup
 
     def Knots(crossings, *, oriented=True):
         return cyclic(crossings)
@@ -45,12 +51,19 @@ HEAVY = """
     def nothing():
         return 42
 
-    @dataclass
-    class Twist:
-        factors: tuple = ("twist",)
+    class Twist(TransformationFamily):
+        group = CyclicGroup(2)
+        element = parameters = act = None
 
-        def __mul__(self, other):
-            return Twist(self.factors + other.factors)
+        def __init__(self, name="twist"):
+            self.name = name
+
+        @property
+        def parameters_of_eta(self):
+            return (Parameter.discrete(self.name, "turns", 2),)
+
+    def pull():
+        return Twist("pull")
 
     def subject():
         return "a record"
@@ -240,15 +253,25 @@ def test_a_missing_requirement_cannot_be_used(site):
 
 
 def test_transformations_multiply_from_left_to_right(knots):
-    assert knots.transformation("twist", {}).factors == ("twist",)
-    options = {"factors": ("loop",)}
-    assert knots.transformation("twist", options).factors == ("loop",)
-    assert knots.transformation("twist + pull+twist", {}).factors == ("twist",) * 3
+    assert knots.transformation("twist", {}).names == ("twist",)
+    loop = knots.transformation("twist", {"name": "loop"})
+    assert loop.names == ("loop",)
+    assert knots.transformation(loop, {}) is loop
+    both = knots.transformation("twist + pull", {})
+    assert both.names == ("twist", "pull")
+    assert (both * loop).names == ("twist", "pull", "loop")
+    with pytest.raises(OptionError, match=r"parameters twist \(twist twice\)"):
+        knots.transformation("twist+twist", {})
+
+
+def test_what_is_no_family_is_the_fault_of_the_plugin(knots):
+    with pytest.raises(PluginError, match="built a int, expected a subclass of eqsets"):
+        knots.transformation("untwist", {})
 
 
 def test_options_of_a_product_are_an_error(knots):
-    with pytest.raises(OptionError, match="given factors, expected no options for a product"):
-        knots.transformation("twist+pull", {"factors": ()})
+    with pytest.raises(OptionError, match="given name, expected no options for a product"):
+        knots.transformation("twist+pull", {"name": "loop"})
 
 
 @pytest.mark.parametrize("name", ["", "twist+", "+twist", "twist++pull"])
@@ -257,8 +280,8 @@ def test_an_empty_factor_is_an_unknown_name(knots, name):
         knots.transformation(name, {})
 
 
-def test_a_transformation_is_named_by_text():
-    with pytest.raises(OptionError, match="transformation got 3 of type int, expected a name"):
+def test_a_transformation_is_a_name_or_a_family():
+    with pytest.raises(OptionError, match="transformation is 3, expected a name or an object"):
         transformation(3)
 
 

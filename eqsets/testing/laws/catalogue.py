@@ -16,12 +16,14 @@ from eqsets.testing.laws import (
     deployment,
     described,
     distributed,
+    families,
     groups,
     layouts,
     numerics,
     padding,
     rows,
     sets_symmetry,
+    transformations,
     validity,
 )
 
@@ -37,6 +39,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "S": "Sets",
         "N": "Numerics",
         "D": "Deployment",
+        "T": "Transformations",
     }
 )
 """What the letter in an id stands for."""
@@ -62,6 +65,8 @@ LAWS: tuple[Law, ...] = tuple(
             *compiled.LAWS,
             *distributed.LAWS,
             *described.LAWS,
+            *transformations.LAWS,
+            *families.LAWS,
         ),
         key=_place,
     )

@@ -19,7 +19,7 @@ from eqsets.testing.record import SetCase, Subject
 from eqsets.testing.tolerance import rounding
 from eqsets.testing.trial import Trial
 
-__all__ = ["LAWS"]
+__all__ = ["LAWS", "fresh_compiler"]
 
 _SLOW = "compiling takes many seconds; it runs in the profile 'default'"
 _SIZES = (2, 3, 5)  # the second size makes dimensions symbolic, the third uses that
@@ -47,7 +47,7 @@ class _Call(nn.Module):
 
 
 @contextmanager
-def _fresh_compiler() -> Iterator[None]:
+def fresh_compiler() -> Iterator[None]:
     """Forget what was compiled before, so that no recompilation limit is met; keep warnings out."""
     import torch._dynamo
 
@@ -62,7 +62,7 @@ def _compiles(case: SetCase, trial: Trial, backend: str) -> None:
     bench = SetBench(trial, case, _SIZES[0], torch.float32)
     plain, budget = _Call(bench), rounding(torch.float32)
     weights = list(plain.parameters())
-    with _fresh_compiler():
+    with fresh_compiler():
         compiled = torch.compile(plain, fullgraph=True, backend=backend)
         for size in _SIZES:
             results = []
@@ -119,7 +119,7 @@ def exports(case: SetCase, trial: Trial) -> None:
     # A named Dim with bounds is refused for x.flatten(0, 1) and back (torch cannot prove its own
     # guard); DYNAMIC asks for the same: an error where the size would be fixed.
     sizes = ({1: torch.export.Dim.DYNAMIC},)
-    with _fresh_compiler():
+    with fresh_compiler():
         program = torch.export.export(plain, (bench.x,), dynamic_shapes=sizes)
         exported = program.module()
     for n in (3, 7):

@@ -1,0 +1,196 @@
+r"""Read images at moved places: nearest, linear, cubic spline; once, in batches, differentiably.
+
+Requirements that shaped this module:
+
+- both borders of an axis behave alike, and an error of rounding is an error of rounding: a place
+  ``1e-7`` outside of the frame has lost ``1e-7`` of its content, at every order but 0;
+- what comes from outside is measured: an output pixel is a unit square at its source, and its
+  *validity* is the part of that square that overlaps the frame. Where it is less than 1, the
+  content at the border is blended with ``fill``, in the same way for linear and for cubic;
+- where a derivative jumps at the border it is the mean of both sides;
+- speed: derivatives with respect to the places are summed along with the values, so that going
+  backward to the six numbers of a map is one product; and on a CPU a few images are done at a time,
+  so that what is at hand stays in the cache.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from eqsets_affine.taps import spread, sums
+
+__all__ = ["nearest", "overlap", "warp"]
+
+# At a time, on a CPU: 128 kB of float32 for each number of a pixel, and less than what torch shares
+# out to threads, which cost more than they gain here (on a busy machine a hundred times as much).
+_PIXELS = 2**15 - 1
+
+
+def warp(c: Tensor, maps: Tensor, size: tuple[int, int], order: int, fill: float) -> Tensor:
+    """Return images ``(N, C, H, W)``, interpolated from ``c: (N, C, *)``.
+
+    Args:
+        c: the images at order 1 (at least two rows and columns), spline coefficients at order 3.
+        maps: ``(N, 2, 3)``: from (column, row, 1) of the output, counted from its middle, to column
+            and row of the input, counted from its first pixel.
+        size: height and width of the images.
+        order: 1 or 3.
+        fill: what lies outside.
+    """
+    y: Tensor
+    y, *_ = _Warp.apply(c, maps, size, order, fill, maps.requires_grad)  # type: ignore[no-untyped-call]
+    return y
+
+
+def nearest(x: Tensor, maps: Tensor, fill: float) -> Tensor:
+    """Return the nearest pixels of ``x: (N, C, H, W)``; see :func:`warp`.
+
+    A place half way between two pixels takes the one nearer to the middle of the image.
+    """
+    size = (x.shape[-2], x.shape[-1])
+    return torch.cat([_nearest(*some, size, fill) for some in _pieces(size, x, maps.detach())])
+
+
+def _nearest(x: Tensor, maps: Tensor, size: tuple[int, int], fill: float) -> Tensor:
+    height, width = size
+    u, v = _look(maps, size)
+    column, row = _round(u, width), _round(v, height)
+    known = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    index = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
+    seen = x.flatten(-2).gather(-1, index[:, None].expand(*x.shape[:2], -1))
+    return torch.where(known[:, None], seen, fill).reshape(x.shape)
+
+
+def overlap(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return which part of each output pixel lies in the frame at its source, ``(N, 1, H, W)``."""
+    u, v = _look(maps, size)
+    outside = [_outside(place, pixels) for place, pixels in zip((v, u), size, strict=True)]
+    inside: Tensor = (1 - outside[0]).clamp(min=0) * (1 - outside[1]).clamp(min=0)
+    return inside.reshape(-1, 1, *size)
+
+
+def _outside(place: Tensor, size: int) -> Tensor:
+    middle = (size - 1) / 2
+    return ((place - middle).abs() - middle).clamp(min=0)
+
+
+def _round(place: Tensor, size: int) -> Tensor:
+    near = torch.where(place > (size - 1) / 2, (place - 0.5).ceil(), (place + 0.5).floor())
+    return near.long()
+
+
+def _pixels(size: tuple[int, int], like: Tensor) -> Tensor:
+    """Return (column, row, 1) of each pixel, counted from the middle, ``(3, H * W)``."""
+    height, width = size
+    column = torch.arange(width, dtype=like.dtype, device=like.device) - (width - 1) / 2
+    row = torch.arange(height, dtype=like.dtype, device=like.device) - (height - 1) / 2
+    columns, rows = column.repeat(height), row.repeat_interleave(width, output_size=width * height)
+    return torch.stack([columns, rows, torch.ones_like(rows)])
+
+
+def _look(maps: Tensor, size: tuple[int, int]) -> list[Tensor]:
+    """Return columns and rows of the sources, each ``(N, H * W)``; whole numbers stay whole."""
+    column, row, _ = _pixels(size, maps).unbind(0)
+    places = []
+    for one in maps.unbind(-2):
+        a, b, start = one.split(1, -1)
+        places.append(torch.addcmul(torch.addcmul(start, a, column), b, row))
+    return places
+
+
+class _Axis(NamedTuple):
+    """Places along one axis, held inside of the frame; what is inside, and derivatives of both."""
+
+    held: Tensor
+    inside: Tensor
+    held_slope: Tensor
+    inside_slope: Tensor
+
+
+def _axis(place: Tensor, size: int, *, slopes: bool) -> _Axis:
+    held = place.clamp(0, size - 1)
+    inside = (1 - (place - held).abs_()).clamp_(min=0)
+    if not slopes:
+        return _Axis(held, inside, inside, inside)
+    after_first, after_last = place.sign(), (place - (size - 1)).sign_()
+    held_slope = (after_first - after_last).mul_(0.5)
+    inside_slope = (after_first + after_last).mul_(-0.5).mul_(inside > 0)
+    return _Axis(held, inside, held_slope, inside_slope)
+
+
+class _Warp(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        c: Tensor, maps: Tensor, size: tuple[int, int], order: int, fill: float, slopes: bool
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        parts = [_piece(*some, size, order, fill, slopes) for some in _pieces(size, c, maps)]
+        y, across, down = zip(*parts, strict=True)
+        return torch.cat(y), _joined(across), _joined(down)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
+        c, maps, ctx.size, ctx.order, _, slopes = inputs
+        ctx.shape = c.shape
+        rest = output[1:] if slopes else ()
+        ctx.mark_non_differentiable(*rest)
+        ctx.save_for_backward(maps, *rest)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, above: Tensor, *_: Tensor | None) -> tuple[Tensor | None, ...]:
+        maps, *slopes = ctx.saved_tensors
+        back = to_maps = None
+        if ctx.needs_input_grad[0]:
+            pieces = _pieces(ctx.size, above, maps)
+            back = torch.cat([_back(*some, ctx.shape, ctx.size, ctx.order) for some in pieces])
+        if slopes:
+            flat = above.flatten(-2)
+            along = torch.stack([(flat * slope).sum(1) for slope in slopes], 1)
+            to_maps = along @ _pixels(ctx.size, maps).mT
+        return back, to_maps, None, None, None, None
+
+
+def _pieces(size: tuple[int, int], x: Tensor, maps: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Return a few images at a time on a CPU, else all."""
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
+        return [(x, maps)]
+    pixels = x.shape[1] * size[0] * size[1]
+    step = max(1, _PIXELS * max(1, torch.get_num_threads() // 4) // pixels)
+    return list(zip(x.split(step), maps.split(step), strict=True))
+
+
+def _joined(parts: tuple[Tensor | None, ...]) -> Tensor | None:
+    found = [part for part in parts if part is not None]
+    return torch.cat(found) if found else None
+
+
+def _piece(
+    c: Tensor, maps: Tensor, size: tuple[int, int], order: int, fill: float, slopes: bool
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Return images, and the derivatives of each pixel by its column and row at the source."""
+    u, v = _look(maps, size)
+    x, y = _axis(u, size[1], slopes=slopes), _axis(v, size[0], slopes=slopes)
+    seen = sums(c, x.held, y.held, order, slopes=slopes)
+    inside = (x.inside * y.inside)[:, None]
+    across = down = None
+    if seen.across is not None and seen.down is not None:
+        above = seen.value - fill
+        fade = (x.inside_slope * y.inside, y.inside_slope * x.inside)
+        across = (seen.across * (inside * x.held_slope[:, None])).addcmul_(above, fade[0][:, None])
+        down = (seen.down * (inside * y.held_slope[:, None])).addcmul_(above, fade[1][:, None])
+    moved = torch.addcmul((1 - inside) * fill, inside, seen.value)
+    return moved.unflatten(-1, size), across, down
+
+
+def _back(
+    above: Tensor, maps: Tensor, shape: torch.Size, size: tuple[int, int], order: int
+) -> Tensor:
+    """Return what flows back to the numbers that were read."""
+    u, v = _look(maps, size)
+    x, y = _axis(u, size[1], slopes=False), _axis(v, size[0], slopes=False)
+    weighted = above.flatten(-2) * (x.inside * y.inside)[:, None]
+    return spread(weighted, (len(above), *shape[1:]), x.held, y.held, order)

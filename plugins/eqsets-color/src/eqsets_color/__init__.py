@@ -1,0 +1,6 @@
+"""Colour transformations of images: hue on its circle, saturation and value by factors."""
+
+from eqsets_color.family import ColorFamily
+from eqsets_color.group import ColorGroup
+
+__all__ = ["ColorFamily", "ColorGroup"]

@@ -1,0 +1,17 @@
+"""The laws of the contract, on colours and on their product with places."""
+
+from __future__ import annotations
+
+from eqsets.testing import check, parametrize_with_checks
+
+
+@parametrize_with_checks(
+    ["hue", "hue-saturation", "hsv", "affine-no-shear+hsv", "d4+hue"], profile="quick"
+)
+def test_laws(check):
+    check()
+
+
+def test_compiles() -> None:
+    report = check("affine-no-shear+hsv", only="EQT14-compiles-whole")
+    assert [result.status for result in report.results] == ["passed"], report

@@ -11,6 +11,9 @@ Needs: pip install "eqsets[demo,translations]"
 A set is 8 frames of one scene, each with a gain and a damage of its own; which is damaged least?
 Nobody knows the undamaged scene: how much a frame is blurred or covered shows best beside others.
 Photos that are tested on are other photos than those that are trained on; so are the faces.
+
+Expected of --quick (% right; chance 12.5): noise on photos 91 to 93 for nearly all models; occlusion
+on faces 53 for Sridhar, 50 for DSS (mean), 28 for Siamese + late aggregation.
 """
 
 from __future__ import annotations
@@ -64,10 +67,9 @@ def photos() -> dict[str, Tensor]:
 
 def crops(images: Tensor, sets: int, generator: torch.Generator) -> Tensor:
     """Return random crops (sets, 1, SIZE, SIZE), half of them mirrored."""
-    height, width = images.shape[-2:]
     picked = torch.randint(len(images), (sets,), generator=generator).tolist()
-    top = torch.randint(height - SIZE + 1, (sets,), generator=generator).tolist()
-    left = torch.randint(width - SIZE + 1, (sets,), generator=generator).tolist()
+    top = torch.randint(images.shape[-2] - SIZE + 1, (sets,), generator=generator).tolist()
+    left = torch.randint(images.shape[-1] - SIZE + 1, (sets,), generator=generator).tolist()
     scenes = [
         images[number, :, y : y + SIZE, x : x + SIZE]
         for number, y, x in zip(picked, top, left, strict=True)
@@ -164,8 +166,7 @@ def experiment(celeba: Path | None = None, ucf101: Path | None = None) -> Experi
         )
 
     settings = tuple(f"{source} {kind}" for source in sources for kind in DAMAGES)
-    suffix = "" if celeba is None else "-celeba"
-    return _experiment(suffix, "Best frame of a set", settings, data)
+    return _experiment("-celeba" if celeba else "", "Best frame of a set", settings, data)
 
 
 def _experiment(

@@ -12,8 +12,8 @@ A set is 8 frames of one scene, each with a gain and a damage of its own; which 
 Nobody knows the undamaged scene: how much a frame is blurred or covered shows best beside others.
 Photos that are tested on are other photos than those that are trained on; so are the faces.
 
-Expected of --quick (% right; chance 12.5): noise on photos 91 to 93 for nearly all models; occlusion
-on faces 53 for Sridhar, 50 for DSS (mean), 28 for Siamese + late aggregation.
+Expected of --quick (% right; chance 12.5): photos with noise 90 to 93 for most models, faces with
+occlusion 53 for Sridhar, 50 for DSS (mean), 28 for Siamese + late aggregation.
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@ Needs: pip install "eqsets[cli,translations]"
 A set is 25 copies of one signal of unknown frequency, phase, height and offset, each with noise of
 its own that is three times as strong as the signal. The label changes neither if the copies are
 reordered nor if all are shifted together.
+
+Expected of --quick (% right; chance 33.3): DSS (sum) 97, DSS (mean) and early aggregation 96,
+DSS (max) 84, Aittala 76, Siamese 61 to 66, Sridhar at chance.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ signals as they are (heights 1 to 10, offsets -5 to 5, noise three times the hei
 features over all positions and copies. Here it is rewritten with the padding of today's torch, and
 trained for the same CPU time as the small network of `signals.py`, by the same optimiser, with
 learning rates chosen alike; between the two, networks that differ in one thing.
+
+Expected of --quick: 70 % and more for the small network, the others at chance: three to fifteen steps.
 """
 
 from __future__ import annotations

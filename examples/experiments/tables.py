@@ -51,7 +51,9 @@ def table(about: Mapping[str, Any], rows: Sequence[Row]) -> str:
     for setting in columns:
         found = [mean_and_error(_figures(rows, model, setting)) for model in models(rows)]
         best[setting] = max(mean for mean, _ in found)
+    timed = about["recipe"]["seconds"] is not None
     head = ["model", *columns, "parameters", "CPU s", "learning rate", "equivariance error"]
+    head += ["steps"] if timed else []
     lines = [_line(head), _line(["---", *["--:"] * (len(head) - 1)])]
     for model in models(rows):
         own = [row for row in rows if row.model == model]
@@ -63,6 +65,7 @@ def table(about: Mapping[str, Any], rows: Sequence[Row]) -> str:
         seconds = statistics.fmean(row.cpu_seconds for row in own)
         cells += [f"{own[0].parameters:,}", f"{seconds:.0f}", f"{own[0].learning_rate:g}"]
         cells.append(f"{max(row.equivariance_error for row in own):.0e}")
+        cells += [f"{statistics.fmean(row.steps for row in own):.0f}"] if timed else []
         lines.append(_line(cells))
     return "\n".join(lines)
 

@@ -60,6 +60,7 @@ def test_the_caption_says_what_is_of_quick_size():
     assert "3 seeds" in quick
     timed = {**ABOUT, "recipe": {"steps": 10**9, "batch": 16, "seconds": 60}}
     assert "60 s of a core" in caption(timed, ROWS)
+    assert "| 1e-07 | 40 |" in table(timed, ROWS), "time decides on the steps: say how many"
 
 
 @pytest.mark.parametrize("named", ["100", "photos blur"], ids=["curve", "dots"])

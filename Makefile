@@ -2,14 +2,15 @@
 # a stamp file remembers it, so the next run starts at once.
 
 PY := .venv/bin/python
-PLUGIN_FILES := $(wildcard plugins/*/pyproject.toml plugins/*/no-deps.txt)
+PLUGIN_FILES := $(wildcard plugins/*/pyproject.toml plugins/*/no-deps.txt examples/no-deps.txt)
 SETUP_INPUTS := pyproject.toml constraints.txt tools/setup $(PLUGIN_FILES)
-SOURCES := eqsets $(wildcard eqsets_pytest.py) $(wildcard plugins/*/src/* examples/third_party/*/src/*)
+SOURCES := eqsets $(wildcard eqsets_pytest.py) examples/experiments \
+  $(wildcard plugins/*/src/* examples/third_party/*/src/*)
 WORKERS ?= 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check format-check lint types scaffold imports docs bench format setup clean
+.PHONY: help demo test check format-check lint types scaffold imports docs bench results format setup clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -45,6 +46,9 @@ docs: .venv/.ready-dev  ## build the site into docs/_build/html; a warning is an
 
 bench: .venv/.ready-dev  ## measure speed and memory; writes a table and JSON
 	@$(PY) -m benchmarks $(ARGS)
+
+results: .venv/.ready-dev  ## write the measured rows in results/ as tables and plots into the docs
+	@PYTHONPATH=examples $(PY) -m experiments.render $(ARGS)
 
 format: .venv/.ready-dev  ## rewrite the code in house format
 	@$(PY) -m ruff check --fix-only .

@@ -1,0 +1,41 @@
+"""What the experiments share: nine models of equal size, training that resumes, rows of results."""
+
+from experiments.campaign import run_campaign
+from experiments.command import run_command
+from experiments.designs import DESIGNS, Design
+from experiments.experiment import Experiment, Size
+from experiments.plan import Plan, SetModel, build_model, count_parameters, models_of
+from experiments.rows import Row, read_results, write_results
+from experiments.training import (
+    Data,
+    Recipe,
+    Training,
+    accuracy,
+    endless,
+    set_cross_entropy,
+    shuffled,
+)
+
+__all__ = [
+    "DESIGNS",
+    "Data",
+    "Design",
+    "Experiment",
+    "Plan",
+    "Recipe",
+    "Row",
+    "SetModel",
+    "Size",
+    "Training",
+    "accuracy",
+    "build_model",
+    "count_parameters",
+    "endless",
+    "models_of",
+    "read_results",
+    "run_campaign",
+    "run_command",
+    "set_cross_entropy",
+    "shuffled",
+    "write_results",
+]

@@ -1,0 +1,213 @@
+"""Train every model of an experiment alike: choose its learning rate, then repeat with seeds.
+
+Everything that is done is on disk at once: a finished training as a file, one under way as a
+checkpoint. Killed and started again, a campaign goes on where it was, and ends with the same
+numbers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import nn
+
+from eqsets import FeatureType, FeatureTypeError, equivariance_error
+from eqsets.demo.interrupt import polite_interrupt
+from experiments.experiment import Experiment, Job
+from experiments.plan import count_parameters
+from experiments.progress import Board, show_progress
+from experiments.rows import Row, write_json, write_results
+from experiments.training import Data, Training
+
+__all__ = ["run_campaign"]
+
+
+def run_campaign(
+    experiment: Experiment,
+    size: str,
+    output: Path,
+    *,
+    workers: int,
+    console: Console,
+    fresh: bool = False,
+) -> list[Row]:
+    """Run what is not done yet, and write ``output/NAME.json`` (or ``NAME-quick.json``).
+
+    Arguments:
+        experiment: what to run.
+        size: ``"full"``, ``"quick"`` or ``"smoke"``.
+        output: folder; what is under way is in its folder ``.partial``.
+        workers: trainings side by side, one thread each.
+        console: for the progress.
+        fresh: forget what an earlier run has done, since the data are others now.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C, after the checkpoints have been written.
+    """
+    campaign = _Campaign(experiment, size, output)
+    if fresh and campaign.folder.exists():
+        shutil.rmtree(campaign.folder)
+    plan = campaign.size
+    tuning = [
+        Job(plan.tune_at, model, plan.seeds[0], rate)
+        for model, rate in itertools.product(experiment.models, plan.learning_rates)
+    ]
+    tuning = tuning if len(plan.learning_rates) > 1 else []
+    count = len(plan.settings) * len(plan.seeds) * len(experiment.models)
+    twice = len(experiment.models) if tuning and plan.tune_at in plan.settings else 0
+    total = len(tuning) + count - twice  # of the trainings for the rate, the best ones serve again
+    with show_progress(console, total, min(campaign.finished(), total)) as board:
+        campaign.run(tuning, board, workers)
+        chosen = {model: campaign.best_rate(model) for model in experiment.models}
+        grid = itertools.product(plan.settings, plan.seeds, experiment.models)
+        jobs = [Job(setting, model, seed, chosen[model]) for setting, seed, model in grid]
+        campaign.run(jobs, board, workers)
+    rows = [campaign.row(job) for job in jobs]
+    write_results(campaign.file, campaign.about(), rows)
+    return rows
+
+
+class _Campaign:
+    def __init__(self, experiment: Experiment, size: str, output: Path) -> None:
+        self.experiment, self.size_name, self.size = experiment, size, experiment.sizes[size]
+        full = experiment.name if size == "full" else f"{experiment.name}-{size}"
+        self.file = output / f"{full}.json"
+        self.folder = output / ".partial" / full
+        self.stop = threading.Event()
+        self.data_lock = threading.Lock()
+        self.data: dict[tuple[str, int], Data] = {}
+
+    def about(self) -> dict[str, Any]:
+        """Return what the rows are about."""
+        experiment = self.experiment
+        return {
+            "experiment": experiment.name,
+            "title": experiment.title,
+            "figure": experiment.figure,
+            "axis": experiment.axis,
+            "chance": experiment.chance,
+            "titles": {name: experiment.titles.get(name, name) for name in experiment.models},
+            "size": self.size_name,
+            "recipe": asdict(self.size.recipe),
+            "learning_rates": list(self.size.learning_rates),
+            "tuned_at": self.size.tune_at,
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """Return what a finished training must agree with to count."""
+        return {"recipe": asdict(self.size.recipe), "plan": repr(self.experiment.plan)}
+
+    def run(self, jobs: Sequence[Job], board: Board, workers: int) -> None:
+        """Train what is not done yet, each on a thread of its own."""
+        waiting = [job for job in jobs if self.record(job) is None]
+
+        def work(job: Job) -> None:
+            if self.stop.is_set():
+                return
+            torch.set_num_threads(1)  # of this thread: a small network gains nothing from more
+            try:
+                self.train(job, board)
+            except BaseException:
+                self.stop.set()  # nobody goes on for nothing
+                raise
+
+        with polite_interrupt(self.stop), ThreadPoolExecutor(max(1, workers)) as pool:
+            for future in [pool.submit(work, job) for job in waiting]:
+                future.result()
+        if self.stop.is_set():
+            raise KeyboardInterrupt
+
+    def train(self, job: Job, board: Board) -> None:
+        """Train one model, test it, and write its record."""
+        experiment = self.experiment
+        data = self.data_of(job.setting, job.seed)
+        checkpoint = self.folder / f"{job.key}.pt"
+        build, recipe = experiment.models[job.model], self.size.recipe
+        training = Training(
+            build, recipe, job.learning_rate, job.seed, data, experiment.loss, checkpoint
+        )
+        training.run(board.start(str(job), recipe.steps), self.stop)
+        if not training.finished:
+            return
+        limit, model = self.size.tests, training.model
+        validation, test = (
+            (training.answer(sets[:limit]), answer[:limit])
+            for sets, answer in (data.validation, data.test)
+        )
+        error = _equivariance_error(model, experiment.set_size)
+        row = Row(
+            setting=job.setting,
+            model=job.model,
+            seed=job.seed,
+            figure=round(experiment.score(*test), 4),
+            parameters=count_parameters(model),
+            cpu_seconds=round(training.seconds, 1),
+            learning_rate=job.learning_rate,
+            steps=training.step,
+            equivariance_error=float(f"{error:.2g}"),
+        )
+        merit = [experiment.score(*validation), -float(experiment.loss(*validation))]
+        record = {**self.identity(), "merit": merit, "row": asdict(row)}
+        write_json(self.folder / f"{job.key}.json", record)
+        checkpoint.unlink(missing_ok=True)
+        board.finish(str(job), f"{row.figure:6.2f} {experiment.figure}, {row.cpu_seconds:.0f} s")
+
+    def data_of(self, setting: str, seed: int) -> Data:
+        """Return the data of a setting, made once."""
+        with self.data_lock:
+            if (setting, seed) not in self.data:
+                self.data[setting, seed] = self.experiment.data(setting, seed)
+            return self.data[setting, seed]
+
+    def record(self, job: Job) -> dict[str, Any] | None:
+        """Return what is known of a finished training by the same recipe."""
+        return self._read(self.folder / f"{job.key}.json")
+
+    def finished(self) -> int:
+        """Return how many trainings are."""
+        return sum(self._read(path) is not None for path in self.folder.glob("*.json"))
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        if not path.exists():
+            return None
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        mine = self.identity()
+        return found if {key: found.get(key) for key in mine} == mine else None
+
+    def row(self, job: Job) -> Row:
+        """Return the result of a finished training."""
+        found = self.record(job)
+        assert found is not None, "rows are read after all trainings have finished"
+        return Row(**found["row"])
+
+    def best_rate(self, model: str) -> float:
+        """Return the learning rate that did best on the validation sets."""
+        rates = self.size.learning_rates
+        if len(rates) == 1:
+            return rates[0]
+        merits = {}
+        for rate in rates:
+            found = self.record(Job(self.size.tune_at, model, self.size.seeds[0], rate))
+            assert found is not None, "the learning rate is chosen after the trainings for it"
+            merits[rate] = found["merit"]
+        return max(merits, key=lambda rate: merits[rate])
+
+
+def _equivariance_error(model: nn.Module, set_size: int) -> float:
+    in_type, out_type = model.in_type, model.out_type
+    if not (isinstance(in_type, FeatureType) and isinstance(out_type, FeatureType)):
+        raise FeatureTypeError(
+            f"{type(model).__name__} has in_type={in_type!r}, out_type={out_type!r}, expected two "
+            "feature types. Declare on the model what it maps between."
+        )
+    return equivariance_error(model, in_type, out_type, samples=2, size=set_size).max

@@ -1,0 +1,87 @@
+"""What an experiment is: models, data, and how large a campaign over them is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from experiments.designs import standard_titles
+from experiments.training import Data, Recipe, accuracy, set_cross_entropy
+
+__all__ = ["Experiment", "Job", "Size"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a campaign is.
+
+    Arguments:
+        recipe: of every training.
+        settings: of the experiment, such as numbers of training sets.
+        seeds: for each model and setting.
+        learning_rates: of which each model gets the one that is best on the validation sets ...
+        tune_at: ... of this setting, with the first seed.
+        tests: how many of the validation and of the test sets to use, or ``None`` for all.
+    """
+
+    recipe: Recipe
+    settings: tuple[str, ...]
+    seeds: tuple[int, ...]
+    learning_rates: tuple[float, ...]
+    tune_at: str
+    tests: int | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Models, data, and how they meet.
+
+    Arguments:
+        name: of the result file.
+        title: for people.
+        figure: what the figure is, with its unit.
+        axis: what the settings are.
+        models: for each name how to build the model; it declares ``in_type`` and ``out_type``.
+        data: ``data(setting, seed)``; test sets must not depend on the seed.
+        sizes: ``"full"``, ``"quick"`` and ``"smoke"``.
+        titles: of the models, for people.
+        plan: of the networks; finished trainings of another plan do not count.
+        chance: the figure of guessing.
+        set_size: elements of a set on which equivariance is measured.
+        loss: of output and answer.
+        score: the figure; higher is better.
+    """
+
+    name: str
+    title: str
+    figure: str
+    axis: str
+    models: Mapping[str, Callable[[], nn.Module]]
+    data: Callable[[str, int], Data]
+    sizes: Mapping[str, Size]
+    titles: Mapping[str, str] = field(default_factory=standard_titles)
+    plan: object = None
+    chance: float | None = None
+    set_size: int = 4
+    loss: Callable[[Tensor, Tensor], Tensor] = set_cross_entropy
+    score: Callable[[Tensor, Tensor], float] = accuracy
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training of a campaign."""
+
+    setting: str
+    model: str
+    seed: int
+    learning_rate: float
+
+    def __str__(self) -> str:
+        return f"{self.model}, {self.setting}, lr {self.learning_rate:g}, seed {self.seed}"
+
+    @property
+    def key(self) -> str:
+        """The name of its files."""
+        return f"{self.setting}--{self.model}--{self.learning_rate:g}--{self.seed}"

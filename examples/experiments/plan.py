@@ -1,0 +1,186 @@
+"""Build each of the nine models for a task, all of the same size to within a few per cent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import prod
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from eqsets import DSS, ElementSymmetry, FeatureType, InvariantFeatures, OptionError, element_group
+from eqsets.errors import choices
+from eqsets.nn import Readout, SetSequential, invariant, nonlinearity, norm
+from experiments.designs import DESIGNS, INDEPENDENT, Design
+
+__all__ = ["Plan", "SetModel", "build_model", "count_parameters", "fit_budget", "models_of"]
+
+_TOLERANCE = 0.05
+_Model = TypeVar("_Model", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all models of a task have in common.
+
+    Arguments:
+        symmetry: of the elements, with ``grid=`` or the like so that its types sample real sizes.
+        in_features: feature type of the input.
+        element: sizes of the tensor that is one element, such as ``(3, 24, 24)``.
+        layers: for each layer of the encoder, options of its linear map, such as ``kernel_size``.
+        outputs: number of classes; 1 to score each element.
+        select: score the elements, ``(B, N, 1)``, instead of classifying the set, ``(B, outputs)``.
+        budget: parameters of every model, to within 5 %.
+        head: width of the hidden layers behind the encoder.
+        head_aggregation: of a DeepSets head; the paper's is the maximum.
+        normalization: ``"batch"``, ``"element"`` or ``None``.
+        activation: between the layers.
+    """
+
+    symmetry: ElementSymmetry
+    in_features: Any
+    element: tuple[int, ...]
+    layers: tuple[dict[str, Any], ...]
+    outputs: int
+    select: bool
+    budget: int
+    head: int = 32
+    head_aggregation: str = "max"
+    normalization: str | None = "batch"
+    activation: str = "relu"
+
+
+class SetModel(nn.Module):
+    """An encoder and a head, with the types that the whole claims to map between."""
+
+    def __init__(self, body: SetSequential, plan: Plan, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.body, self.widths = body, widths
+        self.symmetry = plan.symmetry
+        self.in_type: FeatureType = plan.symmetry.feature_type(plan.in_features)
+        self.out_type = InvariantFeatures(plan.outputs)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, *, structure: Any = None) -> Tensor:
+        """Map ``x: (B, N, *element)`` to classes ``(B, outputs)`` or scores ``(B, N, 1)``."""
+        y: Tensor = self.body(x, mask, structure=structure)
+        return y
+
+
+class _Flat(nn.Module):
+    """See an element as a plain vector; then the symmetry is forgotten."""
+
+    def __init__(self, body: SetSequential) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, *, structure: Any = None) -> Tensor:
+        y: Tensor = self.body(x.flatten(2), mask)
+        return y
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return the number of weights that training moves."""
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+
+
+def build_model(plan: Plan, name: str) -> SetModel:
+    """Return the model ``name`` with as many parameters as the plan says.
+
+    Raises:
+        OptionError: the name is unknown, or no width comes within 5 % of the budget.
+    """
+    known = {**DESIGNS, "dss-independent": INDEPENDENT}
+    if name not in known:
+        raise OptionError(f"no model is called {name!r}: {choices(name, known)}")
+    design = known[name]
+    return fit_budget(
+        lambda scale: _of_scale(plan, design, scale), plan.budget, len(plan.layers), name
+    )
+
+
+def fit_budget(build: Callable[[int], _Model], budget: int, least: int, name: str) -> _Model:
+    """Return ``build(scale)`` for the scale that comes nearest to so many parameters.
+
+    Raises:
+        OptionError: no scale from ``least`` on comes within 5 % of the budget.
+    """
+    low, high = least, 2 * least
+    while count_parameters(build(high)) < budget:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if count_parameters(build(middle)) < budget:
+            low = middle
+        else:
+            high = middle
+    best = min((build(low), build(high)), key=lambda model: abs(count_parameters(model) - budget))
+    if abs(count_parameters(best) - budget) > _TOLERANCE * budget:
+        raise OptionError(
+            f"{name} has {count_parameters(best)} parameters at its best width, expected {budget} "
+            "to within 5 %. Take a larger budget, or a smaller head."
+        )
+    return best
+
+
+def models_of(plan: Plan) -> dict[str, Callable[[], SetModel]]:
+    """Return for each of the nine names how to build the model, alike in all tables."""
+    return {name: partial(build_model, plan, name) for name in DESIGNS}
+
+
+def _of_scale(plan: Plan, design: Design, scale: int) -> SetModel:
+    """Build with ``scale`` channels in all layers together: finer steps than with equal widths."""
+    count = len(plan.layers)
+    unit = 2 if "aittala" in (design.first, design.rest) else 1  # two halves
+    widths = tuple(unit * ((scale + layer) // count) for layer in range(count))
+    encode = _encoder if design.symmetric else _plain_encoder
+    parts = encode(plan, design, widths)
+    body = SetSequential(*parts, *_head(plan, design, widths[-1]))
+    return SetModel(body if design.symmetric else _Flat(body), plan, widths)  # type: ignore[arg-type]
+
+
+def _encoder(plan: Plan, design: Design, widths: tuple[int, ...]) -> list[nn.Module]:
+    parts: list[nn.Module] = []
+    current: Any = plan.in_features
+    aggregations = design.encoder(len(widths))
+    for width, aggregation, options in zip(widths, aggregations, plan.layers, strict=True):
+        layer = DSS(
+            plan.symmetry,
+            current,
+            width,
+            aggregation=aggregation,
+            alignment=design.alignment,
+            **options,
+        )
+        parts += [layer, *_after(plan, plan.symmetry, layer.out_type)]
+        current = layer.out_type
+    return [*parts, invariant(plan.symmetry, current)]
+
+
+def _plain_encoder(plan: Plan, design: Design, widths: tuple[int, ...]) -> list[nn.Module]:
+    plain, parts, current = element_group("trivial"), [], prod(plan.element)
+    for width, aggregation in zip(widths, design.encoder(len(widths)), strict=True):
+        layer = DSS(plain, current, width, aggregation=aggregation)
+        parts += [layer, *_after(plan, plain, layer.out_type)]
+        current = width
+    return parts
+
+
+def _after(plan: Plan, symmetry: ElementSymmetry, features: FeatureType) -> list[nn.Module]:
+    norms = [] if plan.normalization is None else [norm(symmetry, features, plan.normalization)]
+    return [*norms, nonlinearity(symmetry, features, plan.activation)]
+
+
+def _head(plan: Plan, design: Design, features: int) -> list[nn.Module]:
+    plain, parts, current = element_group("trivial"), [], features
+    *hidden, last = design.head_layers(plan.select, plan.head_aggregation)
+    for aggregation in hidden:
+        parts += [
+            DSS(plain, current, plan.head, aggregation=aggregation),
+            nonlinearity(plain, plan.head, plan.activation),
+        ]
+        current = plan.head
+    if plan.select:
+        return [*parts, DSS(plain, current, plan.outputs, aggregation=last)]
+    return [*parts, Readout(plain, current, plan.outputs, "mean")]

@@ -1,0 +1,72 @@
+"""Plots of results: a curve where the settings are numbers, else a dot for each model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.rows import Row
+from experiments.tables import ascending, mean_and_error, models, settings
+
+__all__ = ["draw"]
+
+_COLOURS = (
+    *("#b3402a", "#d98032", "#7a1f5c", "#1b6ca8", "#3fa7d6"),
+    *("#4c8c4a", "#8fb339", "#6a737d", "#1b1f24", "#b8a04c"),
+)
+_MARKS = "osD^vPX*hd"
+
+
+def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    """Write a PNG of the figures with one standard error over the seeds."""
+    names = settings(rows)
+    places = ascending(names)
+    figure = Figure((8.0, 4.4), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    for number, model in enumerate(models(rows)):
+        found = [
+            mean_and_error(
+                [row.figure for row in rows if (row.model, row.setting) == (model, name)]
+            )
+            for name in names
+        ]
+        across = range(len(names)) if places is None else places
+        shift = 0.06 * (number - len(models(rows)) / 2) if places is None else 0.0
+        axes.errorbar(
+            [place + shift for place in across],
+            [mean for mean, _ in found],
+            [error for _, error in found],
+            label=about["titles"].get(model, model),
+            color=_COLOURS[number % len(_COLOURS)],
+            marker=_MARKS[number % len(_MARKS)],
+            linestyle="none" if places is None or len(names) == 1 else "-",
+            markersize=5,
+            capsize=3,
+        )
+    _label(axes, about, names, places)
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})
+
+
+def _label(
+    axes: Axes, about: Mapping[str, Any], names: Sequence[str], places: list[float] | None
+) -> None:
+    if places is None:
+        axes.set_xticks(range(len(names)), names, fontsize=8)
+    elif len(places) > 1:
+        axes.set_xscale("log")
+        axes.set_xticks(places, names)
+        axes.minorticks_off()
+    else:
+        axes.set_xticks(places, names)
+    if about["chance"] is not None:
+        axes.axhline(about["chance"], color="#1b1f24", linewidth=0.8, linestyle=":")
+    axes.set_xlabel(about["axis"])
+    axes.set_ylabel(about["figure"])
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", linewidth=0.4)

@@ -1,0 +1,59 @@
+"""Rows of results, and the JSON file that keeps them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Row", "read_results", "write_json", "write_results"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trained model.
+
+    Arguments:
+        setting: of the experiment, such as the number of training sets.
+        model: name.
+        seed: of the weights, the training sets and their order.
+        figure: on the test sets; the file says what it is.
+        parameters: that were trained.
+        cpu_seconds: of training, on one core.
+        learning_rate: chosen on the validation sets.
+        steps: of the optimiser.
+        equivariance_error: of the trained model, relative, in float32.
+    """
+
+    setting: str
+    model: str
+    seed: int
+    figure: float
+    parameters: int
+    cpu_seconds: float
+    learning_rate: float
+    steps: int
+    equivariance_error: float
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a file: all of it, or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def write_results(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    """Write rows, and what they are about (title, name of the figure, size, ...)."""
+    write_json(path, {**about, "rows": [asdict(row) for row in rows]})
+
+
+def read_results(path: Path) -> tuple[dict[str, Any], list[Row]]:
+    """Read what :func:`write_results` wrote."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    rows = [Row(**row) for row in content.pop("rows")]
+    return content, rows

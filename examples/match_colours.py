@@ -1,0 +1,116 @@
+"""Give each frame of a set its colours back, by a set U-Net: section 6.5 of the DSS paper.
+
+    python examples/match_colours.py            # photos that do not move, and a moving camera
+    python examples/match_colours.py --quick    # one of the two, under two minutes on two cores
+    python examples/match_colours.py --smoke    # a few steps, shows only that it runs
+
+Needs: pip install "eqsets[demo,translations]"
+
+A set is 6 frames of one scene; each shows only one of its three colour channels. What a frame lacks
+is in other frames, at the same place or a few pixels away. The photos that are tested on are other
+photos than those that are trained on. The figure is the PSNR of all channels of all frames.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+
+import torch
+from torch import Tensor
+
+import eqsets
+from eqsets.demo.photos import load_photo
+from experiments import Data, Experiment, Recipe, Size, endless, run_command
+from experiments.unet import UNetPlan, unets_of
+
+FRAMES = 6
+SIZE = 32  # height and width of a frame, in pixels
+SHIFTS = {"still": 0, "moving": 2}  # how far the camera moves from frame to frame, in pixels
+VALIDATION, TEST = 60, 200  # sets
+PHOTOS = {
+    "train": ("coffee", "rocket", "immunohistochemistry", "retina"),
+    "validation": ("stereo_motorcycle",),
+    "test": ("astronaut", "chelsea"),
+}
+
+# ---------------------------------------------------------------------------- data
+
+
+@cache
+def photos(split: str) -> tuple[Tensor, ...]:
+    """Return the photos of a split, each (3, H, W) in [0, 1]."""
+    return tuple(load_photo(name) for name in PHOTOS[split])
+
+
+def make_sets(
+    split: str, shift: int, sets: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return frames with one channel each, and with all: both (sets, FRAMES, 3, SIZE, SIZE)."""
+    margin, scenes = shift * FRAMES, []
+    for _ in range(sets):
+        number = int(torch.randint(len(photos(split)), (), generator=generator))
+        photo = photos(split)[number]
+        steps = torch.randint(-shift, shift + 1, (FRAMES, 2), generator=generator)
+        room = torch.tensor(photo.shape[1:]) - SIZE - 2 * margin
+        corner = margin + (torch.rand(2, generator=generator) * room).long()
+        scenes += [
+            photo[:, y : y + SIZE, x : x + SIZE]
+            for y, x in (corner + steps.cumsum(0) - steps[0]).tolist()
+        ]
+    whole = (torch.stack(scenes).unflatten(0, (sets, FRAMES)) - 0.5) / 0.25
+    places = torch.rand(sets, FRAMES, generator=generator).argsort(1) % 3  # each channel twice
+    shown = torch.nn.functional.one_hot(places, 3).view(sets, FRAMES, 3, 1, 1)
+    return whole * shown, whole
+
+
+def data(setting: str, seed: int) -> Data:
+    """Return sets without end to train on, and fixed ones to validate and test on."""
+    return endless(
+        lambda split, sets, rng: make_sets(split, SHIFTS[setting], sets, rng), VALIDATION, TEST
+    )
+
+
+# ----------------------------------------------------------------- loss and figure
+
+
+def absolute_error(output: Tensor, answer: Tensor) -> Tensor:
+    """Return the mean absolute error."""
+    return (output - answer).abs().mean()
+
+
+def psnr(output: Tensor, answer: Tensor) -> float:
+    """Return the mean over sets of the peak signal-to-noise ratio, in dB."""
+    error = (0.25 * (output - answer)).square().flatten(1).mean(1)
+    return float(-10 * error.log10().mean())
+
+
+# ---------------------------------------------------------------------- experiment
+
+RATES = (1e-2, 3e-2)
+PLAN = UNetPlan(
+    eqsets.element_group("translations", padding_mode="circular", stride=4, grid=SIZE),
+    channels=3,
+    element=(3, SIZE, SIZE),
+    budget=60_000,
+)
+EXPERIMENT = Experiment(
+    name="match-colours",
+    title="Colours from other frames",
+    figure="PSNR in dB",
+    axis="camera",
+    models=unets_of(PLAN),
+    data=data,
+    plan=PLAN,
+    set_size=FRAMES,
+    loss=absolute_error,
+    score=psnr,
+    sizes={
+        "full": Size(Recipe(steps=300, batch=4), tuple(SHIFTS), (0, 1, 2), RATES, "moving"),
+        "quick": Size(Recipe(60, 2), ("moving",), (0, 1, 2), RATES, "moving", tests=60),
+        "smoke": Size(Recipe(steps=3, batch=2), ("moving",), (0,), RATES[:1], "moving", tests=4),
+    },
+)
+
+if __name__ == "__main__":
+    sys.exit(run_command(EXPERIMENT))

@@ -1,0 +1,138 @@
+"""Find the leaf of another species: sets of real outlines, each turned in its own way.
+
+    python examples/odd_leaf.py            # two sizes of sets
+    python examples/odd_leaf.py --quick    # one size, under two minutes on two cores
+    python examples/odd_leaf.py --smoke    # a few steps, shows only that it runs
+
+Needs: pip install "eqsets[cli,translations]" && pip install --no-deps sktime==1.2.0
+
+An element is the outline of a leaf: its distance from the middle, all around (OSULeaf, 442 leaves
+of six species). Where the walk around a leaf begins means nothing, and each leaf has its own
+beginning: the elements are not aligned. So beside the nine models there is a tenth that only
+eqsets has, DSS with independent alignment, in which elements share invariants alone.
+Only the data files of sktime are read; it is not imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache, partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import eqsets
+from experiments import (
+    Data,
+    Experiment,
+    Plan,
+    Recipe,
+    Size,
+    build_model,
+    endless,
+    models_of,
+    run_command,
+)
+
+POINTS = 104  # of an outline
+VALIDATION, TEST = 300, 1000  # sets
+HELD_OUT = 5  # every fifth training leaf is for validation
+
+# ---------------------------------------------------------------------------- data
+
+
+def read_leaves(part: str) -> tuple[Tensor, Tensor]:
+    """Return outlines (leaves, POINTS), resampled, and species (leaves,) of TRAIN or TEST."""
+    found = find_spec("sktime")
+    if found is None or found.origin is None:
+        raise eqsets.OptionError(
+            "odd_leaf.py found no sktime, expected the data files that it ships. "
+            "Run: pip install --no-deps sktime==1.2.0"
+        )
+    path = Path(found.origin).parent / "datasets" / "data" / "OSULeaf" / f"OSULeaf_{part}.ts"
+    lines = [line for line in path.read_text().splitlines() if line and line[0] not in "#@"]
+    pairs = [line.rsplit(":", 1) for line in lines]
+    outlines = torch.tensor([[float(value) for value in row.split(",")] for row, _ in pairs])
+    closed = torch.cat([outlines, outlines[:, :1]], 1).unsqueeze(
+        1
+    )  # the last point meets the first
+    resampled = F.interpolate(closed, POINTS + 1, mode="linear", align_corners=True)
+    return resampled[:, 0, :-1], torch.tensor([int(species) - 1 for _, species in pairs])
+
+
+@cache
+def leaves() -> dict[str, tuple[Tensor, Tensor]]:
+    """Return outlines and species for each split; no leaf is in two of them."""
+    outlines, species = read_leaves("TRAIN")
+    held = torch.arange(len(outlines)) % HELD_OUT == 0
+    return {
+        "train": (outlines[~held], species[~held]),
+        "validation": (outlines[held], species[held]),
+        "test": read_leaves("TEST"),
+    }
+
+
+def make_sets(
+    split: str, size: int, sets: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return sets (sets, size, 1, POINTS) of one species but for one leaf, and its place."""
+    outlines, species = leaves()[split]
+    kinds = torch.rand(sets, int(species.max()) + 1, generator=generator).argsort(1)[:, :2]
+    odd = torch.randint(size, (sets,), generator=generator)
+    wanted = kinds[:, :1].expand(-1, size).clone()
+    wanted[torch.arange(sets), odd] = kinds[:, 1]
+    fits = (wanted.unsqueeze(2) == species).float().flatten(0, 1)
+    picked = torch.multinomial(fits, 1, generator=generator).view(sets, size)
+    turn = torch.randint(POINTS, (sets, size, 1), generator=generator)
+    place = (torch.arange(POINTS) + turn) % POINTS
+    return outlines[picked].gather(2, place).unsqueeze(2), odd
+
+
+def data(setting: str, seed: int) -> Data:
+    """Return sets without end to train on, and fixed ones to validate and test on."""
+    return endless(
+        lambda split, sets, rng: make_sets(split, int(setting), sets, rng), VALIDATION, TEST
+    )
+
+
+# ---------------------------------------------------------------------- experiment
+
+RATES = (1e-2, 3e-2)
+OUTLINES = eqsets.element_group(
+    "translations", dims=1, padding_mode="circular", stride=4, grid=POINTS
+)
+PLAN = Plan(
+    symmetry=OUTLINES,
+    in_features=1,
+    element=(1, POINTS),
+    layers=(
+        {"kernel_size": 9, "stride": 2},
+        {"kernel_size": 5, "stride": 2},
+        {"kernel_size": 5},
+        {"kernel_size": 5},
+    ),
+    outputs=1,
+    select=True,
+    budget=35_000,
+)
+EXPERIMENT = Experiment(
+    name="odd-leaf",
+    title="The leaf of another species",
+    figure="% right",
+    axis="leaves in a set",
+    models={**models_of(PLAN), "dss-independent": partial(build_model, PLAN, "dss-independent")},
+    data=data,
+    plan=PLAN,
+    set_size=4,
+    sizes={
+        "full": Size(Recipe(steps=400), ("4", "8"), (0, 1, 2), RATES, tune_at="8"),
+        "quick": Size(Recipe(steps=100), ("4",), (0, 1, 2), RATES, tune_at="4"),
+        "smoke": Size(Recipe(steps=3, batch=4), ("4",), (0,), RATES[:1], tune_at="4", tests=8),
+    },
+)
+
+if __name__ == "__main__":
+    sys.exit(run_command(EXPERIMENT))

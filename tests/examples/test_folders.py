@@ -1,0 +1,85 @@
+"""Loaders of data sets that users bring: tried on tiny files of the same layout."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from eqsets import OptionError
+from experiments.folders import clip_split, load_clips, load_images
+from select_frames import FRAMES, SIZE, experiment
+
+
+def paint(path, brightness, shape=(30, 40, 3)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full(shape, brightness, dtype=np.uint8)).save(path)
+
+
+@pytest.fixture
+def celeba(tmp_path):
+    for number in range(20):
+        paint(tmp_path / "celeba" / "img" / f"{number:06}.png", 10 * number)
+    return tmp_path / "celeba" / "img"
+
+
+@pytest.fixture
+def ucf101(tmp_path):
+    for group in (1, 8, 10, 11):
+        clip = tmp_path / "ucf" / "Archery" / f"v_Archery_g{group:02}_c01"
+        for number in range(15):
+            paint(clip / f"frame{number:03}.png", 100 + number)
+    paint(tmp_path / "ucf" / "Archery" / "v_Archery_g12_c01" / "frame000.png", 0)  # too short
+    return tmp_path / "ucf"
+
+
+def test_images_are_split_by_name(celeba):
+    found = load_images(celeba, 8)
+    assert {split: len(images) for split, images in found.items()} == {
+        "train": 16,
+        "validation": 2,
+        "test": 2,
+    }
+    assert found["train"].shape[1:] == (1, 8, 8)
+    assert found["test"][:, 0, 0, 0].tolist() == pytest.approx([180 / 255, 190 / 255], abs=2e-3)
+
+
+def test_images_follow_the_official_split(celeba):
+    lines = [f"{number:06}.png {(number % 3)}" for number in range(20)]
+    (celeba.parent / "list_eval_partition.txt").write_text("\n".join(lines) + "\n")
+    found = load_images(celeba, 8)
+    assert [len(found[split]) for split in ("train", "validation", "test")] == [7, 7, 6]
+
+
+def test_clips_come_in_order_and_by_groups(ucf101):
+    found = load_clips(ucf101, FRAMES, 8)
+    assert {split: len(clips) for split, clips in found.items()} == {
+        "train": 2,
+        "validation": 1,
+        "test": 1,
+    }
+    brightness = found["train"][0, :, 0, 0, 0]
+    assert brightness.tolist() == sorted(brightness.tolist())
+    assert brightness[[0, -1]].mul(255).tolist() == pytest.approx([100, 114], abs=0.5)
+    assert clip_split("v_Archery_g07_c02", 0) == "test"
+    assert clip_split("some clip", 9) == "train"
+
+
+def test_folders_without_data_are_refused(tmp_path, celeba):
+    with pytest.raises(OptionError, match="0 images"):
+        load_images(tmp_path, 8)
+    with pytest.raises(OptionError, match="no clip of at least 8 frames"):
+        load_clips(tmp_path / "nowhere", FRAMES, 8)
+
+
+def test_users_data_make_sets(celeba, ucf101):
+    generator = torch.Generator().manual_seed(0)
+    clips = experiment(ucf101=ucf101)
+    sets, answer = clips.data("clips", 0).draw(4, generator)
+    assert sets.shape == (4, FRAMES, 1, SIZE, SIZE)
+    assert (sets.flatten(2).mean(2).argmin(1) == answer).all(), "the darkest frame is the first"
+    faces = experiment(celeba=celeba)
+    assert faces.name != clips.name
+    assert faces.sizes["full"].settings == ("celeba noise", "celeba blur", "celeba occlusion")
+    assert faces.data("celeba blur", 0).draw(3, generator)[0].shape == (3, FRAMES, 1, SIZE, SIZE)

@@ -1,0 +1,98 @@
+"""Tables and plots say what was measured; the committed page says what the committed rows say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eqsets import OptionError
+from experiments import Row, read_results, write_results
+from experiments.plots import draw
+from experiments.render import picture_of, render_page
+from experiments.tables import caption, mean_and_error, table
+
+ROOT = Path(__file__).parents[2]
+ABOUT = {
+    "title": "Loudest element",
+    "figure": "% right",
+    "axis": "training sets",
+    "chance": 20.0,
+    "titles": {"dss-sum": "DSS (sum)"},
+    "size": "full",
+    "recipe": {"steps": 40, "batch": 16, "seconds": None},
+    "learning_rates": [0.01, 0.03],
+    "tuned_at": "100",
+}
+FIGURES = {("dss-sum", "100"): (90.0, 92.0, 94.0), ("early", "100"): (70.0, 70.0, 70.0)}
+FIGURES |= {("dss-sum", "300"): (95.0, 95.0, 95.0), ("early", "300"): (93.0, 95.0, 97.0)}
+ROWS = [
+    Row(setting, model, seed, figure, 1234, 2.0, 0.01, 40, 1e-7)
+    for (model, setting), figures in FIGURES.items()
+    for seed, figure in enumerate(figures)
+]
+
+
+def test_tables_have_means_and_errors_over_seeds():
+    lines = table(ABOUT, ROWS).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert cells[0][:4] == ["model", "100", "300", "parameters"]
+    assert cells[2] == [
+        *("DSS (sum)", "**92.0 ± 1.2**", "**95.0 ± 0.0**"),
+        *("1,234", "2", "0.01", "1e-07"),
+    ]
+    assert cells[3][:3] == ["early", "70.0 ± 0.0", "**95.0 ± 1.2**"], "as good, within its error"
+
+
+def test_one_seed_has_no_error():
+    assert mean_and_error([90.0]) == (90.0, 0.0)
+    one_seed = [row for row in ROWS if row.seed == 0]
+    assert "±" not in table(ABOUT, one_seed)
+
+
+def test_the_caption_says_what_is_of_quick_size():
+    assert "Full size" in caption(ABOUT, ROWS)
+    quick = caption({**ABOUT, "size": "quick"}, ROWS)
+    assert "**Quick size**" in quick
+    assert "40 steps of 16 sets" in quick
+    assert "3 seeds" in quick
+    timed = {**ABOUT, "recipe": {"steps": 10**9, "batch": 16, "seconds": 60}}
+    assert "60 s of a core" in caption(timed, ROWS)
+    assert "| 1e-07 | 40 |" in table(timed, ROWS), "time decides on the steps: say how many"
+
+
+@pytest.mark.parametrize("named", ["100", "photos blur"], ids=["curve", "dots"])
+def test_plots_are_drawn(tmp_path, named):
+    rows = [replace(row, setting=named) if row.setting == "100" else row for row in ROWS]
+    draw(tmp_path / "plot.png", ABOUT, rows)
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_is_filled_between_its_marks(tmp_path):
+    write_results(tmp_path / "loudest.json", ABOUT, ROWS)
+    assert read_results(tmp_path / "loudest.json") == (ABOUT, ROWS)
+    page = "before\n<!-- results: loudest -->\nold\n<!-- end of results -->\nafter\n"
+    filled = render_page(page, tmp_path)
+    assert filled.startswith("before\n")
+    assert filled.endswith("\nafter\n")
+    assert "old" not in filled
+    assert table(ABOUT, ROWS) in filled
+    assert render_page(filled, tmp_path) == filled
+
+
+def test_results_that_nobody_measured_are_refused(tmp_path):
+    write_results(tmp_path / "loudest.json", ABOUT, ROWS)
+    page = "<!-- results: laudest -->\n<!-- end of results -->\n"
+    with pytest.raises(OptionError, match="Did you mean 'loudest'"):
+        render_page(page, tmp_path)
+
+
+def test_the_page_shows_the_committed_rows():
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert render_page(page, ROOT / "results") == page, "run `make results`"
+    names = re.findall(r"<!-- results: ([\w-]+) -->", page)
+    assert names, "the page shows some results"
+    assert all((ROOT / "docs" / picture_of(name)).exists() for name in names)
+    assert {path.stem for path in (ROOT / "results").glob("*.json")} == set(names)

@@ -168,8 +168,8 @@ def test_a_model_of_a_user_is_checked_by_its_types() -> None:
     broken = Encoder()
     broken.inner = nn.LayerNorm((5, 2))
     nn.init.normal_(broken.inner.weight)
-    (failure,) = check(broken, profile="quick").failures
-    assert failure.id == "EQL11-set-element-group"
+    # EQN04 may fail as well: torch's own LayerNorm loses most of its gradients in bfloat16.
+    assert "EQL11-set-element-group" in {one.id for one in check(broken, profile="quick").failures}
 
 
 def test_an_exception_of_the_subject_is_a_failure() -> None:

@@ -79,9 +79,10 @@ def plain_module(case: SetCase, trial: Trial) -> None:
     if not _known(bench.module):
         return
     expected, shown = bench.run(bench.x), repr(bench.module)
-    save(bench.module, file)  # makes it again from its description, and compares the keys
-    file.seek(0)
-    bench.module = load(file).eval()
+    with randomness(trial.seed):  # new modules draw weights
+        save(bench.module, file)  # makes it again from its description, and compares the keys
+        file.seek(0)
+        bench.module = load(file).eval()
     trial.expect(
         repr(bench.module) == shown, f"{case.label}: {shown} comes back as {bench.module!r}"
     )

@@ -1,0 +1,80 @@
+"""PLACEHOLDER"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from math import pi
+
+import torch
+from torch import Tensor
+
+SIZE = 20
+GLYPHS = {  # polygons; x to the right, y down, within the unit circle
+    "L": ((-0.4, -0.7), (0.0, -0.7), (0.0, 0.35), (0.6, 0.35), (0.6, 0.7), (-0.4, 0.7)),
+    "P": ((-0.5, -0.7), (0.5, -0.7), (0.5, 0.1), (-0.1, 0.1), (-0.1, 0.7), (-0.5, 0.7)),
+    "square": ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)),
+    "arrow": (
+        (0.0, -0.8),
+        (0.6, 0.0),
+        (0.2, 0.0),
+        (0.2, 0.7),
+        (-0.2, 0.7),
+        (-0.2, 0.0),
+        (-0.6, 0.0),
+    ),
+}
+
+
+def glyph(name: str, points: Tensor) -> Tensor:
+    """Return how deep ``points: (..., 2)`` lie inside of a shape (negative: outside)."""
+    x, y = points.unbind(-1)
+    if name == "ellipse":
+        return (1 - ((x / 0.8) ** 2 + (y / 0.4) ** 2 + 1e-9).sqrt()) * 0.5
+    if name == "heart":
+        u, v = x / 0.75, -y / 0.75 + 0.1
+        return (0.5 - (u * u + (v - 0.6 * u.abs()) ** 2)) * 0.6
+    corners = torch.tensor(GLYPHS[name])
+    inside, nearest = torch.zeros_like(x, dtype=torch.bool), torch.full_like(x, 9.0)
+    for (ax, ay), (bx, by) in zip(corners.tolist(), corners.roll(-1, 0).tolist(), strict=True):
+        along = ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / ((bx - ax) ** 2 + (by - ay) ** 2)
+        t = along.clamp(0, 1)
+        nearest = torch.minimum(
+            nearest, ((x - ax - t * (bx - ax)) ** 2 + (y - ay - t * (by - ay)) ** 2).sqrt()
+        )
+        crossing = (ay > y) != (by > y)
+        inside ^= crossing & (x < (bx - ax) * (y - ay) / (by - ay if by != ay else 1e-9) + ax)
+    return torch.where(inside, nearest, -nearest)
+
+
+def draw(
+    n: int,
+    seed: int,
+    *,
+    turn: float = 0.0,
+    shift: float = 0.0,
+    hue: float | None = None,
+    shapes: tuple[str, ...] = ("L", "P", "arrow", "heart"),
+) -> Tensor:
+    """Return ``(n, 1 or 3, SIZE, SIZE)`` in [-1, 1]: drawn anew in each pose, never interpolated."""
+    generator = torch.Generator().manual_seed(seed)
+    steps = torch.linspace(-1, 1, SIZE)
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    grid = torch.stack([x, y], -1)
+    kinds = torch.randint(len(shapes), (n,), generator=generator)
+    noise = 2 * torch.rand(n, 4, generator=generator) - 1
+    inside = [torch.sigmoid(glyph(one, grid / 0.7) * 0.7 * SIZE) for one in shapes]
+    middle = [(one[..., None] * grid).sum((0, 1)) / one.sum() for one in inside]
+    images = []
+    for kind, u in zip(kinds.tolist(), noise, strict=True):
+        c, s = torch.cos(turn * u[0]), torch.sin(turn * u[0])
+        place = (grid - shift * u[1:3]) @ torch.stack([torch.stack([c, -s]), torch.stack([s, c])])
+        place = place + middle[kind]
+        images.append(torch.sigmoid(glyph(shapes[kind], place / 0.7) * 0.7 * SIZE))
+    grey = torch.stack(images)[:, None]
+    if hue is None:
+        return 2 * grey - 1
+    wheel = 6 * (hue * noise[:, 3:] + 0.1 * kinds[:, None]) + torch.tensor([5.0, 3.0, 1.0])
+    wheel = wheel.remainder(6)
+    color = 1 - 0.8 * torch.minimum(wheel, 4 - wheel).clamp(0, 1)
+    return 2 * grey * color[:, :, None, None] - 1

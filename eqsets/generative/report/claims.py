@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log, sqrt
+from math import exp, log, pi, sqrt
 
 import torch
 from torch import Tensor
@@ -233,10 +233,13 @@ def _sentence(numbers: _Numbers, verdict: str, p_uniform: float | None) -> str:
         return f"{name}: absent"
     if verdict == "full":
         if p_uniform is None:
-            return f"{name}: as wide as searched (±{numbers.searched:.2g}) or wider"
+            return (
+                f"{name}: as wide as searched (±{numbers.searched:.2g} {parameter.unit}) or wider"
+            )
         where = "over all levels" if parameter.levels else "over the circle"
         return f"{name}: uniform {where}, p = {p_uniform:.2g}"
     if parameter.levels:
         return f"{name}: occurs, not uniformly ({numbers.extent:.1f} of {parameter.levels} levels)"
-    degrees = f" ({numbers.extent * 57.29578:.0f}°)" if parameter.unit == "radians" else ""
-    return f"{name}: within ±{numbers.extent:.2g}{degrees}"
+    if parameter.unit == "radians":
+        return f"{name}: within ±{numbers.extent * 180 / pi:.0f}°"
+    return f"{name}: within ±{numbers.extent:.2g} {parameter.unit}"

@@ -76,9 +76,9 @@ def _grid(pictures: Pictures) -> str:
         cells.append(f'<img alt="Its prototype" src="{data_uri(prototype)}">')
         cells += [f'<img alt="A resample of it" src="{data_uri(one)}">' for one in resamples]
     return (
-        f'<figure><div class="grid">{"".join(cells)}</div><figcaption><p>A prototype stands for all '
-        "transforms of an image; where it lies among them is a convention. Resamples are the image "
-        "in other poses that occur, drawn from the learned density.</p></figcaption></figure>"
+        f'<figure><div class="grid">{"".join(cells)}</div><figcaption><p>A prototype stands for '
+        "all transforms of an image; where it lies among them is a convention. Resamples are the "
+        "image in other poses that occur, drawn from the learned density.</p></figcaption></figure>"
     )
 
 
@@ -112,8 +112,8 @@ def _table(report: SymmetryReport) -> str:
         "inference and pixels make of nothing, such scores of the held-out images would be as rare "
         "as this. <b>p uniform</b>: were all poses equally frequent, random moves would score as "
         "low this often. <b>Extent</b>: half width of the uniform distribution of the same "
-        f"entropy, given the prototype. Level {ALPHA}, corrected by Holm for the number of "
-        "components; intervals by bootstrap.</p>"
+        f"entropy, given the prototype, in the unit of the component. Level {ALPHA}, corrected by Holm for "
+        "the number of components; intervals by bootstrap.</p>"
     )
 
 

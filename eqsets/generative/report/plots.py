@@ -40,7 +40,7 @@ def _circle(curve: Curve, claim: Claim) -> str:
     uniform = 1 / (2 * half)
     points = []
     for place, height in zip(curve.places, curve.heights, strict=True):
-        radius = min(_RADIUS * sqrt(height / uniform) * 0.6, 92.0)
+        radius = min(_RADIUS * sqrt(height / uniform) * 0.8, 92.0)
         points.append(_point(place * turn, radius))
     ends = ""
     if claim.verdict == "partial":
@@ -51,7 +51,7 @@ def _circle(curve: Curve, claim: Claim) -> str:
     if claim.verdict == "full":
         ends = f'<circle class="extent" cx="{_MIDDLE}" cy="{_MIDDLE}" r="95"/>'
     return (
-        f'<circle class="uniform" cx="{_MIDDLE}" cy="{_MIDDLE}" r="{_RADIUS * 0.6:.1f}"/>'
+        f'<circle class="uniform" cx="{_MIDDLE}" cy="{_MIDDLE}" r="{_RADIUS * 0.8:.1f}"/>'
         f'<path class="axis" d="M {_MIDDLE} 8 V 192 M 8 {_MIDDLE} H 192"/>'
         f'<polygon class="density" points="{" ".join(points)}"/>{ends}'
     )

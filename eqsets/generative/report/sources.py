@@ -45,7 +45,7 @@ def read(data: Any, *, labels: Any = None, skip_unreadable: bool = False) -> Sou
         OptionError: there is no such file or folder, or a file cannot be read.
     """
     skipped: tuple[str, ...] = ()
-    name = type(data).__name__
+    name = "the images"
     if isinstance(data, str | Path):
         path = Path(data).expanduser()
         name = path.name

@@ -15,16 +15,18 @@ Take the pose apart: :math:`y_i(a)` is the prototype of image ``i`` in its own p
 
 over reference images ``j``: a kernel estimate of the distribution of the component, relative to
 where image ``i`` itself is. Its width ``h`` is the one with the best leave-one-out score among the
-reference images; scores :math:`-\log q_i(0)` of held-out images estimate the entropy (from above).
+reference images. Odds are spread over a quarter of what moves content by a pixel. Scores
+:math:`-\log q_i(0)` of held-out images estimate the entropy (from above).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from eqsets.families import Parameter
 from eqsets.generative.inference import Inference
@@ -53,8 +55,6 @@ class Evidence:
         sharpness: entropy of what the kernel alone would give a picture, in nats, ``(m)``.
         floor: scores of the same kind, ``(m)``, where the references are the very same image, seen
             anew: spread that comes from inference and resolution alone.
-        reach: of one pixel at the edge of the content, in units of the component, or 0: what moves
-            content by less than that is no fact about it.
     """
 
     parameter: Parameter
@@ -63,7 +63,6 @@ class Evidence:
     folds: Tensor
     sharpness: Tensor
     floor: Tensor
-    reach: float
 
     @property
     def zero(self) -> int:
@@ -118,18 +117,19 @@ def gather(
     width = _best_width((moved - middle) @ basis, seen, _some(references), steps)
     asked = (_pictures(inference, place, queries, steps) - middle) @ basis
     logs = -torch.cdist(asked.flatten(0, 1), seen).square() / width
-    odds = logs.logsumexp(-1).unflatten(0, asked.shape[:2]).softmax(-1)
+    box = _box(parameter, steps, _reach(parameter, references.prototypes) / 4)
+    odds = box(logs.logsumexp(-1).unflatten(0, asked.shape[:2]).softmax(-1))
     zero = int(steps.abs().argmin())
     alone = (-(asked - asked[:, zero : zero + 1]).square().sum(-1) / width).softmax(-1)
+    alone = box(alone)
     entropy = _entropy(alone)
     folds = _folds(alone) if parameter.period and not parameter.levels else torch.ones(len(alone))
     seen_again = torch.stack(
         [_pictures(inference, place, one, torch.zeros(1))[:, 0] for one in again], 1
     )
     itself = (-torch.cdist(asked, (seen_again - middle) @ basis).square() / width).logsumexp(-1)
-    floor = _entropy(itself.softmax(-1)) - entropy - alone[:, zero].log()
-    reach = _reach(parameter, references.prototypes)
-    return Evidence(parameter, steps, odds, folds, entropy, floor, reach)
+    floor = _entropy(box(itself.softmax(-1))) - entropy - alone[:, zero].log()
+    return Evidence(parameter, steps, odds, folds, entropy, floor)
 
 
 def _some(poses: Poses) -> Tensor:
@@ -189,6 +189,28 @@ def _reach(parameter: Parameter, prototypes: Tensor) -> float:
     offsets = places - centroid(light, places)[:, None]
     radius = (light * offsets.square().sum(-1)).sum(-1).sqrt().median()
     return float(2.0 / max(side, 1) / (2 * radius).clamp(0.1, 1.0))
+
+
+def _box(parameter: Parameter, steps: Tensor, reach: float) -> Callable[[Tensor], Tensor]:
+    """Return what spreads odds ``(m, A)`` evenly over ``reach`` on both sides.
+
+    Shifts by whole pixels are shifts: without it they would be a few sharp peaks of no width.
+    """
+    spacing = float(steps[1] - steps[0])
+    radius = int(reach / spacing + 0.5)
+    if radius == 0:
+        return lambda odds: odds
+    away = torch.arange(-radius, radius + 1).abs()
+    weights = (reach / spacing + 0.5 - away).clamp(0, 1)
+    weights = weights / weights.sum()
+    mode = "constant" if parameter.period is None else "circular"
+
+    def spread(odds: Tensor) -> Tensor:
+        wide = F.pad(odds[:, None], (radius, radius), mode=mode)
+        made: Tensor = F.conv1d(wide, weights.to(odds.dtype)[None, None])[:, 0]
+        return made / made.sum(-1, keepdim=True)
+
+    return spread
 
 
 def _folds(alone: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ def _cautions(report: SymmetryReport) -> str:
 
 
 def _grid(pictures: Pictures) -> str:
-    cells = ["<span>image</span><span>proto&shy;type</span><span class=wide>resamples</span>"]
+    cells = ["<span>image</span><span>proto<wbr>type</span><span class=wide>resamples</span>"]
     rows = zip(pictures.images, pictures.prototypes, pictures.resamples, strict=True)
     for row, (image, prototype, resamples) in enumerate(rows, 1):
         cells.append(f'<img alt="Image {row}" src="{data_uri(image)}">')
@@ -102,18 +102,19 @@ def _plots(report: SymmetryReport) -> str:
 
 
 def _table(report: SymmetryReport) -> str:
-    heads = ("", "extent", "95 %", "noise floor", "nats below uniform", "p absent", "p uniform")
+    heads = ("", "extent", "95 %", "floor", "nats below uniform", "p absent", "p uniform")
     rows = "".join(_row(claim) for claim in report.claims)
     return (
         '<div class="scroll" tabindex="0"><table><thead><tr>'
         + "".join(f"<th>{head}</th>" for head in heads)
         + f"</tr></thead><tbody>{rows}</tbody></table></div>"
-        '<p class="meta"><b>p absent</b>: were the spread at most twice the noise floor, that '
+        '<p class="meta"><b>p absent</b>: were the spread at most 1.5 times the noise floor, that '
         "inference and pixels make of nothing, such scores of the held-out images would be as rare "
         "as this. <b>p uniform</b>: were all poses equally frequent, random moves would score as "
         "low this often. <b>Extent</b>: half width of the uniform distribution of the same "
-        f"entropy, given the prototype, in the unit of the component. Level {ALPHA}, corrected by Holm for "
-        "the number of components; intervals by bootstrap.</p>"
+        "entropy, given the prototype, in the unit of the component. "
+        f"Level {ALPHA}, corrected by Holm for the number of components; intervals by bootstrap; "
+        "entropies are estimated from above, so that uniform is at 0 or a little below.</p>"
     )
 
 
@@ -121,12 +122,16 @@ def _row(claim: Claim) -> str:
     low, high = (number(end) for end in claim.interval)
     first, last = (number(end) for end in claim.below_uniform_interval)
     uniform = "" if claim.p_uniform is None else number(claim.p_uniform)
-    return (
-        f"<tr><td>{escape(claim.name.replace('_', ' '))} <span class='soft'>"
-        f"{escape(claim.unit)}</span></td><td>{number(claim.extent)}</td><td>{low} to {high}</td>"
-        f"<td>{number(claim.floor)}</td><td>{number(claim.below_uniform)} ({first} to {last})</td>"
-        f"<td>{_p(claim.p_absent)}</td><td>{uniform}</td></tr>"
+    cells = (
+        escape(claim.name.replace("_", " ")),
+        number(claim.extent),
+        f"{low} to {high}",
+        number(claim.floor),
+        f"{number(max(claim.below_uniform, 0.0))} ({first} to {last})",
+        _p(claim.p_absent),
+        uniform,
     )
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _p(value: float) -> str:

@@ -43,7 +43,8 @@ figure { margin: 0; }
 .grid img { width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated;
   background: #000; border-radius: 2px; display: block; }
 .grid span { font: 600 .72rem/1.4 system-ui, sans-serif; color: var(--soft); align-self: end;
-  overflow: hidden; text-overflow: ellipsis; }
+  overflow: hidden; }
+@media (max-width: 30rem) { .grid span { font-size: .6rem; line-height: 1.2; } }
 .grid span.wide { grid-column: span 6; }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr));
   gap: .75rem; }
@@ -58,7 +59,7 @@ svg .extent { stroke: var(--accent); fill: none; stroke-width: 4; stroke-linecap
 svg text { fill: var(--soft); text-anchor: middle; font-size: 13px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: right; padding: .35rem .5rem; border-bottom: 1px solid var(--line);
+th, td { text-align: right; padding: .35rem .4rem; border-bottom: 1px solid var(--line);
   white-space: nowrap; font-variant-numeric: tabular-nums; }
 th { color: var(--soft); font-weight: 500; } th:first-child, td:first-child { text-align: left;
   padding-left: 0; }

@@ -36,12 +36,12 @@ def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
     mirrors = _full(by_name, "mirror_x") or _full(by_name, "mirror_y") or _full(by_name, "mirror")
     if turns or quarters:
         options = "rotations=8" if turns else "rotations=4"
-        kind = "every angle occurs alike" if turns else "quarter turns occur alike"
-        reasons.append(f"rotation: {kind}, so layers that know it need not learn it.")
+        measured = by_name["rotation" if turns else "quarter_turns"].sentence
+        reasons.append(f"{measured}: layers that know rotations need not learn them.")
         if turns:
             reasons.append(
-                "rotations=8 is exact for quarter turns and near to it in between; "
-                "rotations=None is for all angles, slower."
+                "eight rotations: exact for quarter turns, nearly so in between; "
+                "rotations=None knows all angles and is slower."
             )
         if mirrors:
             options += ", reflections=True"
@@ -79,8 +79,9 @@ def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
     code = (
         "import eqsets\n\n"
         f"images = {call}\n"
-        f"layer = eqsets.DSS(element_group=images, in_features={channels}, out_features={out}, "
-        "kernel_size=3)"
+        "layer = eqsets.DSS(\n"
+        f"    element_group=images, in_features={channels}, out_features={out}, kernel_size=3\n"
+        ")"
     )
     return Recommendation(group, install, code.replace("'", '"'), tuple(reasons))
 

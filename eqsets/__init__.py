@@ -6,9 +6,11 @@ from types import ModuleType
 from eqsets import nn
 from eqsets.aggregation import Aggregation
 from eqsets.audit import AuditReport, audit
+from eqsets.description import from_dict, load, save, to_dict
 from eqsets.dss import DSS
 from eqsets.equivariance import EquivarianceReport, equivariance_error
 from eqsets.errors import (
+    DescriptionError,
     EqsetsError,
     FeatureTypeError,
     GroupError,
@@ -22,7 +24,9 @@ from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated import GeneratedSymmetry
 from eqsets.groups import Group
 from eqsets.hookspecs import hookimpl
+from eqsets.nested import Sets
 from eqsets.network import SetNetwork, deep_sets
+from eqsets.products import Product
 from eqsets.registry import element_group, plugins, transformation
 from eqsets.sets import SetBatch
 from eqsets.symmetry import ElementSymmetry
@@ -33,6 +37,7 @@ __all__ = [
     "DSS",
     "Aggregation",
     "AuditReport",
+    "DescriptionError",
     "ElementSymmetry",
     "EqsetsError",
     "EquivarianceReport",
@@ -45,17 +50,23 @@ __all__ = [
     "LawViolation",
     "OptionError",
     "PluginError",
+    "Product",
     "SetBatch",
     "SetNetwork",
+    "Sets",
     "ShapeError",
     "TransformationFamily",
     "audit",
     "deep_sets",
     "element_group",
     "equivariance_error",
+    "from_dict",
     "hookimpl",
+    "load",
     "nn",
     "plugins",
+    "save",
+    "to_dict",
     "transformation",
 ]
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eqsets import FeatureType, FeatureTypeError
+from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, ShapeError, element_group
 from eqsets.groups import SymmetricGroup
 
 __all__ = ["SAMPLE_NODES", "NodeFeatures", "PairFeatures", "parse"]
@@ -56,6 +56,10 @@ class NodeFeatures(FeatureType):
     def layout(self) -> tuple[int | str, ...]:
         return ("P", self.count)
 
+    def check(self, x: Tensor, lead: tuple[str, ...], owner: str, mend: str = "") -> None:
+        super().check(x, lead, owner, mend)
+        _require_nodes(x.shape[len(lead) : -1], owner)
+
     def with_channels(self, channels: int) -> NodeFeatures:
         return replace(self, count=channels)
 
@@ -72,6 +76,10 @@ class NodeFeatures(FeatureType):
         dtype: torch.dtype | None = None,
     ) -> Tensor:
         return _noise((*batch, self.nodes, self.count), generator, dtype)
+
+    @property
+    def owner(self) -> ElementSymmetry:
+        return element_group("permutations", nodes=self.nodes)
 
     def __str__(self) -> str:
         return f"{self.count} nodes"
@@ -107,6 +115,10 @@ class PairFeatures(FeatureType):
     def layout(self) -> tuple[int | str, ...]:
         return ("P", "P", self.count)
 
+    def check(self, x: Tensor, lead: tuple[str, ...], owner: str, mend: str = "") -> None:
+        super().check(x, lead, owner, mend)
+        _require_nodes(x.shape[len(lead) : -1], owner)
+
     def with_channels(self, channels: int) -> PairFeatures:
         return replace(self, count=channels)
 
@@ -124,6 +136,10 @@ class PairFeatures(FeatureType):
         dtype: torch.dtype | None = None,
     ) -> Tensor:
         return _noise((*batch, self.nodes, self.nodes, self.count), generator, dtype)
+
+    @property
+    def owner(self) -> ElementSymmetry:
+        return element_group("permutations", nodes=self.nodes)
 
     def __str__(self) -> str:
         return f"{self.count} pairs"
@@ -160,6 +176,14 @@ def parse(spec: Any, nodes: int) -> NodeFeatures | PairFeatures:
         "channels of at least 1, alone or with its kind. Write 16 or '16 nodes' for features of "
         "nodes, '4 pairs' for features of ordered pairs of nodes."
     )
+
+
+def _require_nodes(sizes: tuple[int, ...], owner: str) -> None:
+    if min(sizes) < 1 or len(set(sizes)) > 1:
+        raise ShapeError(
+            f"{owner} got elements of {' by '.join(map(str, sizes))} nodes, expected at least one "
+            "node, and as many rows as columns for pairs. Leave elements without nodes out."
+        )
 
 
 def _noise(

@@ -1,4 +1,4 @@
-"""The command line: ``eqsets plugins``, ``check``, ``new-plugin`` and ``demo``.
+"""The command line: ``eqsets plugins``, ``check``, ``demo``, ``discover`` ....
 
 Nothing imports this package but the console script; it needs the extra ``eqsets[cli]``.
 """

@@ -27,6 +27,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "Hold a symmetry to the laws of its contract.",
         "demo": "Restore bursts of real photos: the main job of eqsets, in minutes.",
         "new-plugin": "Start a plugin: a folder that installs, works and passes its own tests.",
+        "discover": "Say which transformations are symmetries of images, and how far.",
         "plugins": "List what the installed plugins provide, and what is wrong with them.",
     }
 )

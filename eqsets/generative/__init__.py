@@ -13,11 +13,13 @@ from eqsets.generative.objective import Fit
 from eqsets.generative.orbits import OrbitVariance, orbit_variance
 from eqsets.generative.pose import Frame, Pose
 from eqsets.generative.presets import PRESETS, Preset, StagePlan
+from eqsets.generative.report import Claim, SymmetryReport, discover
 
 __all__ = [
     "BACKBONES",
     "PRESETS",
     "Chart",
+    "Claim",
     "Fit",
     "Frame",
     "Inference",
@@ -27,8 +29,10 @@ __all__ = [
     "Preset",
     "StagePlan",
     "SymmetryModel",
+    "SymmetryReport",
     "TransformDistribution",
     "as_images",
     "chart_of",
+    "discover",
     "orbit_variance",
 ]

@@ -1,0 +1,110 @@
+"""``eqsets discover``: which transformations are symmetries of your images."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from eqsets.errors import OptionError, ShapeError
+
+__all__ = ["command"]
+
+EXIT_INTERRUPTED = 130
+
+
+@click.command("discover")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--family", default="auto", show_default=True, help="Which transformations to search."
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["quick", "default", "paper"]),
+    default="quick",
+    show_default=True,
+    help="How long to fit; paper takes days without a GPU.",
+)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("out/discover"),
+    show_default=True,
+    help="The folder for the page, the figures, the model and the checkpoints.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all random numbers.")
+@click.option("--skip-unreadable", is_flag=True, help="Leave files out that cannot be read.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option(
+    "--resume/--fresh", default=True, show_default=True, help="Go on from an interrupted run."
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    data: Path,
+    family: str,
+    preset: str,
+    output: Path,
+    seed: int,
+    skip_unreadable: bool,
+    as_json: bool,
+    quiet: bool,
+    resume: bool,
+) -> None:
+    """Say which symmetries images have, and how far: an .npy or .npz file, or a folder of images.
+
+    Fits a model, tests a claim about each transformation on held-out images, recommends the element
+    group for a DSS network, and writes a page (report.html), figures (report.json) and the model.
+    With --json, progress goes to stderr.
+
+    Exit codes: 0 done, 2 usage or images that will not do, 3 a plugin is missing, 130 interrupted.
+    """
+    from eqsets.generative import discover  # needs the extra eqsets[generative]
+    from eqsets.generative.needs import require
+    from eqsets.generative.report.terminal import print_summary
+
+    require("PIL")  # before minutes of work, not after
+    console, progress = Console(highlight=False), Console(stderr=True, highlight=False)
+    try:
+        report = discover(
+            data,
+            family=family,
+            preset=preset,
+            seed=seed,
+            folder=output / "fit",
+            resume=resume,
+            quiet=quiet or as_json,
+            skip_unreadable=skip_unreadable,
+            tell=_nothing if quiet else lambda text: progress.print(text, style="dim"),
+        )
+    except ShapeError as error:
+        raise OptionError(str(error)) from error
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if not _interrupted(stop):
+            raise
+        progress.print(f"interrupted; go on with: [bold]{_again()}[/]", soft_wrap=True)
+        ctx.exit(EXIT_INTERRUPTED)
+    page, numbers, model = report.save(output)
+    if as_json:
+        click.echo(report.to_json())
+        return
+    print_summary(report, console)
+    console.print(f"\n{page}  (open it in a browser)\n{numbers}\n{model}", soft_wrap=True)
+
+
+def _nothing(text: str) -> None:
+    """Tell nothing."""
+
+
+def _interrupted(stop: BaseException) -> bool:
+    """Whether Ctrl-C is behind it: Lightning closes its loops and then exits."""
+    return isinstance(stop, KeyboardInterrupt) or isinstance(stop.__context__, KeyboardInterrupt)
+
+
+def _again() -> str:
+    """Return the command that goes on: the same, without ``--fresh``."""
+    return "eqsets " + shlex.join(word for word in sys.argv[1:] if word != "--fresh")

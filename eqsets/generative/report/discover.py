@@ -1,0 +1,169 @@
+"""From images to a report: read, fit, examine, conclude."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from eqsets.errors import ShapeError
+from eqsets.families import TransformationFamily
+from eqsets.generative.data import check_family
+from eqsets.generative.model import SymmetryModel
+from eqsets.generative.presets import PRESETS, Preset, preset_of
+from eqsets.generative.report.cautions import cautions_of
+from eqsets.generative.report.curves import curves_of, dependence_of, draw
+from eqsets.generative.report.examine import examine
+from eqsets.generative.report.recommend import recommend
+from eqsets.generative.report.record import Pictures, SymmetryReport
+from eqsets.generative.report.sources import Source, read
+
+__all__ = ["FEWEST_IMAGES", "discover"]
+
+FEWEST_IMAGES = 32
+"""With fewer images nothing can be said; see the cautions of a report with few more."""
+
+_ROWS, _RESAMPLES = 8, 6
+
+
+def discover(
+    data: Any,
+    *,
+    family: str | TransformationFamily = "auto",
+    preset: str | Preset = "quick",
+    seed: int = 0,
+    folder: str | Path | None = None,
+    resume: bool = True,
+    quiet: bool = False,
+    labels: Any = None,
+    skip_unreadable: bool = False,
+    tell: Callable[[str], object] = lambda text: None,
+) -> SymmetryReport:
+    """Fit a :class:`~eqsets.generative.SymmetryModel` and say which symmetries images have.
+
+    A quarter of the images, 400 at most, is held out: claims are tested on them. (Stage 2 stops
+    early by them; no test looks at stage 2, see :mod:`eqsets.generative.report.claims`.)
+
+    Args:
+        data: an array, tensor, map-style data set, ``.npy`` or ``.npz`` file or folder of images;
+            see the page "Discover symmetries".
+        family: the transformations that are searched; ``"auto"``: affine without shear, and HSV
+            for colour images.
+        preset: ``"quick"``, ``"default"``, ``"paper"`` or a :class:`~eqsets.generative.Preset`.
+        seed: of all random numbers.
+        folder: where the fit keeps its checkpoints: one that was interrupted goes on from there.
+        resume: whether to do that.
+        quiet: show no progress.
+        labels: one for each image, only to choose pictures from all of them.
+        skip_unreadable: leave files of a folder out that cannot be read, and say so.
+        tell: is called with a line of text at every step.
+
+    Raises:
+        ShapeError: the images are not what the model takes, or fewer than :data:`FEWEST_IMAGES`.
+        OptionError: a file or dependency is missing, or grey images meet a family of colours.
+    """
+    began = time.perf_counter()
+    plan = preset_of(preset)
+    source = read(data, labels=labels, skip_unreadable=skip_unreadable)
+    images, chosen = _family(source.images, family)
+    known, held_out, picked = _split(images, source, seed)
+    model = SymmetryModel(chosen, (images.shape[1], images.shape[2], images.shape[3]))
+    check_family(images, model.family)
+    tell(f"fitting {model.family!r} to {len(known)} images of {tuple(images.shape[1:])}")
+    model.fit(
+        known,
+        validation=held_out,
+        preset=plan,
+        seed=seed,
+        folder=None if folder is None else Path(folder),
+        resume=resume,
+        quiet=quiet,
+    )
+    fitted = time.perf_counter()
+    found = examine(
+        model.inference,
+        known,
+        held_out,
+        seed=seed,
+        tell=lambda name: tell(f"examining {name.replace('_', ' ')} on held-out images"),
+    )
+    tell("drawing resamples")
+    generator = torch.Generator().manual_seed(seed)
+    distribution = model.transform_distribution(prototype=found.queries.prototypes[:64])
+    samples = draw(distribution, generator)
+    share = model.orbit_variance(held_out[:64], generator=generator).share
+    facts = {
+        "data": source.name,
+        "images": len(images),
+        "held_out": min(len(held_out), len(found.queries.eta)),
+        "shape": list(images.shape[1:]),
+        "family": chosen if isinstance(chosen, str) else repr(chosen),
+        "preset": next((name for name, one in PRESETS.items() if one == plan), "own"),
+        "seed": seed,
+        "prototype_variance_over_the_orbit": share,
+        "density_nll": model.history.density[-1]["nll"] if model.history.density else None,
+        "seconds": round(time.perf_counter() - began, 1),
+        "seconds_of_the_fit": round(fitted - began, 1),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {name: _version(name) for name in ("eqsets", "torch", "lightning", "zuko")},
+    }
+    return SymmetryReport(
+        facts,
+        found.claims,
+        dependence_of(model.chart.parameters, samples, found.claims),
+        cautions_of(
+            images, len(held_out), found.claims, found.evidence, share, skipped=source.skipped
+        ),
+        recommend(found.claims, images.shape[1]),
+        curves_of(model.chart.parameters, samples),
+        Pictures(
+            picked,
+            model.prototype(picked),
+            model.resample(picked, _RESAMPLES, generator=generator).transpose(0, 1),
+        ),
+        model,
+    )
+
+
+def _family(
+    images: Tensor, family: str | TransformationFamily
+) -> tuple[Tensor, str | TransformationFamily]:
+    """Return the images, of one channel if they are grey and may be, and the family."""
+    if family != "auto":
+        return images, family
+    if float((images.amax(1) - images.amin(1)).amax()) < 0.02:
+        return images[:, :1], "affine-no-shear"
+    return images, "affine-no-shear+hsv"
+
+
+def _split(images: Tensor, source: Source, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return images to learn from, those held out, and some held-out ones to show."""
+    if len(images) < FEWEST_IMAGES:
+        raise ShapeError(
+            f"got {len(images)} images, expected {FEWEST_IMAGES} at least, better 1,000: a "
+            "symmetry is a statement about many. Bring more images."
+        )
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    count = min(len(images) // 4, 400)
+    known, held = order[count:], order[:count]
+    if source.labels is None:
+        shown = held[:_ROWS]
+    else:
+        labels = source.labels[held]
+        firsts = [int((labels == one).nonzero()[0]) for one in labels.unique()]
+        rest = [i for i in range(count) if i not in firsts]
+        shown = held[torch.tensor([*firsts, *rest][:_ROWS])]
+    return images[known], images[held], images[shown]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "(source tree)"

@@ -1,0 +1,113 @@
+"""The report as a value: what was found, how, and in which words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from eqsets.generative.files import write_text
+from eqsets.generative.model import SymmetryModel
+from eqsets.generative.report.claims import Claim
+from eqsets.generative.report.curves import Curve, Dependence
+from eqsets.generative.report.recommend import Recommendation
+
+__all__ = ["Pictures", "SymmetryReport"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Some images, one row each: ``(rows, C, H, W)``, resamples ``(rows, n, C, H, W)``."""
+
+    images: Tensor
+    prototypes: Tensor
+    resamples: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class SymmetryReport:
+    """Which transformations are symmetries of images, and how far: see :func:`discover`.
+
+    Attributes:
+        facts: the data, the family, the preset, the seed, times and versions.
+        claims: one for each component of ``eta``.
+        dependence: of the components that are not absent, given the prototype.
+        cautions: what to know before believing the claims.
+        recommendation: which element group to use.
+        curves: the learned distributions.
+        pictures: images, prototypes and resamples.
+        model: the model that was fitted.
+    """
+
+    facts: Mapping[str, Any]
+    claims: tuple[Claim, ...]
+    dependence: tuple[Dependence, ...]
+    cautions: tuple[str, ...]
+    recommendation: Recommendation
+    curves: tuple[Curve, ...]
+    pictures: Pictures = field(repr=False)
+    model: SymmetryModel = field(repr=False)
+
+    def __getitem__(self, name: str) -> Claim:
+        """Return the claim about one component."""
+        return {claim.name: claim for claim in self.claims}[name]
+
+    @property
+    def sentence(self) -> str:
+        """All claims in one line."""
+        return "; ".join(claim.sentence for claim in self.claims)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but pictures and model, of plain values."""
+        return {
+            "format": "eqsets.SymmetryReport 1",
+            "facts": dict(self.facts),
+            "sentence": self.sentence,
+            "claims": [asdict(claim) for claim in self.claims],
+            "dependence": [asdict(one) for one in self.dependence],
+            "cautions": list(self.cautions),
+            "recommendation": asdict(self.recommendation),
+            "curves": [asdict(curve) for curve in self.curves],
+        }
+
+    def to_json(self) -> str:
+        """Return :meth:`to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+
+    def to_html(self) -> str:
+        """Return one page that needs nothing else.
+
+        Raises:
+            OptionError: pillow is not installed.
+        """
+        from eqsets.generative.report.page import page_of  # it needs an optional dependency
+
+        return page_of(self)
+
+    def summary(self) -> str:
+        """Return what a terminal shows, as text with ANSI colours only where it is a terminal.
+
+        Raises:
+            OptionError: rich is not installed.
+        """
+        from eqsets.generative.report.terminal import summary_of  # an optional dependency
+
+        return summary_of(self)
+
+    def save(self, folder: str | Path) -> tuple[Path, Path, Path]:
+        """Write ``report.html``, ``report.json`` and ``model.pt``, each whole or not at all.
+
+        Returns:
+            The three paths.
+        """
+        place = Path(folder)
+        page, numbers, model = (place / n for n in ("report.html", "report.json", "model.pt"))
+        text = self.to_html()
+        self.model.save(model)
+        write_text(numbers, self.to_json() + "\n")
+        write_text(page, text)
+        return page, numbers, model

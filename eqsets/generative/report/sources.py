@@ -1,0 +1,195 @@
+"""Images from whatever a person has: an array, a file, a folder, a data set."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from eqsets.errors import OptionError, ShapeError
+from eqsets.generative.data import as_images
+from eqsets.generative.needs import require
+
+__all__ = ["Source", "read"]
+
+_NAMES = ("images", "x", "x_train", "train_images", "arr_0", "data")
+_LABELS = ("labels", "y", "y_train", "train_labels")
+_ENDINGS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+
+class Source(NamedTuple):
+    """Images as the model takes them, and what was said about them."""
+
+    images: Tensor  # (n, C, H, W) in [-1, 1]
+    labels: Tensor | None  # (n)
+    name: str
+    skipped: tuple[str, ...]  # files that could not be read
+
+
+def read(data: Any, *, labels: Any = None, skip_unreadable: bool = False) -> Source:
+    """Return the images that ``data`` stands for.
+
+    Args:
+        data: an array or tensor ``(n, H, W)``, ``(n, C, H, W)`` or ``(n, H, W, C)``, uint8 or from
+            0 to 1 or from -1 to 1; the path of an ``.npy`` or ``.npz`` file or of a folder of
+            images of one size; or a map-style data set.
+        labels: one for each image, if known: pictures are chosen from all of them.
+        skip_unreadable: leave files out that cannot be read, instead of raising.
+
+    Raises:
+        ShapeError: the images are of the wrong rank, number type, range or of several sizes.
+        OptionError: there is no such file or folder, or a file cannot be read.
+    """
+    skipped: tuple[str, ...] = ()
+    name = "the images"
+    if isinstance(data, str | Path):
+        path = Path(data).expanduser()
+        name = path.name
+        if path.is_dir():
+            data, skipped = _folder(path, skip_unreadable)
+        else:
+            data, found = _file(path)
+            labels = found if labels is None else labels
+    elif hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "shape"):
+        data, found = _items(data)
+        labels = found if labels is None else labels
+    images = as_images(_normal(data))
+    return Source(images, _labels(labels, len(images)), name, skipped)
+
+
+def _normal(data: Any) -> Any:
+    """Put channels first, and take [0, 1] to [-1, 1]; what is wrong otherwise is said later."""
+    try:
+        x = torch.as_tensor(data)
+    except (TypeError, ValueError, RuntimeError):
+        return data
+    if x.dim() == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3):
+        x = x.permute(0, 3, 1, 2)
+    if x.dim() == 4 and x.shape[1] not in (1, 3) and x.numel():
+        raise ShapeError(
+            f"got images of shape {tuple(x.shape)}: {x.shape[1]} channels, or {x.shape[-1]} if "
+            "they are last; expected 1 (grey) or 3 (colour). Drop the alpha channel: x[..., :3]."
+        )
+    if x.is_floating_point() and x.numel() and bool(((x >= 0) & (x <= 1)).all()):
+        return 2 * x - 1
+    return x
+
+
+def _labels(labels: Any, count: int) -> Tensor | None:
+    if labels is None:
+        return None
+    found = torch.as_tensor(labels).flatten()
+    if len(found) != count:
+        raise ShapeError(
+            f"got {len(found)} labels for {count} images, expected one for each. Leave them out, "
+            "or bring all."
+        )
+    return found
+
+
+def _file(path: Path) -> tuple[Any, Any]:
+    import numpy as np
+
+    if not path.exists():
+        raise OptionError(
+            f"there is no file or folder {str(path)!r}, expected an .npy or .npz file or a folder "
+            "of images. Correct the path."
+        )
+    try:
+        content = np.load(path, allow_pickle=False)
+        if not isinstance(content, np.lib.npyio.NpzFile):
+            return content, None
+        with content:
+            names = [n for n in _NAMES if n in content] or [
+                n for n in content if content[n].ndim > 2
+            ]
+            if not names:
+                raise OptionError(
+                    f"{path.name} holds {', '.join(content) or 'nothing'}, expected an array "
+                    f"called {' or '.join(_NAMES)}. Write it with np.savez(path, images=x)."
+                )
+            known = next((n for n in _LABELS if n in content), None)
+            return content[names[0]], None if known is None else content[known]
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise OptionError(
+            f"{str(path)!r} cannot be read ({error}), expected an .npy or .npz file of numbers, or "
+            "a folder of images. Write it with np.savez(path, images=x)."
+        ) from error
+
+
+def _folder(path: Path, skip: bool) -> tuple[Tensor, tuple[str, ...]]:
+    require("PIL")
+    import numpy as np
+    from PIL import Image
+
+    files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _ENDINGS and f.is_file())
+    arrays: list[Any] = []
+    bad: list[str] = []
+    for file in files:
+        try:
+            with Image.open(file) as image:
+                grey = image.mode in ("1", "L", "LA", "I;16")
+                arrays.append((file, np.array(image.convert("L" if grey else "RGB"))))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            bad.append(str(file.relative_to(path)))
+    if bad and not skip:
+        raise OptionError(
+            f"{len(bad)} of {len(files)} files cannot be read: {', '.join(bad[:5])}"
+            f"{' ...' if len(bad) > 5 else ''}; expected images. Mend or remove them, or leave "
+            "them out with --skip-unreadable (skip_unreadable=True)."
+        )
+    if not arrays:
+        raise OptionError(
+            f"the folder {str(path)!r} has no images that can be read, expected files that end in "
+            f"{', '.join(sorted(_ENDINGS))}. Correct the path."
+        )
+    colour = any(array.ndim == 3 for _, array in arrays)
+    sizes = {array.shape[:2] for _, array in arrays}
+    if len(sizes) > 1:
+        first = arrays[0]
+        other = next((f, a) for f, a in arrays if a.shape[:2] != first[1].shape[:2])
+        raise ShapeError(
+            f"images are of {len(sizes)} sizes: {first[0].name} has {first[1].shape[:2]}, "
+            f"{other[0].name} {other[1].shape[:2]} pixels; expected one size. Resize or crop them."
+        )
+    same = [np.stack([a] * 3, -1) if colour and a.ndim == 2 else a for _, a in arrays]
+    return torch.from_numpy(np.stack(same)), tuple(bad)
+
+
+def _items(data: Any) -> tuple[Tensor, Any]:
+    """Stack a map-style data set of images, or of tuples that begin with image and label."""
+    images: list[Tensor] = []
+    labels: list[Any] = []
+    for place in range(len(data)):
+        item = data[place]
+        if isinstance(item, tuple | list) and item:
+            labels += item[1:2]
+            item = item[0]
+        images.append(_one(item, place, images))
+    if not images:
+        raise ShapeError("the data set is empty, expected images. Correct its path or split.")
+    whole = all(isinstance(x, int) or getattr(x, "ndim", 1) == 0 for x in labels)
+    known = len(labels) == len(images) and whole
+    return torch.stack(images), [int(x) for x in labels] if known else None
+
+
+def _one(item: Any, place: int, before: Sequence[Tensor]) -> Tensor:
+    import numpy as np
+
+    try:
+        one = item if isinstance(item, Tensor) else torch.from_numpy(np.array(item))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ShapeError(
+            f"item {place} of the data set is a {type(item).__name__} that makes no tensor "
+            f"({error}), expected an image, or (image, label). Give it a transform."
+        ) from error
+    if before and one.shape != before[0].shape:
+        raise ShapeError(
+            f"item {place} of the data set has shape {tuple(one.shape)}, expected that of the "
+            f"first, {tuple(before[0].shape)}. Resize or crop the images."
+        )
+    return one

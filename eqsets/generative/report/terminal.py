@@ -1,0 +1,58 @@
+"""The report for a terminal."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from eqsets.generative.needs import require
+from eqsets.generative.report.plots import number
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from eqsets.generative.report.record import SymmetryReport
+
+__all__ = ["print_summary", "summary_of"]
+
+_STYLES = {"full": "bold green", "partial": "yellow", "absent": "dim", "unresolved": "magenta"}
+
+
+def summary_of(report: SymmetryReport, width: int = 100) -> str:
+    """Return the summary as plain text."""
+    require("rich")
+    from rich.console import Console
+
+    file = io.StringIO()
+    print_summary(report, Console(file=file, width=width, highlight=False))
+    return file.getvalue()
+
+
+def print_summary(report: SymmetryReport, console: Console) -> None:
+    """Print claims, cautions and the recommendation."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    facts = report.facts
+    table = Table(
+        title=f"Symmetries of {facts['data']}: {facts['images']:,} images, {facts['family']}",
+        title_justify="left",
+    )
+    for head in ("", "verdict", "95 % of the extent", "nats below uniform"):
+        table.add_column(head)
+    for claim in report.claims:
+        low, high = (number(end) for end in claim.interval)
+        table.add_row(
+            Text(claim.name.replace("_", " ")),
+            Text(claim.sentence.partition(": ")[2], style=_STYLES[claim.verdict]),
+            Text(f"±{low} to ±{high}" if claim.verdict == "partial" else ""),
+            Text(number(claim.below_uniform)),
+        )
+    console.print(table)
+    for text in report.cautions:
+        console.print(Text("! ", style="yellow").append(text, style="default"))
+    console.print("\nUse this element group:")
+    console.print(Padding(Text(report.recommendation.code), (0, 0, 1, 2)))
+    for reason in report.recommendation.reasons:
+        console.print(Text(f"- {reason}"))

@@ -1,0 +1,160 @@
+"""Does the report find the truth? Sprites of known symmetry, and the verdicts about them.
+
+    python examples/discover_known_truth.py            # 24 data sets
+    python examples/discover_known_truth.py --smoke    # one of them, smaller
+
+Squares, ellipses, hearts, arrows and letters of 20 x 20 pixels are drawn anew in each pose: fixed,
+turned by up to 30 degrees or at will, shifted, or in other hues. The family that is searched,
+similarities and hue, is always wider. Takes 10 to 36 CPU seconds a data set. Measured on 21 of the
+24: all 89 verdicts are right, and extents 0 to 10 % too large.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from math import pi
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from eqsets.generative import Preset, StagePlan, discover
+
+SIZE = 20
+GLYPHS = {  # polygons; x to the right, y down, within the unit circle
+    "L": ((-0.4, -0.7), (0.0, -0.7), (0.0, 0.35), (0.6, 0.35), (0.6, 0.7), (-0.4, 0.7)),
+    "P": ((-0.5, -0.7), (0.5, -0.7), (0.5, 0.1), (-0.1, 0.1), (-0.1, 0.7), (-0.5, 0.7)),
+    "square": ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)),
+    "arrow": (
+        (0.0, -0.8),
+        (0.6, 0.0),
+        (0.2, 0.0),
+        (0.2, 0.7),
+        (-0.2, 0.7),
+        (-0.2, 0.0),
+        (-0.6, 0.0),
+    ),
+}
+
+
+def glyph(name: str, points: Tensor) -> Tensor:
+    """Return how deep ``points: (..., 2)`` lie inside of a shape (negative: outside)."""
+    x, y = points.unbind(-1)
+    if name == "ellipse":
+        return (1 - ((x / 0.8) ** 2 + (y / 0.4) ** 2 + 1e-9).sqrt()) * 0.5
+    if name == "heart":
+        u, v = x / 0.75, -y / 0.75 + 0.1
+        return (0.5 - (u * u + (v - 0.6 * u.abs()) ** 2)) * 0.6
+    corners = torch.tensor(GLYPHS[name])
+    inside, nearest = torch.zeros_like(x, dtype=torch.bool), torch.full_like(x, 9.0)
+    for (ax, ay), (bx, by) in zip(corners.tolist(), corners.roll(-1, 0).tolist(), strict=True):
+        along = ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / ((bx - ax) ** 2 + (by - ay) ** 2)
+        t = along.clamp(0, 1)
+        nearest = torch.minimum(
+            nearest, ((x - ax - t * (bx - ax)) ** 2 + (y - ay - t * (by - ay)) ** 2).sqrt()
+        )
+        crossing = (ay > y) != (by > y)
+        inside ^= crossing & (x < (bx - ax) * (y - ay) / (by - ay if by != ay else 1e-9) + ax)
+    return torch.where(inside, nearest, -nearest)
+
+
+def draw(
+    n: int,
+    seed: int,
+    *,
+    turn: float = 0.0,
+    shift: float = 0.0,
+    hue: float | None = None,
+    shapes: tuple[str, ...] = ("L", "P", "arrow", "heart"),
+) -> Tensor:
+    """Return ``(n, 1 or 3, SIZE, SIZE)`` in [-1, 1], drawn anew in each pose."""
+    generator = torch.Generator().manual_seed(seed)
+    steps = torch.linspace(-1, 1, SIZE)
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    grid = torch.stack([x, y], -1)
+    kinds = torch.randint(len(shapes), (n,), generator=generator)
+    noise = 2 * torch.rand(n, 4, generator=generator) - 1
+    inside = [torch.sigmoid(glyph(one, grid / 0.7) * 0.7 * SIZE) for one in shapes]
+    middle = [(one[..., None] * grid).sum((0, 1)) / one.sum() for one in inside]
+    images = []
+    for kind, u in zip(kinds.tolist(), noise, strict=True):
+        c, s = torch.cos(turn * u[0]), torch.sin(turn * u[0])
+        place = (grid - shift * u[1:3]) @ torch.stack([torch.stack([c, -s]), torch.stack([s, c])])
+        place = place + middle[kind]
+        images.append(torch.sigmoid(glyph(shapes[kind], place / 0.7) * 0.7 * SIZE))
+    grey = torch.stack(images)[:, None]
+    if hue is None:
+        return 2 * grey - 1
+    wheel = 6 * (hue * noise[:, 3:] + 0.1 * kinds[:, None]) + torch.tensor([5.0, 3.0, 1.0])
+    wheel = wheel.remainder(6)
+    color = 1 - 0.8 * torch.minimum(wheel, 4 - wheel).clamp(0, 1)
+    return 2 * grey * color[:, :, None, None] - 1
+
+
+LETTERS, SELF_SYMMETRIC = ("L", "P", "arrow", "heart"), ("square", "ellipse", "heart")
+TRUTHS = (  # what is put in; the verdict about, and the extent of, what is there
+    ({}, {}),
+    ({"turn": pi / 6}, {"rotation": ("partial", pi / 6)}),
+    ({"turn": pi}, {"rotation": ("full", pi)}),
+    ({"shift": 0.18}, {"shift_x": ("partial", 0.18), "shift_y": ("partial", 0.18)}),
+    ({"hue": 0.08}, {"hue": ("partial", 0.08)}),
+    ({"hue": 0.5, "turn": pi / 9}, {"hue": ("full", 0.5), "rotation": ("partial", pi / 9)}),
+)
+QUICKEST = Preset(
+    StagePlan(60, batch=64, check_every=30),
+    StagePlan(60, batch=64, check_every=30),
+    prototypes=2,
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3], choices=range(4))
+    options = parser.parse_args()
+    smoke = options.smoke
+    torch.set_num_threads(1)
+    right = verdicts = whole = inside = extents = 0
+    errors: list[float] = []
+    cases = [(seed, truth) for seed in options.seeds for truth in TRUTHS]
+    cases = cases[3:4] if smoke else cases
+    for seed, (made, expected) in cases:
+        began = time.process_time()
+        shapes = LETTERS if seed % 2 == 0 else SELF_SYMMETRIC
+        count = 160 if smoke else (500, 800, 1200, 600)[seed]
+        images = draw(count, 100 + seed, shapes=shapes, **made)
+        family = "similarity" if images.shape[1] == 1 else "similarity+hue"
+        report = discover(images, family=family, preset=QUICKEST, seed=seed, quiet=True)
+        good = 0
+        for claim in report.claims:
+            verdict, extent = expected.get(claim.name, ("absent", 0.0))
+            good += claim.verdict == verdict
+            if verdict == "partial":
+                extents += 1
+                inside += claim.interval[0] <= extent <= claim.interval[1]
+                errors.append(claim.extent / extent - 1)
+        right, verdicts = right + good, verdicts + len(report.claims)
+        whole += good == len(report.claims)
+        mark = "right" if good == len(report.claims) else "WRONG"
+        print(f"{mark} {count} {made} {len(shapes)} shapes, {time.process_time() - began:.0f} s:")
+        print(f"      {report.sentence}", flush=True)
+    print(
+        f"data sets with all verdicts right: {whole} of {len(cases)}; verdicts {right}/{verdicts}"
+    )
+    off = sorted(errors)
+    middle = off[len(off) // 2]
+    print(f"extents / truth - 1: from {off[0]:+.3f} to {off[-1]:+.3f}, median {middle:+.3f}")
+    print(f"intervals of extents that hold the truth: {inside} of {extents}")
+
+    scope: dict[str, Any] = {}
+    exec(report.recommendation.code, scope)  # what the last report recommends: it builds `layer`
+    layer, x = scope["layer"].double(), torch.rand(1, 4, images.shape[1], 24, 24).double()
+    with torch.no_grad():
+        moved = layer(x[:, [2, 0, 3, 1]].roll((4, 2), (-2, -1)))
+        error = moved - layer(x)[:, [2, 0, 3, 1]].roll((4, 2), (-2, -1))
+    print(f"equivariance error {float(error[..., 8:16, 8:16].abs().max()):.1e}")
+
+
+if __name__ == "__main__":
+    main()

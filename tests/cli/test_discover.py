@@ -1,0 +1,120 @@
+"""``eqsets discover``: what it writes and prints, and what it says where it cannot."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import eqsets.generative
+from eqsets.cli._group import main
+from eqsets.generative import Preset, StagePlan
+
+STAGE = StagePlan(4, batch=8, check_every=2)
+
+
+@pytest.fixture
+def run():
+    return lambda *arguments: CliRunner().invoke(main, ["discover", *map(str, arguments)])
+
+
+@pytest.fixture
+def images(tmp_path):
+    x = np.zeros((48, 10, 10), np.uint8)
+    x[:, 3:8, 4:6] = 255
+    path = tmp_path / "bars.npz"
+    np.savez(path, images=x)
+    return path
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Let ``discover`` fit for a moment only."""
+    real = eqsets.generative.discover
+
+    def quickly(*arguments, **options):
+        preset = Preset(STAGE, STAGE, prototypes=2)
+        return real(*arguments, **{**options, "preset": preset})
+
+    monkeypatch.setattr(eqsets.generative, "discover", quickly)
+
+
+@pytest.mark.usefixtures("short")
+def test_writes_a_page_and_figures_and_prints_a_summary(run, images, tmp_path):
+    found = run(images, "--family", "translation", "--output", tmp_path / "o", "--quiet")
+    assert found.exit_code == 0, found.output
+    for text in ("bars.npz", "shift x", "absent", "too little data", "eqsets.DSS", "report.html"):
+        assert text in found.output
+    written = json.loads((tmp_path / "o" / "report.json").read_text())
+    assert written["claims"][0]["verdict"] == "absent"
+    assert (tmp_path / "o" / "report.html").read_text().startswith("<!doctype html>")
+    again = run(images, "--family", "translation", "--output", tmp_path / "o", "--json")
+    assert json.loads(again.stdout)["claims"] == written["claims"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["none.npz"], 2, "there is no file or folder"),
+        (["IMAGES", "--preset", "slow"], 2, "'slow' is not one of"),
+        (["IMAGES", "--family", "turning"], 3, "turning"),
+        (["IMAGES", "--family", "hue"], 2, "are grey"),
+    ],
+)
+def test_says_what_is_wrong(run, images, arguments, code, message):
+    given = [images if word == "IMAGES" else word for word in arguments]
+    found = run(*given, "--quiet")
+    assert found.exit_code == code
+    assert message in found.output
+
+
+def test_bad_images_are_an_error_of_usage(run, tmp_path):
+    np.save(tmp_path / "x.npy", np.full((40, 8, 8), np.nan))
+    found = run(tmp_path / "x.npy", "--quiet")
+    assert found.exit_code == 2
+    assert "not finite" in found.output
+
+
+@pytest.mark.parametrize("by_lightning", [True, False])
+def test_ctrl_c_says_how_to_go_on(run, images, monkeypatch, by_lightning):
+    def stop(*_, **__):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            if by_lightning:
+                raise SystemExit(1)  # noqa: B904  (so does Lightning)
+            raise
+
+    monkeypatch.setattr(eqsets.generative, "discover", stop)
+    monkeypatch.setattr("sys.argv", ["eqsets", "discover", "my images.npz", "--fresh"])
+    found = run(images)
+    assert found.exit_code == 130
+    assert "go on with: eqsets discover 'my images.npz'" in found.output
+    assert "--fresh" not in found.output
+
+
+def test_other_exits_are_passed_on(run, images, monkeypatch):
+    def leave(*_, **__):
+        raise SystemExit(7)
+
+    monkeypatch.setattr(eqsets.generative, "discover", leave)
+    assert run(images).exit_code == 7
+
+
+@pytest.mark.parametrize("module", ["lightning", "zuko", "PIL"])
+def test_a_missing_extra_is_one_clear_error(run, images, monkeypatch, module):
+    import eqsets.generative.needs as needs
+
+    def absent(name):
+        if name == module:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return SimpleNamespace()
+
+    monkeypatch.setattr(needs, "import_module", absent)
+    found = run(images, "--family", "translation", "--quiet")
+    assert found.exit_code == 2
+    assert 'pip install "eqsets[generative]"' in found.output
+    assert "Traceback" not in found.output

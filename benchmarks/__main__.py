@@ -13,9 +13,11 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.graphs import graphs
 from benchmarks.growth import growth
 from benchmarks.layers import any_size, compiled, eager, layouts
 from benchmarks.network import network
+from benchmarks.plugins import graph_growth, plugins
 from benchmarks.report import Row, write
 from benchmarks.startup import startup
 from benchmarks.timing import Effort
@@ -27,6 +29,9 @@ SECTIONS: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "layouts": layouts,
     "network": network,
     "growth": growth,
+    "graphs": graphs,
+    "graph-growth": graph_growth,
+    "plugins": plugins,
     "compiled": compiled,
     "any-size": any_size,
     "warps": warps,

@@ -1,118 +1,124 @@
-"""Time the graph block of the DSS paper three ways, forward and backward.
+"""The graph block of the DSS paper against two ways to write it with PyG alone.
 
-    python -m benchmarks.graphs
-
-4 sets of 7 graphs of 128 nodes with 6 neighbours, channels 3-64-256-128, DSS with GCN. The three
-ways have the same weights and give the same numbers; they take turns, so that noise hits all alike.
-Goals: 6 times faster than static graphs of PyG, 8 times than a list of Data built in every layer.
+All have the same weights and give the same numbers. The dense maps alone, without any edge, are the
+floor that all share: no way to treat the graph can be faster than that.
 """
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
-from torch_geometric.nn import GCNConv
+from torch_geometric.nn import GCNConv, GraphConv
 
-from eqsets import DSS
+from benchmarks.plugins import ring
+from benchmarks.report import Row
+from benchmarks.timing import Effort, race
+from benchmarks.work import step
+from eqsets import SetNetwork
+
+__all__ = ["graphs"]
 
 SETS, SIZE, NODES = 4, 7, 128
 WIDTHS = (3, 64, 256, 128)
-ROUNDS = 15
-
-
-class Ours(nn.Module):
-    """One sparse product a branch, for the whole set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(
-            DSS("permutations", a, b, conv="gcn") for a, b in pairwise(WIDTHS)
-        )
-
-    def forward(self, x: Tensor, edges: Tensor) -> Tensor:
-        for layer in self.layers:
-            x = layer(x, structure=edges).relu()
-        return x
+THEIRS = {"gcn": GCNConv, "graph": GraphConv}
+GOALS = {"lists of Data": (">=", 8.0), "static graphs of PyG": (">=", 6.0)}
 
 
 class Static(nn.Module):
-    """PyG's convolutions on ``(E, P, C)`` with one edge_index."""
+    """DSS with PyG's convolutions on ``(E, P, C)`` and one edge_index."""
 
-    def __init__(self, ours: Ours) -> None:
+    def __init__(self, conv: str, ours: SetNetwork) -> None:
         super().__init__()
-        self.own = nn.ModuleList(GCNConv(a, b) for a, b in pairwise(WIDTHS))
-        self.shared = nn.ModuleList(GCNConv(a, b, bias=False) for a, b in pairwise(WIDTHS))
-        for layer, own, shared in zip(ours.layers, self.own, self.shared, strict=True):
+        build = THEIRS[conv]
+        self.own = nn.ModuleList(build(a, b) for a, b in pairwise(WIDTHS))
+        self.shared = nn.ModuleList(build(a, b, bias=False) for a, b in pairwise(WIDTHS))
+        layers = [layer for layer in ours.blocks.layers if hasattr(layer, "siamese")]
+        for layer, own, shared in zip(layers, self.own, self.shared, strict=True):
             own.load_state_dict(layer.siamese.state_dict())
             shared.load_state_dict(layer.aggregate.state_dict())
 
-    def convolve(self, conv: nn.Module, rows: Tensor, edges: Tensor) -> Tensor:
-        y: Tensor = conv(rows, edges)
+    def convolve(self, conv: nn.Module, elements: Tensor, edges: Tensor) -> Tensor:
+        y: Tensor = conv(elements, edges)
         return y
 
     def forward(self, x: Tensor, edges: Tensor) -> Tensor:
-        for own, shared in zip(self.own, self.shared, strict=True):
+        for number, (own, shared) in enumerate(zip(self.own, self.shared, strict=True)):
+            x = x if number == 0 else x.relu()
             y = self.convolve(own, x.flatten(0, 1), edges).reshape(SETS, SIZE, NODES, -1)
-            x = (y + self.convolve(shared, x.sum(1), edges)[:, None]).relu()
+            x = y + self.convolve(shared, x.sum(1), edges)[:, None]
         return x
 
 
 class Lists(Static):
     """A list of Data, made into a batch for each branch of each layer, as the paper's code does."""
 
-    def convolve(self, conv: nn.Module, rows: Tensor, edges: Tensor) -> Tensor:
-        batch = Batch.from_data_list([Data(x=row, edge_index=edges) for row in rows])
+    def convolve(self, conv: nn.Module, elements: Tensor, edges: Tensor) -> Tensor:
+        batch = Batch.from_data_list([Data(x=x, edge_index=edges) for x in elements])
         y: Tensor = conv(batch.x, batch.edge_index)
-        return y.reshape(len(rows), NODES, -1)
+        return y.reshape(len(elements), NODES, -1)
 
 
-def entrants() -> dict[str, Callable[[], None]]:
-    """Return the three ways, each as one step forward and backward."""
-    torch.manual_seed(0)
-    node = torch.arange(NODES).repeat_interleave(6)
-    step = torch.tensor([1, 2, 3, -1, -2, -3]).repeat(NODES)
-    edges, x = torch.stack([node, (node + step) % NODES]), torch.randn(SETS, SIZE, NODES, 3)
-    ours = Ours()
-    models = {"eqsets": ours, "static graphs": Static(ours), "lists of Data": Lists(ours)}
-    expected = ours(x, edges)
-    for name, model in models.items():
-        error = float((model(x, edges) - expected).norm() / expected.norm())
-        if error > 1e-5:
-            raise ArithmeticError(f"{name} differs by {error:.0e}, expected rounding errors.")
+class Dense(Static):
+    """The linear maps of the same block, on points: what is left when edges cost nothing."""
 
-    def run(model: nn.Module) -> None:
-        model.zero_grad()
-        model(x, edges).square().mean().backward()
-
-    return {name: lambda model=model: run(model) for name, model in models.items()}
+    def convolve(self, conv: nn.Module, elements: Tensor, edges: Tensor) -> Tensor:
+        maps = [map for map in conv.modules() if hasattr(map, "weight")]
+        y: Tensor = sum(nn.functional.linear(elements, map.weight) for map in maps)  # type: ignore[assignment]
+        return y
 
 
-def main() -> None:
-    """Print medians, and how many times as long as ours the others take."""
-    steps = entrants()
-    wall: dict[str, list[float]] = {name: [] for name in steps}
-    cpu: dict[str, list[float]] = {name: [] for name in steps}
-    for number in range(ROUNDS + 2):
-        for name, step in steps.items():
-            before, used = time.perf_counter(), time.process_time()
-            step()
-            if number > 1:
-                wall[name].append(time.perf_counter() - before)
-                cpu[name].append(time.process_time() - used)
-    for name in steps:
-        ratio, used = (
-            statistics.median(a / b for a, b in zip(times[name], times["eqsets"], strict=True))
-            for times in (wall, cpu)
+def graphs(effort: Effort) -> Iterator[Row]:
+    """Yield how much longer the others take than ours, and ours than the dense maps alone."""
+    edges = ring(NODES)
+    size = f"{SETS} sets of {SIZE} graphs, {NODES} nodes, {'-'.join(map(str, WIDTHS))}"
+    for conv in THEIRS:
+        torch.manual_seed(0)
+        x = torch.randn(SETS, SIZE, NODES, WIDTHS[0])
+        ours = SetNetwork("permutations", WIDTHS, conv=conv)
+        models: dict[str, nn.Module] = {
+            "ours": _Sides(ours),
+            "static graphs of PyG": Static(conv, ours),
+            "lists of Data": Lists(conv, ours),
+        }
+        _require_equal(models, x, edges)
+        models["dense maps alone"] = Dense(conv, ours)
+        found = race(
+            {
+                name: step(lambda x, model=model: model(x, edges), x, list(model.parameters()))
+                for name, model in models.items()
+            },
+            effort.times(2),
         )
-        ms = 1e3 * statistics.median(wall[name])
-        print(f"{name:14} {ms:7.1f} ms  {ratio:5.2f} x  (CPU time {used:5.2f} x)")
+        setting = f"{conv}, {size}"
+        for name, goal in GOALS.items():
+            yield Row.of(f"{name} over ours", setting, found.ratio(name, "ours"), goal)
+        yield Row.of(
+            "ours over its dense maps alone", setting, found.ratio("ours", "dense maps alone")
+        )
+        ms = found.milliseconds("ours")
+        yield Row("graph block, forward and backward", setting, ms, "ms")
 
 
-if __name__ == "__main__":
-    main()
+class _Sides(nn.Module):
+    """A network with the edges as second argument."""
+
+    def __init__(self, network: SetNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor, edges: Tensor) -> Tensor:
+        y: Tensor = self.network(x, structure=edges)
+        return y
+
+
+def _require_equal(models: dict[str, nn.Module], x: Tensor, edges: Tensor) -> None:
+    with torch.no_grad():
+        expected = models["ours"](x, edges)
+        for name, model in models.items():
+            error = float((model(x, edges) - expected).norm() / expected.norm())
+            if error > 1e-5:
+                raise ArithmeticError(f"{name} differs by {error:.0e}, expected rounding errors.")

@@ -22,7 +22,9 @@ from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated import GeneratedSymmetry
 from eqsets.groups import Group
 from eqsets.hookspecs import hookimpl
+from eqsets.nested import Sets
 from eqsets.network import SetNetwork, deep_sets
+from eqsets.products import Product
 from eqsets.registry import element_group, plugins, transformation
 from eqsets.sets import SetBatch
 from eqsets.symmetry import ElementSymmetry
@@ -45,8 +47,10 @@ __all__ = [
     "LawViolation",
     "OptionError",
     "PluginError",
+    "Product",
     "SetBatch",
     "SetNetwork",
+    "Sets",
     "ShapeError",
     "TransformationFamily",
     "audit",

@@ -120,7 +120,7 @@ class DSS(nn.Module):
         """
         layout, rows = as_rows(x, mask, self.in_type, "DSS")
         self._check_kind(rows)
-        self.symmetry.check_structure(structure)
+        structure = self.symmetry.prepare_structure(structure)
         side = () if structure is None else (self.symmetry.row_structure(structure, layout),)
         source = self.aggregation.source
         if source == "none":

@@ -51,6 +51,11 @@ class ElementSymmetry(ABC):
     tolerance: float = 1e-10
 
     @property
+    def parts(self) -> tuple[ElementSymmetry, ...]:
+        """The symmetries that this one is composed of, whose promises it inherits; none here."""
+        return ()
+
+    @property
     @abstractmethod
     def group(self) -> Group:
         """The group H that acts on an element."""
@@ -165,6 +170,15 @@ class ElementSymmetry(ABC):
                 f"{type(structure).__name__}. Leave structure=None."
             )
 
+    def prepare_structure(self, structure: Any) -> Any:
+        """Return side information, checked, in the form that the other methods work on.
+
+        Networks ask once and hand the result to every layer, so what is kept on it is shared by
+        all layers and both branches. What is prepared already comes back as it is.
+        """
+        self.check_structure(structure)
+        return structure
+
     def row_structure(self, structure: Any, layout: Layout) -> Any:
         """Return the side information of the rows ``(R, *element)``; by default one for all.
 
@@ -214,6 +228,15 @@ class ElementSymmetry(ABC):
                 f"the linear layer of {self!r} got the options {sorted(options)}, expected none. "
                 "Leave them out, or use an element group whose layers have them."
             )
+
+    def __mul__(self, other: ElementSymmetry) -> ElementSymmetry:
+        """Return the :class:`~eqsets.Product` with this symmetry as its first factor."""
+        if not isinstance(other, ElementSymmetry):
+            return NotImplemented
+        # The one import against the arrows: an operator has to stand on the class (ADR 0010).
+        from eqsets.products import Product
+
+        return Product(self, other)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

@@ -11,6 +11,7 @@ from eqsets.groups.product import (
     SemidirectProduct,
     dihedral_group,
 )
+from eqsets.groups.wreath import Places, wreath_product
 
 __all__ = [
     "Automorphism",
@@ -20,9 +21,11 @@ __all__ = [
     "Inversion",
     "MatrixGroup",
     "OrthogonalGroup",
+    "Places",
     "ProductGroup",
     "SemidirectProduct",
     "SymmetricGroup",
     "TrivialGroup",
     "dihedral_group",
+    "wreath_product",
 ]

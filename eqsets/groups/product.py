@@ -192,6 +192,19 @@ class SemidirectProduct(_Packed):
         moved = self.automorphism.act(self.normal, k1, n2)
         return self.pack(self.normal.compose(n1, moved), self.acting.compose(k1, k2))
 
+    def lie_algebra(self) -> Tensor | None:
+        """Return that of the normal part, where the acting part is discrete."""
+        basis = self.normal.lie_algebra()
+        if basis is None or self.acting.lie_algebra() is not None:
+            return None
+        still = torch.zeros(self.acting.element_shape, dtype=self.acting.dtype)
+        return self.pack(basis, still)
+
+    def exp(self, tangent: Tensor) -> Tensor:
+        n, k = self.unpack(tangent)
+        batch = k.shape[: k.dim() - len(self.acting.element_shape)]
+        return self.pack(self.normal.exp(n), self.acting.identity(*batch))
+
     def inverse(self, g: Tensor) -> Tensor:
         n, k = self.unpack(g)
         back = self.acting.inverse(k)

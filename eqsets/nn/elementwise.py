@@ -66,7 +66,7 @@ class Elementwise(nn.Module):
             return layout.restore(self.module(rows, layout.present))
         if self.symmetry is None or structure is None:
             return layout.restore(self.module(rows))
-        self.symmetry.check_structure(structure)
+        structure = self.symmetry.prepare_structure(structure)
         y = self.module(rows, self.symmetry.row_structure(structure, layout))
         if isinstance(self.out_type, InvariantFeatures):
             layout = self.symmetry.readout_layout(structure, layout)

@@ -125,7 +125,7 @@ class Readout(nn.Module):
             ShapeError: shape of ``x`` or ``mask`` do not fit, or a set is empty.
         """
         layout, rows = as_rows(x, mask, self.in_type, "Readout")
-        self.symmetry.check_structure(structure)
+        structure = self.symmetry.prepare_structure(structure)
         side = () if structure is None else (self.symmetry.row_structure(structure, layout),)
         if structure is not None:
             layout = self.symmetry.readout_layout(structure, layout)

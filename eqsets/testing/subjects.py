@@ -21,6 +21,7 @@ from eqsets.nn import Elementwise, Readout, SetPool, SetSequential
 from eqsets.registry import Registry, default_registry
 from eqsets.registry._references import attempt
 from eqsets.symmetry import ElementSymmetry
+from eqsets.testing.composites import composite_subject
 from eqsets.testing.record import Capabilities, SetCase, Subject
 from eqsets.testing.row_cases import layers_between, row_cases
 from eqsets.testing.set_cases import set_cases
@@ -44,6 +45,8 @@ def subject_of(given: Any) -> Subject:
         return replace(subject_of(found), name=given, plugin=True)
     if isinstance(given, Subject):
         return _complete(given)
+    if isinstance(given, ElementSymmetry) and given.parts:
+        return _complete(composite_subject(given))
     if isinstance(given, ElementSymmetry):
         return _complete(Subject(repr(given), symmetry=given))
     if isinstance(given, TransformationFamily):

@@ -94,6 +94,38 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 _product.register_autograd(_backward, setup_context=_save)
 
 
+class _Product(torch.autograd.Function):
+    # The same product for eager mode: less than half the overhead of an operator of its own, and
+    # derivatives of every order. The transpose of the transpose is the matrix itself.
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*inputs: Tensor) -> Tensor:
+        start, column, _, value, _, _, _, x = inputs
+        return _weighted_sums(start, column, value, x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        *matrix, x = inputs
+        ctx.save_for_backward(*matrix, x if ctx.needs_input_grad[3] else None)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        start, column, row, value, back_start, back_column, back_order, x = ctx.saved_tensors
+        grad_value = grad_x = None
+        if ctx.needs_input_grad[7] and not torch.is_grad_enabled():
+            grad_x = _weighted_sums(back_start, back_column, value[back_order], grad)
+        elif ctx.needs_input_grad[7]:
+            place = torch.empty_like(back_order).scatter_(
+                0, back_order, torch.arange(len(back_order), device=back_order.device)
+            )
+            transposed = (back_start, back_column, column[back_order], value[back_order])
+            grad_x = _Product.apply(*transposed, start, column, place, grad)  # type: ignore[no-untyped-call]
+        if x is not None:
+            grad_value = (grad[row] * x[column]).sum(1).to(value.dtype)
+        return None, None, None, grad_value, None, None, None, grad_x
+
+
 @dataclass(frozen=True, eq=False)
 class Adjacency:
     """A sparse matrix ``(n, n)`` by rows, and the order of its transpose for the derivative.
@@ -134,8 +166,9 @@ class Adjacency:
 
 def spmm(matrix: Adjacency, x: Tensor) -> Tensor:
     r"""Return :math:`y_i = \sum_j A_{ij} x_j` for ``x (n, F)``: ``O(M F)``."""
-    product: Tensor = _product(
-        matrix.start, matrix.column, matrix.row, matrix.value, *matrix.back, x
+    parts = (matrix.start, matrix.column, matrix.row, matrix.value, *matrix.back, x)
+    product: Tensor = (
+        _product(*parts) if torch.compiler.is_compiling() else _Product.apply(*parts)  # type: ignore[no-untyped-call]
     )
     return product
 

@@ -78,7 +78,8 @@ def bag(
                 f"bag got the graph {graph} at position {position}, expected node features x "
                 "(P, C) and an edge_index. Give nodes without features ones: torch.ones(P, 1)."
             )
-        Edges(graph.edge_index).check(len(graph.x))
+        Edges(graph.edge_index, graph.get("edge_weight")).check(len(graph.x))
+    _require_alike(graphs)
     sizes = [len(graph.x) for graph in graphs]
     if shared_nodes and len(set(sizes)) > 1:
         raise ShapeError(
@@ -112,6 +113,20 @@ def bag(
     return result
 
 
+def _require_alike(graphs: Sequence[Data]) -> None:
+    kinds = {
+        "channels": {graph.x.shape[1] for graph in graphs},
+        "edge weights": {graph.get("edge_weight") is not None for graph in graphs},
+        "edge features": {graph.get("edge_attr") is not None for graph in graphs},
+    }
+    for what, found in kinds.items():
+        if len(found) > 1:
+            raise ShapeError(
+                f"bag got graphs with {what}: {sorted(found)}, expected the same for all. "
+                "Give those without weights ones, and all nodes the same channels."
+            )
+
+
 _EDGE_KEYS = ("edge_index", "edge_attr", "edge_weight")
 
 
@@ -139,7 +154,7 @@ def as_sets(data: BagData) -> tuple[SetBatch, BagStructure]:
     originals, set_of_node = _counted(data.num_originals, device)
     elements, set_of_element = _counted(data.num_elements, device)
     sets = SetBatch(data.x[:, None], data.node, originals)
-    _require_elements(data.element, elements)
+    _require_elements(data.element, rows, elements)
     edges = Edges(data.edge_index, _get(data, "edge_weight"), _get(data, "edge_attr"), rows, 1)
     index = _get(data, "context_index")
     context = None
@@ -162,11 +177,25 @@ def _counted(counts: Tensor | int, device: torch.device) -> tuple[int, Tensor]:
     return len(index), index
 
 
-def _require_elements(element: Tensor, count: int) -> None:
-    if element.device.type == "cpu" and (int(element.min()) < 0 or int(element.max()) >= count):
+def _require_elements(element: Tensor, rows: int, count: int) -> None:
+    if element.shape != (rows,) or element.dtype != torch.int64:
         raise ShapeError(
-            f"a bag got element numbers from {int(element.min())} to {int(element.max())}, "
+            f"a bag got element {tuple(element.shape)} of {element.dtype}, expected ({rows},) of "
+            "torch.int64: the graph of each node. Make bags with eqsets_permutations.bags.bag."
+        )
+    if element.device.type != "cpu" or torch.compiler.is_compiling():
+        return
+    low, high = int(element.min()), int(element.max())
+    if low < 0 or high >= count:
+        raise ShapeError(
+            f"a bag got element numbers from {low} to {high}, "
             f"expected 0 to {count - 1} for {count} graphs. Batch bags with PyG's Batch."
+        )
+    empty = (torch.bincount(element, minlength=count) == 0).nonzero()[:, 0].tolist()
+    if empty:
+        raise ShapeError(
+            f"a bag got no nodes for the graphs {empty[:10]}, expected at least one for each. "
+            "Leave empty graphs out of the set."
         )
 
 

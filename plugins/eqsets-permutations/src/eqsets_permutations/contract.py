@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from eqsets import DSS, SetNetwork
 from eqsets.testing import SetCase, Subject
@@ -31,6 +31,14 @@ def _weighted_edges(generator: torch.Generator) -> Edges:
     return Edges(index, weight, nodes=_NODES)
 
 
+def _by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
+    """Return what the layer makes of one set of points, element by element."""
+    if not isinstance(layer, DSS) or layer.aggregate is None:
+        raise AssertionError(f"the oracle knows DSS layers that sum, got {layer!r}")
+    context = layer.aggregate(torch.stack(elements).sum(0)[None])
+    return [(layer.siamese(element[None]) + context)[0] for element in elements]
+
+
 def permutations_subject() -> Subject:
     """Return the record: points and pairs with complete maps, and every convolution on a graph."""
     symmetry = Permutations(nodes=_NODES)
@@ -53,6 +61,8 @@ def permutations_subject() -> Subject:
         for conv in _CONVOLUTIONS
         for aggregation in ("sum", "max")
     ]
+    points = partial(DSS, symmetry, source, target)
+    sets.append(SetCase("DSS on points", points, oracle=_by_loop, principal=False, **common))  # type: ignore[arg-type]
     network = partial(SetNetwork, symmetry, [source, target, target], conv="gcn")
     sets.append(SetCase("graph network", network, structure=_random_edges, **common))  # type: ignore[arg-type]
     return Subject(

@@ -77,7 +77,7 @@ class GraphConvolution(nn.Module):
     def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
         x, own = fold(rows, edges, "graph")
-        matrix = _known(own, x, ("sum",), lambda: adjacency.sum_adjacency(own, len(x), x))
+        matrix = _known(own, x, ("graph",), lambda: adjacency.sum_adjacency(own, len(x), x))
         root = F.linear(x, self.lin_root.weight, self.lin_rel.bias)
         return unfold(root + _narrow(matrix, x, self.lin_rel.weight), own)
 
@@ -112,7 +112,7 @@ class SAGE(nn.Module):
                 f"convolution 'sage' got edge weights {tuple(own.weight.shape)}, expected none: "
                 "it takes the mean of the neighbours. Use conv='graph' or 'gcn' for weights."
             )
-        matrix = _known(own, x, ("mean",), lambda: adjacency.mean_adjacency(own, len(x), x))
+        matrix = _known(own, x, ("sage",), lambda: adjacency.mean_adjacency(own, len(x), x))
         root = F.linear(x, self.lin_r.weight, self.lin_l.bias)
         return unfold(root + _narrow(matrix, x, self.lin_l.weight), own)
 
@@ -155,7 +155,7 @@ class GIN(nn.Module):
     def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
         x, own = fold(rows, edges, "gin")
-        matrix = _known(own, x, ("sum",), lambda: adjacency.sum_adjacency(own, len(x), x))
+        matrix = _known(own, x, ("gin",), lambda: adjacency.sum_adjacency(own, len(x), x))
         # The first linear map commutes with the sum: it may act before, on the narrower side.
         first = cast(nn.Linear, self.nn[0])
         own_part = (1 + self.eps) * F.linear(x, first.weight)
@@ -189,15 +189,23 @@ def _known(
     if torch.compiler.is_compiling() or (edges.weight is not None and edges.weight.requires_grad):
         return build()
     memo: dict[tuple[object, ...], Adjacency] = edges.__dict__.setdefault("_matrices", {})
-    place = (*key, len(x), torch.promote_types(x.dtype, torch.float32))
+    # Tensors count how often they were written into; a matrix of other contents is another one.
+    written = tuple(
+        0 if values is None or values.is_inference() else values._version
+        for values in (edges.index, edges.weight)
+    )
+    mode = torch.is_inference_mode_enabled()  # what is made there takes no part in training
+    place = (*key, len(x), torch.promote_types(x.dtype, torch.float32), written, mode)
     if place not in memo:
+        for old in [known for known in memo if known[-2] != written]:
+            del memo[old]
         memo[place] = build()
     return memo[place]
 
 
 def _narrow(matrix: Adjacency, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return the product with adjacency and weight of ``x (n, k, C)``, the cheaper order first."""
-    if weight.shape[1] < weight.shape[0]:
+    if weight.shape[1] <= weight.shape[0]:  # where equal, the linear map can add the bias
         return F.linear(_propagate(matrix, x), weight, bias)
     y = _propagate(matrix, F.linear(x, weight))
     return y if bias is None else y + bias

@@ -67,10 +67,13 @@ class Edges:
                 f"Edges got an index of {index.dtype}, expected torch.int64. "
                 "Convert it with index.long()."
             )
-        if self.blocks < 1 or (self.blocks > 1 and self.nodes is None):
+        if not _is_count(self.blocks) or not (
+            _is_count(self.nodes) or (self.nodes is None and self.blocks == 1)
+        ):
             raise ShapeError(
-                f"Edges got {self.blocks} graphs of {self.nodes} nodes, expected at least one, and "
-                "the node count with several. Use Edges.stack([...], nodes=P)."
+                f"Edges got blocks={self.blocks!r} and nodes={self.nodes!r}, expected whole "
+                "numbers of at least 1, and nodes where there are several blocks. Use "
+                "Edges.stack([...], nodes=P)."
             )
         for name, values, rank in (("weight", self.weight, 1), ("attr", self.attr, 2)):
             if values is None:
@@ -85,14 +88,19 @@ class Edges:
                     f"Edges got {name} of {values.dtype} on {values.device} and an index on "
                     f"{index.device}, expected floating point on one device. Convert with .to()."
                 )
+            if _readable(values) and not bool(values.detach().isfinite().all()):
+                raise ShapeError(
+                    f"Edges got {name} that is NaN or infinite on "
+                    f"{int((~values.detach().isfinite()).reshape(len(values), -1).any(1).sum())} "
+                    f"of {len(values)} edges, expected finite numbers. Take such edges out."
+                )
         if self.nodes is not None:
             self.check(self.blocks * self.nodes)
 
     def check(self, total: int) -> None:
         """Raise :class:`~eqsets.ShapeError` if an index is outside ``0 ... total - 1``."""
-        # Reading indices is free on the CPU; elsewhere it would stall the device.
         index = self.index
-        if index.device.type != "cpu" or torch.compiler.is_compiling() or not index.numel():
+        if not _readable(index) or not index.numel():
             return
         low, high = int(index.min()), int(index.max())
         if low < 0 or high >= total:
@@ -137,8 +145,13 @@ class Edges:
         )
 
     def relabel(self, g: Tensor) -> Edges:
-        """Return the edges after node ``p`` has become ``g[p]``; ``g``: (P,) or (blocks, P)."""
+        """Return the edges after node ``p`` has become ``g[p]``; ``g``: (P,) or (blocks, P).
+
+        Raises:
+            ShapeError: ``g`` is of another number of nodes.
+        """
         size = g.shape[-1]
+        self.check(size * self.blocks)
         g = g.to(self.index.device).reshape(-1, size)
         block, node = self.index // size, self.index % size
         moved = block * size + g[torch.where(block < len(g), block, 0), node]
@@ -168,7 +181,8 @@ def as_edges(structure: Any) -> Edges:
             "expected edges. Pass an edge_index (2, M), an Edges, or a PyG Data."
         )
     weight = getattr(structure, "edge_weight", None)
-    return Edges(index, weight, getattr(structure, "edge_attr", None))
+    attr = getattr(structure, "edge_attr", None)
+    return Edges(index, weight, attr, nodes=graph_nodes(structure))
 
 
 def graph_nodes(graph: Any) -> int | None:
@@ -176,7 +190,20 @@ def graph_nodes(graph: Any) -> int | None:
     if isinstance(graph, Edges):
         return graph.nodes
     x = getattr(graph, "x", None)
-    return len(x) if isinstance(x, Tensor) else None
+    if isinstance(x, Tensor):
+        return len(x)
+    # PyG guesses from the edges where nobody has said it, and warns
+    count = graph.get("num_nodes") if hasattr(graph, "get") else None
+    return count if isinstance(count, int) else None
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int | torch.SymInt) and not isinstance(value, bool) and value >= 1
+
+
+def _readable(values: Tensor) -> bool:
+    """Return whether values may be looked at: elsewhere than on the CPU a device would wait."""
+    return values.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 def _together(parts: list[Tensor | None], what: str) -> Tensor | None:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eqsets import FeatureType, FeatureTypeError
+from eqsets import FeatureType, FeatureTypeError, ShapeError
 from eqsets.groups import SymmetricGroup
 
 __all__ = ["SAMPLE_NODES", "NodeFeatures", "PairFeatures", "parse"]
@@ -55,6 +55,10 @@ class NodeFeatures(FeatureType):
     @property
     def layout(self) -> tuple[int | str, ...]:
         return ("P", self.count)
+
+    def check(self, x: Tensor, lead: tuple[str, ...], owner: str, mend: str = "") -> None:
+        super().check(x, lead, owner, mend)
+        _require_nodes(x.shape[len(lead) : -1], owner)
 
     def with_channels(self, channels: int) -> NodeFeatures:
         return replace(self, count=channels)
@@ -106,6 +110,10 @@ class PairFeatures(FeatureType):
     @property
     def layout(self) -> tuple[int | str, ...]:
         return ("P", "P", self.count)
+
+    def check(self, x: Tensor, lead: tuple[str, ...], owner: str, mend: str = "") -> None:
+        super().check(x, lead, owner, mend)
+        _require_nodes(x.shape[len(lead) : -1], owner)
 
     def with_channels(self, channels: int) -> PairFeatures:
         return replace(self, count=channels)
@@ -160,6 +168,14 @@ def parse(spec: Any, nodes: int) -> NodeFeatures | PairFeatures:
         "channels of at least 1, alone or with its kind. Write 16 or '16 nodes' for features of "
         "nodes, '4 pairs' for features of ordered pairs of nodes."
     )
+
+
+def _require_nodes(sizes: tuple[int, ...], owner: str) -> None:
+    if min(sizes) < 1 or len(set(sizes)) > 1:
+        raise ShapeError(
+            f"{owner} got elements of {' by '.join(map(str, sizes))} nodes, expected at least one "
+            "node, and as many rows as columns for pairs. Leave elements without nodes out."
+        )
 
 
 def _noise(

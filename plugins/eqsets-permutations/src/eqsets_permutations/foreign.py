@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError, PluginError, ShapeError
@@ -52,8 +53,8 @@ class ForeignConvolution(nn.Module):
                     f"convolution {self.name!r} got {key} {tuple(values.shape)}, which it does not "
                     "take: expected none. Use another convolution, or leave them out of the edges."
                 )
-        side = {key: given[key] for key in self._takes if given[key] is not None}
-        y: Tensor = self.conv(rows.reshape(count * points, channels), union.index, **side)
+        side = {key: values for key, values in given.items() if values is not None}
+        y = self._convolve(rows.reshape(count * points, channels), union.index, side)
         if not isinstance(y, Tensor) or y.shape != (count * points, self.out_channels):
             got = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
             raise ShapeError(
@@ -61,6 +62,34 @@ class ForeignConvolution(nn.Module):
                 f"{self.out_channels} channels. Give it options that return that many."
             )
         return y.reshape(count, points, self.out_channels)
+
+    def _convolve(self, x: Tensor, index: Tensor, side: dict[str, Tensor]) -> Tensor:
+        side = {key: values.to(x.dtype) for key, values in side.items()}
+        y: Tensor
+        if torch.compiler.is_compiling():
+            y = self.conv(x, index, **side)
+            return y
+        given = " and ".join(side) or "no weights or features"
+        try:
+            y = self.conv(x, index, **side)
+        except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+            raise ShapeError(
+                f"convolution {self.name!r} failed on {tuple(x.shape)} nodes and {index.shape[1]} "
+                f"edges with {given}: {type(error).__name__}: {error}. Expected what its class "
+                "takes; give it the edge features it wants, or options such as edge_dim=."
+            ) from error
+        weight = side.get("edge_weight")
+        if weight is not None and weight.device.type == "cpu" and bool((weight < 0).any()):
+            self._require_numbers(x, weight, y)
+        return y
+
+    def _require_numbers(self, x: Tensor, weight: Tensor, y: Tensor) -> None:
+        if isinstance(y, Tensor) and bool(y.isnan().any()) and not bool(x.isnan().any()):
+            raise FeatureTypeError(
+                f"convolution {self.name!r} made NaN from edge weights down to "
+                f"{float(weight.min()):.3g}: expected weights of at least 0, since it takes roots "
+                "of their sums. Use conv='graph' for negative weights."
+            )
 
 
 def pyg_convolution(
@@ -102,7 +131,7 @@ def pyg_convolution(
         sizes = (mlp(in_channels, width, bias),)
     try:
         module = build(*sizes, **options)
-    except TypeError as error:
+    except (AssertionError, AttributeError, ImportError, TypeError, ValueError) as error:
         raise FeatureTypeError(
             f"convolution {name!r} could not be built for {in_channels} -> {width} channels with "
             f"the options {options}: {error}. Expected its own options; pass a callable "

@@ -35,7 +35,7 @@ class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is
     """
 
     def __init__(self, *, fraction: float = 1.0, generator: torch.Generator | None = None) -> None:
-        if not 0 < fraction <= 1:
+        if not isinstance(fraction, int | float) or not 0 < fraction <= 1:
             raise FeatureTypeError(
                 f"{type(self).__name__} got fraction={fraction!r}, expected more than 0 and at "
                 "most 1. Write for example 0.2 for a fifth of the subgraphs."
@@ -58,7 +58,8 @@ class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is
         """Return the bag of the subgraphs of ``data``.
 
         Raises:
-            ShapeError: the graph has no nodes, or an edge index is out of range.
+            ShapeError: the graph has no nodes, an edge index is out of range, or features do not
+                fit the numbers of nodes and edges.
         """
         nodes = data.num_nodes if data.edge_index is not None else 0
         if not nodes:
@@ -69,6 +70,7 @@ class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is
         index = data.edge_index
         Edges(index).check(nodes)
         x = data.x if data.x is not None else torch.ones(nodes, 1, device=index.device)
+        _require_lengths(data, nodes, type(self).__name__)
         roots = self._drawn(self.roots(index, nodes))
         element, edge = self.keep(roots, index, nodes).nonzero().unbind(1)
         features = self.mark(roots, x)
@@ -101,6 +103,18 @@ class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(fraction={self.fraction})"
+
+
+def _require_lengths(data: Data, nodes: int, owner: str) -> None:
+    edges = data.edge_index.shape[1]
+    for key, expected in (("x", nodes), ("edge_weight", edges), ("edge_attr", edges)):
+        values = data.get(key)
+        if values is not None and len(values) != expected:
+            raise ShapeError(
+                f"{owner} got {key} {tuple(values.shape)} for a graph of {nodes} nodes and {edges} "
+                f"edges, expected {expected} rows. Give one to each node, or to each column of "
+                "edge_index."
+            )
 
 
 class NodeDeleted(SubgraphPolicy):

@@ -155,8 +155,12 @@ class Permutations(ElementSymmetry):
 
     def check_structure(self, structure: Any) -> None:
         """Raise :class:`~eqsets.ShapeError` unless ``structure`` has edges."""
-        if structure is not None and not isinstance(structure, BagStructure):
-            as_edges(structure)
+        self.prepare_structure(structure)
+
+    def prepare_structure(self, structure: Any) -> Any:
+        """Return edges as :class:`~eqsets_permutations.edges.Edges`, which keep their matrices."""
+        known = structure is None or isinstance(structure, BagStructure)
+        return structure if known else as_edges(structure)
 
     def row_structure(self, structure: Any, layout: Layout) -> Edges | Members:
         """Return the edges of the rows: of all, of each set, or of each element."""

@@ -1,0 +1,64 @@
+"""The layers of a set as element: those of its members, and DSS among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from eqsets.dss import DSS
+from eqsets.errors import FeatureTypeError
+
+__all__ = ["MemberEmbedding", "MemberInvariant", "MemberLinear"]
+
+
+class MemberLinear(nn.Module):
+    """Apply a DSS layer to the members of each element, ``(E, M, *in)`` to ``(E, M, *out)``."""
+
+    def __init__(self, layer: DSS) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor, structure: tuple[Any, Any] | None = None) -> Tensor:
+        """Map ``x: (E, M, *member)``; the layer gets the structure as users give it."""
+        y = self.layer(x, structure=None if structure is None else structure[0])
+        if not isinstance(y, Tensor):
+            raise AssertionError("DSS returns a tensor for a tensor")
+        return y
+
+
+class MemberInvariant(nn.Module):
+    r"""Read the mean over the members of each one's invariants, :math:`\frac1M \sum_i u(x_i)`.
+
+    Attributes:
+        features: number of invariants, that of the inner symmetry.
+    """
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+        if not isinstance(inner.features, int):
+            raise FeatureTypeError("invariant modules say how many .features they read out")
+        self.features = inner.features
+
+    def forward(self, x: Tensor, structure: tuple[Any, Any] | None = None) -> Tensor:
+        """Map ``x: (E, M, *member)`` to ``(E, features)``."""
+        side = () if structure is None else (structure[1],)
+        u: Tensor = self.inner(x.flatten(0, 1), *side)
+        return u.reshape(x.shape[0], x.shape[1], self.features).mean(1)
+
+
+class MemberEmbedding(nn.Module):
+    """Write the same invariants into every member."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(
+        self, invariants: Tensor, structure: tuple[Any, Any] | None = None, *, like: Tensor
+    ) -> Tensor:
+        """Map ``(E, features)`` to features that broadcast against ``like: (E, M, *member)``."""
+        side = () if structure is None else (structure[1],)
+        y: Tensor = self.inner(invariants, *side, like=like.flatten(0, 1))
+        return y.unsqueeze(1)

@@ -237,4 +237,4 @@ class SetInference(nn.Module):
                 "x[:, None], or make a SetInference for this shape."
             )
         images: Tensor = as_images(given.flatten(0, 1)).unflatten(0, given.shape[:2])
-        return images.to(next(self.encoder.parameters()).device)
+        return images.to(next(self.encoder.parameters()))

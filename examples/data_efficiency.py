@@ -78,7 +78,7 @@ def row(kind: str, known: Tensor, test: Tensor, args: argparse.Namespace) -> dic
         "elbo": float(bound.elbo.mean()),
         "one": float(few.iwlb.mean()),
         "ess": float(bound.ess.mean()),
-        "noise": float(vae.log_noise.exp()),
+        "noise": float(vae.log_noise.detach().exp()),
         "stopped": curve[-1]["step"],
         "cpu": time.process_time() - began,
     }
@@ -112,14 +112,16 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a few steps")
     parser.add_argument("--rows", type=Path, help="JSON file of results, gone on from")
     parser.add_argument("--steps", type=int, help="of each VAE")
+    parser.add_argument("--digits", type=int, nargs="+", help="how many to learn from")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    counts, steps, args.draws, tests = (4000, 2000, 1000, 500), 6000, 50, 500
+    counts, steps, args.draws, tests = [4000, 2000, 1000, 500], 6000, 50, 500
     if args.quick:
-        counts, steps, tests = (2000, 500), 900, 300
+        counts, steps, tests = [2000, 500], 900, 300
     if args.smoke:
-        counts, steps, args.draws, tests = (40,), 10, 2, 20
+        counts, steps, args.draws, tests = [40], 10, 2, 20
     args.steps = args.steps or steps
+    counts = args.digits or counts
     x = digits()
     known: list[dict[str, Any]] = []
     if args.rows is not None and args.rows.exists():

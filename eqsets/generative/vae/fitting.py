@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,17 +124,19 @@ def fit_vae(
     digest = hashlib.sha256(known.contiguous().numpy().data)
     digest.update(repr((type(vae).__name__, vae.latent, chosen, seed, level)).encode())
     vae.train()
-    vae.curve = run(
-        ELBO(vae, known, held_out, augment, level),
-        chosen,
-        name="vae",
-        mark=digest.hexdigest(),
-        seed=seed,
-        folder=None if folder is None else Path(folder),
-        resume=resume,
-        quiet=quiet,
-        loggers=[],
-        trainer_options=trainer_options,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*in eval mode at the start.*")  # as it should be
+        vae.curve = run(
+            ELBO(vae, known, held_out, augment, level),
+            chosen,
+            name="vae",
+            mark=digest.hexdigest(),
+            seed=seed,
+            folder=None if folder is None else Path(folder),
+            resume=resume,
+            quiet=quiet,
+            loggers=[],
+            trainer_options=trainer_options,
+        )
     vae.cpu().eval()
     return vae.curve

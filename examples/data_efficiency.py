@@ -53,7 +53,7 @@ def row(kind: str, known: Tensor, test: Tensor, args: argparse.Namespace) -> dic
     began = time.process_time()
     torch.manual_seed(0)
     plan = StagePlan(
-        args.steps, batch=64, check_every=max(1, args.steps // 15), patience=4, learning_rate=2e-3
+        args.steps, batch=64, check_every=max(1, args.steps // 15), patience=4, learning_rate=3e-3
     )
     augment, vae = None, VAE(SHAPE)
     if kind in ("aug", "inv"):
@@ -113,6 +113,7 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, help="JSON file of results, gone on from")
     parser.add_argument("--steps", type=int, help="of each VAE")
     parser.add_argument("--digits", type=int, nargs="+", help="how many to learn from")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     args = parser.parse_args()
     torch.set_num_threads(1)
     counts, steps, args.draws, tests = [4000, 2000, 1000, 500], 6000, 50, 500
@@ -128,7 +129,7 @@ def main() -> None:
         known = json.loads(args.rows.read_text())
     done = {(one["kind"], one["digits"], one["steps"]) for one in known}
     for count in counts:
-        for kind in KINDS:
+        for kind in args.kinds:
             if (kind, count, args.steps) in done:
                 continue
             known.append(row(kind, x[:count], x[4500 : 4500 + tests], args))

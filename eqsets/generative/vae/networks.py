@@ -20,7 +20,7 @@ class ConvDecoder(nn.Module):
     """
 
     def __init__(
-        self, latent: int, image_shape: tuple[int, int, int], *, width: int = 24, hidden: int = 128
+        self, latent: int, image_shape: tuple[int, int, int], *, width: int = 12, hidden: int = 128
     ) -> None:
         super().__init__()
         channels, *size = image_shape

@@ -56,7 +56,7 @@ class VAE(nn.Module):
     ) -> None:
         super().__init__()
         self.image_shape, self.latent = image_shape, latent
-        self.encoder = encoder or ConvEncoder(image_shape, 2 * latent)
+        self.encoder = encoder or ConvEncoder(image_shape, 2 * latent, width=12)
         self.decoder = decoder or ConvDecoder(latent, image_shape)
         self.log_noise = nn.Parameter(torch.tensor(-1.0))
         self.curve: list[dict[str, float]] = []

@@ -6,9 +6,11 @@ from types import ModuleType
 from eqsets import nn
 from eqsets.aggregation import Aggregation
 from eqsets.audit import AuditReport, audit
+from eqsets.description import from_dict, load, save, to_dict
 from eqsets.dss import DSS
 from eqsets.equivariance import EquivarianceReport, equivariance_error
 from eqsets.errors import (
+    DescriptionError,
     EqsetsError,
     FeatureTypeError,
     GroupError,
@@ -35,6 +37,7 @@ __all__ = [
     "DSS",
     "Aggregation",
     "AuditReport",
+    "DescriptionError",
     "ElementSymmetry",
     "EqsetsError",
     "EquivarianceReport",
@@ -57,9 +60,13 @@ __all__ = [
     "deep_sets",
     "element_group",
     "equivariance_error",
+    "from_dict",
     "hookimpl",
+    "load",
     "nn",
     "plugins",
+    "save",
+    "to_dict",
     "transformation",
 ]
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from eqsets.aggregation import Aggregation
 from eqsets.errors import FeatureTypeError, ShapeError, choices
 from eqsets.layout import Layout, as_rows
+from eqsets.recipe import Recipe
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve_element_group
 from eqsets.sets import SetBatch
@@ -81,11 +82,17 @@ class DSS(nn.Module):
                 f"DSS got alignment={alignment!r}: {choices(alignment, ALIGNMENTS)}"
             )
         self.symmetry = symmetry = resolve_element_group(element_group)
-        self.in_type, self.out_type = symmetry.layer_types(
-            symmetry.feature_type(in_features), symmetry.feature_type(out_features), **layer_options
-        )
+        given = symmetry.feature_type(in_features), symmetry.feature_type(out_features)
+        self.in_type, self.out_type = symmetry.layer_types(*given, **layer_options)
         self.aggregation = resolve_aggregation(aggregation)
         self.alignment = alignment
+        self.recipe = Recipe(
+            "DSS",
+            symmetry,
+            {"in_features": given[0], "out_features": given[1]},
+            {"aggregation": self.aggregation, "alignment": alignment, "bias": bias},
+            layer_options,
+        )
         own_type = self.aggregation.own_type(self.out_type)
         # A bias would cancel against its own mean: a weight that never learns.
         bias = bias and self.aggregation.combine != "subtract"

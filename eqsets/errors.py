@@ -13,6 +13,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "DescriptionError",
     "EqsetsError",
     "FeatureTypeError",
     "GroupError",
@@ -46,6 +47,10 @@ class PluginError(EqsetsError, LookupError):
 
 class OptionError(EqsetsError, TypeError):
     """An option is unknown or missing, or an argument is not of the kind that is expected."""
+
+
+class DescriptionError(EqsetsError, ValueError):
+    """A plain description (dict, JSON, file) of a type or a network cannot be written or read."""
 
 
 class LawViolation(EqsetsError, AssertionError):

@@ -13,12 +13,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from eqsets.errors import FeatureTypeError, ShapeError
 from eqsets.groups import Group
+
+if TYPE_CHECKING:
+    from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["FeatureType", "InvariantFeatures", "require_same_type"]
 
@@ -41,6 +45,19 @@ class FeatureType(ABC):
     group: Group | None = None
     channel_axis: int | None = None
     pointwise: bool = False
+
+    @property
+    def owner(self) -> ElementSymmetry | None:
+        """The symmetry whose ``feature_type(self.spec)`` is this type, where the type says so.
+
+        What :func:`eqsets.to_dict` needs to write a type down that stands alone.
+        """
+        return None
+
+    @property
+    def spec(self) -> int | str:
+        """What ``feature_type`` of the symmetry takes for this type; its ``str()`` by default."""
+        return str(self)
 
     @abstractmethod
     def transform(self, g: Tensor, x: Tensor) -> Tensor:

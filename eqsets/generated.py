@@ -44,7 +44,7 @@ class PermutationFeatures(FeatureType):
         space: ``"points"`` ``(*points, C)``, or ``"pairs"`` ``(d, d, C)`` for features of ordered
             pairs of points.
         channels_first: put the channels in front, ``(C, *points)``, as images have them.
-        label: how to show the symmetry that the type belongs to; does not count for equality.
+        maker: the symmetry that made the type; does not count for equality.
 
     Example:
         >>> x = PermutationFeatures(2, SymmetricGroup(3), (3,))
@@ -59,7 +59,7 @@ class PermutationFeatures(FeatureType):
     points: tuple[int, ...]
     space: str = "points"
     channels_first: bool = False
-    label: str = field(default="", compare=False)
+    maker: GeneratedSymmetry | None = field(default=None, compare=False)
     pointwise = True
 
     @property
@@ -100,8 +100,13 @@ class PermutationFeatures(FeatureType):
         return noise(self, batch, generator, dtype)
 
     def __repr__(self) -> str:
-        label = self.label or f"GeneratedSymmetry(group={self.group!r}, points={self.points})"
-        return f"{label}.feature_type('{self}')"
+        return f"{self.owner!r}.feature_type('{self}')"
+
+    @property
+    def owner(self) -> GeneratedSymmetry:
+        return self.maker or GeneratedSymmetry(
+            group=self.group, points=self.points, channels_first=self.channels_first
+        )
 
     def __str__(self) -> str:
         return f"{self.count} {self.space}"
@@ -116,7 +121,7 @@ class MatrixFeatures(FeatureType):
     Arguments:
         count: number of vectors (channels).
         group: a group whose elements are matrices ``(d, d)``; elements are ``(d, C)``.
-        label: how to show the symmetry that the type belongs to; does not count for equality.
+        maker: the symmetry that made the type; does not count for equality.
 
     Example:
         >>> quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
@@ -128,7 +133,7 @@ class MatrixFeatures(FeatureType):
 
     count: int
     group: Group = field()  # field(): the base class has a default
-    label: str = field(default="", compare=False)
+    maker: GeneratedSymmetry | None = field(default=None, compare=False)
     channel_axis = -1
 
     @property
@@ -150,8 +155,11 @@ class MatrixFeatures(FeatureType):
         return noise(self, batch, generator, dtype)
 
     def __repr__(self) -> str:
-        label = self.label or f"GeneratedSymmetry(group={self.group!r})"
-        return f"{label}.feature_type('{self}')"
+        return f"{self.owner!r}.feature_type('{self}')"
+
+    @property
+    def owner(self) -> GeneratedSymmetry:
+        return self.maker or GeneratedSymmetry(group=self.group)
 
     def __str__(self) -> str:
         return f"{self.count} points"
@@ -220,7 +228,7 @@ class GeneratedSymmetry(ElementSymmetry):
                 f"points, expected a shape of {size} points in all."
             )
         self.channels_first = channels_first
-        self._label = label
+        self.label = label
 
     @property
     def group(self) -> Group:
@@ -243,9 +251,9 @@ class GeneratedSymmetry(ElementSymmetry):
         if space == "trivial" or not self.points:
             return InvariantFeatures(count)
         if not self._permutes:
-            return MatrixFeatures(count, self._group, repr(self))
+            return MatrixFeatures(count, self._group, self)
         return PermutationFeatures(
-            count, self._group, self.points, space, self.channels_first, repr(self)
+            count, self._group, self.points, space, self.channels_first, self
         )
 
     def _own(self, given: FeatureType) -> FeatureType:
@@ -271,8 +279,8 @@ class GeneratedSymmetry(ElementSymmetry):
         return (self._group, self.points, self.channels_first)
 
     def __repr__(self) -> str:
-        if self._label:
-            return self._label
+        if self.label:
+            return self.label
         shape = "" if len(self.points) == 1 else f", points={self.points}"
         first = ", channels_first=True" if self.channels_first else ""
         return f"GeneratedSymmetry(group={self._group!r}{shape}{first})"

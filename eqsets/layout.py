@@ -144,8 +144,8 @@ class Padded(Dense):
         return as_stored(x, lambda x: x.sum(1))
 
     def mean(self, rows: Tensor) -> Tensor:
-        total = self.sum(rows)
-        return total / append_axes(self.mask.sum(1).to(rows.dtype), total)
+        total = self.sum(_wide(rows))
+        return (total / append_axes(self.mask.sum(1).to(total.dtype), total)).to(rows.dtype)
 
     def max(self, rows: Tensor) -> Tensor:
         return as_stored(self._fill(rows, -torch.inf), lambda x: x.amax(1))
@@ -175,34 +175,52 @@ class Ragged(Layout):
     def _total(self, rows: Tensor) -> Tensor:
         return rows.new_zeros(self.source.num_sets, *rows.shape[1:])
 
-    def sum(self, rows: Tensor) -> Tensor:
+    def _sum(self, wide: Tensor) -> Tensor:
         return as_stored(
-            rows, lambda x: self._total(x).index_add(0, self.source.index, x), reduced=0
+            wide, lambda x: self._total(x).index_add(0, self.source.index, x), reduced=0
         )
 
+    def _select(self, sets: Tensor) -> Tensor:
+        """Return what each row's set has; the gradient is a sum over the set."""
+        return _wide(sets).index_select(0, self.source.index).to(sets.dtype)
+
+    def sum(self, rows: Tensor) -> Tensor:
+        return self._sum(_wide(rows)).to(rows.dtype)
+
     def mean(self, rows: Tensor) -> Tensor:
-        ones = rows.new_ones(rows.shape[0])
-        count = rows.new_zeros(self.source.num_sets).index_add(0, self.source.index, ones)
-        total = self.sum(rows)
-        return total / append_axes(count, total)
+        total = self._sum(_wide(rows))
+        ones = total.new_ones(rows.shape[0])
+        count = total.new_zeros(self.source.num_sets).index_add(0, self.source.index, ones)
+        return (total / append_axes(count, total)).to(rows.dtype)
 
     def max(self, rows: Tensor) -> Tensor:
-        index = append_axes(self.source.index, rows).expand(rows.shape)
-        return self._total(rows).scatter_reduce(0, index, rows, "amax", include_self=False)
+        wide = _wide(rows)  # its gradient counts the rows that share a maximum
+        index = append_axes(self.source.index, wide).expand(wide.shape)
+        largest = self._total(wide).scatter_reduce(0, index, wide, "amax", include_self=False)
+        return largest.to(rows.dtype)
 
     def spread(self, sets: Tensor) -> Tensor:
-        return as_stored(sets, lambda x: x.index_select(0, self.source.index), reduced=0)
+        return as_stored(sets, self._select, reduced=0)
 
     def add(self, rows: Tensor, sets: Tensor) -> SetBatch:
         order = storage_order(rows, 1)
-        spread = sets.permute(order).index_select(0, self.source.index)
+        spread = self._select(sets.permute(order))
         rows = rows.permute(order)
-        # nothing else holds what index_select has made, so it may take the sum
-        y = spread.add_(rows) if spread.shape == rows.shape else spread + rows
+        # nothing else holds what _select has made, so it may take the sum
+        fits = spread.shape == rows.shape and spread.dtype == rows.dtype
+        y = spread.add_(rows) if fits else spread + rows
         return self.restore(y.permute(undo(order)))
 
     def restore(self, rows: Tensor) -> SetBatch:
         return self.source.replace(rows)
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Return half precision numbers as float32, to be added up one by one: 256 + 1 is 256 else.
+
+    Reductions along an axis do this by themselves; additions by index do not.
+    """
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def as_rows(

@@ -12,6 +12,8 @@ from eqsets.aggregation import Aggregation
 from eqsets.dss import DSS
 from eqsets.errors import FeatureTypeError
 from eqsets.nn import Readout, SetPool, SetSequential, dropout, nonlinearity, norm
+from eqsets.recipe import Recipe
+from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
 from eqsets.symmetry import ElementSymmetry
@@ -76,6 +78,22 @@ class SetNetwork(nn.Module):
             )
         self.symmetry = symmetry = resolve(element_group)
         types = [symmetry.feature_type(spec) for spec in features]
+        self.recipe = Recipe(
+            "SetNetwork",
+            symmetry,
+            {"features": types},
+            {
+                "aggregation": resolve_aggregation(aggregation),
+                "alignment": alignment,
+                "activation": activation,
+                "normalization": normalization,
+                "dropout_rate": dropout_rate,
+                "readout": readout,
+                "set_pool": None if set_pool is None else resolve_aggregation(set_pool),
+                "bias": bias,
+            },
+            layer_options,
+        )
         blocks: list[nn.Module] = []
         for position, (source, target) in enumerate(pairwise(types)):
             blocks.append(

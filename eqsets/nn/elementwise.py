@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.layout import as_rows
+from eqsets.recipe import Recipe
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
 from eqsets.symmetry import ElementSymmetry
@@ -29,6 +30,7 @@ class Elementwise(nn.Module):
         needs_present: give the module ``present``, ``(E,)`` bool or None, as second argument: for
             modules in which rows meet (batch normalisation).
         symmetry: where it takes side information, give that to the module as second argument.
+        recipe: how it is made again, for :func:`eqsets.to_dict`.
 
     Example:
         >>> import torch
@@ -46,12 +48,14 @@ class Elementwise(nn.Module):
         *,
         needs_present: bool = False,
         symmetry: ElementSymmetry | None = None,
+        recipe: Recipe | None = None,
     ) -> None:
         super().__init__()
         self.module = module
         self.in_type, self.out_type = in_type, out_type
         self.needs_present = needs_present
         self.symmetry = symmetry
+        self.recipe = recipe
 
     def forward(
         self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None
@@ -86,7 +90,8 @@ def norm(element_group: str | ElementSymmetry, features: Any, kind: str = "eleme
     """
     symmetry = resolve(element_group)
     kept = symmetry.feature_type(features)
-    return Elementwise(symmetry.norm(kept, kind), kept, kept, needs_present=True)
+    recipe = Recipe("norm", symmetry, {"features": kept}, {"kind": kind})
+    return Elementwise(symmetry.norm(kept, kind), kept, kept, needs_present=True, recipe=recipe)
 
 
 def nonlinearity(
@@ -99,7 +104,8 @@ def nonlinearity(
     """
     symmetry = resolve(element_group)
     kept = symmetry.feature_type(features)
-    return Elementwise(symmetry.nonlinearity(kept, name), kept, kept)
+    recipe = Recipe("nonlinearity", symmetry, {"features": kept}, {"name": name})
+    return Elementwise(symmetry.nonlinearity(kept, name), kept, kept, recipe=recipe)
 
 
 def dropout(element_group: str | ElementSymmetry, features: Any, p: float = 0.1) -> Elementwise:
@@ -110,7 +116,8 @@ def dropout(element_group: str | ElementSymmetry, features: Any, p: float = 0.1)
     """
     symmetry = resolve(element_group)
     kept = symmetry.feature_type(features)
-    return Elementwise(symmetry.dropout(kept, p), kept, kept)
+    recipe = Recipe("dropout", symmetry, {"features": kept}, {"p": p})
+    return Elementwise(symmetry.dropout(kept, p), kept, kept, recipe=recipe)
 
 
 def pool(element_group: str | ElementSymmetry, features: Any, **options: Any) -> Elementwise:
@@ -127,7 +134,8 @@ def pool(element_group: str | ElementSymmetry, features: Any, **options: Any) ->
         raise FeatureTypeError(
             f"the pooling of {symmetry!r} declares no out_type, got {out_type!r}."
         )
-    return Elementwise(module, in_type, out_type, symmetry=_side(symmetry))
+    recipe = Recipe("pool", symmetry, {"features": in_type}, {}, options)
+    return Elementwise(module, in_type, out_type, symmetry=_side(symmetry), recipe=recipe)
 
 
 def invariant(element_group: str | ElementSymmetry, features: Any) -> Elementwise:
@@ -142,7 +150,8 @@ def invariant(element_group: str | ElementSymmetry, features: Any) -> Elementwis
     in_type = symmetry.feature_type(features)
     module = symmetry.invariant(in_type)
     out_type = InvariantFeatures(module.features)  # type: ignore[arg-type]
-    return Elementwise(module, in_type, out_type, symmetry=_side(symmetry))
+    recipe = Recipe("invariant", symmetry, {"features": in_type})
+    return Elementwise(module, in_type, out_type, symmetry=_side(symmetry), recipe=recipe)
 
 
 def _side(symmetry: ElementSymmetry) -> ElementSymmetry | None:

@@ -10,6 +10,7 @@ from eqsets.aggregation import Aggregation
 from eqsets.errors import FeatureTypeError
 from eqsets.features import InvariantFeatures
 from eqsets.layout import as_rows
+from eqsets.recipe import Recipe
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
@@ -60,6 +61,8 @@ class SetPool(nn.Module):
         self.symmetry = resolve(element_group)
         self.in_type = self.out_type = self.symmetry.feature_type(features)
         self.aggregation = _reducing(aggregation, "SetPool")
+        types, arguments = {"features": self.in_type}, {"aggregation": self.aggregation}
+        self.recipe = Recipe("SetPool", self.symmetry, types, arguments)
         self.aggregation.check(self.in_type)
 
     def forward(
@@ -91,7 +94,8 @@ class Readout(nn.Module):
         aggregation: ``"mean"``, ``"sum"``, ``"max"``, or an Aggregation that reduces inputs.
 
     Raises:
-        FeatureTypeError: the type has no invariant, or the aggregation reduces nothing.
+        FeatureTypeError: the type has no invariant, the aggregation reduces nothing, or
+            ``out_features`` is not a positive whole number.
 
     Example:
         >>> import torch
@@ -109,10 +113,21 @@ class Readout(nn.Module):
         aggregation: str | Aggregation = "mean",
     ) -> None:
         super().__init__()
+        if isinstance(out_features, bool) or not isinstance(out_features, int) or out_features < 1:
+            raise FeatureTypeError(
+                f"Readout got out_features={out_features!r}, expected a whole number of at least "
+                "1: the length of the vector. Write for example 10."
+            )
         self.symmetry = resolve(element_group)
         self.in_type = self.symmetry.feature_type(features)
         self.out_type = InvariantFeatures(out_features)
         self.aggregation = _reducing(aggregation, "Readout")
+        self.recipe = Recipe(
+            "Readout",
+            self.symmetry,
+            {"features": self.in_type},
+            {"out_features": out_features, "aggregation": self.aggregation},
+        )
         self.invariant = self.symmetry.invariant(self.in_type)
         self.linear = nn.Linear(self.invariant.features, out_features)  # type: ignore[arg-type]
 

@@ -13,17 +13,21 @@ from eqsets.registry._names import (
     plugins,
     transformation,
 )
+from eqsets.registry._origins import Origin, built_by_name, origin_of
 from eqsets.registry._records import Kind, PluginRecord, Status
 from eqsets.registry._registry import Registry
 
 __all__ = [
     "Kind",
+    "Origin",
     "PluginRecord",
     "Registry",
     "Status",
     "aggregation",
+    "built_by_name",
     "default_registry",
     "element_group",
+    "origin_of",
     "plugins",
     "transformation",
 ]

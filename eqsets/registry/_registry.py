@@ -27,7 +27,10 @@ from eqsets.registry._records import Kind, PluginRecord
 from eqsets.registry._references import Failure, attempt, describe, import_reference
 from eqsets.symmetry import ElementSymmetry
 
-__all__ = ["Registry"]
+__all__ = ["ORIGIN", "Registry"]
+
+ORIGIN = "_eqsets_origin"
+"""The attribute of what was built by name that remembers name and options."""
 
 
 class Registry:
@@ -154,6 +157,8 @@ class Registry:
         if isinstance(given, str):
             built = self.create(kind, given, options)
             if isinstance(built, wanted):
+                # written past frozen dataclasses: no field, and nothing that equality looks at
+                vars(built)[ORIGIN] = (given, dict(options))
                 return built
             raise PluginError(
                 f"the {kind} {given!r} of {self.find(kind, given).owner} built a "

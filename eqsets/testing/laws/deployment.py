@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from eqsets.sets import SetBatch
 from eqsets.testing.bench import SetBench
 from eqsets.testing.law import Law, law
 from eqsets.testing.laws.sets_symmetry import set_modules
 from eqsets.testing.record import SetCase
+from eqsets.testing.tolerance import rounding
 from eqsets.testing.trial import Trial, randomness
 
 __all__ = ["LAWS", "principal"]
@@ -163,6 +165,47 @@ def device_moves(case: SetCase, trial: Trial) -> None:
     )
 
 
+@law(
+    "EQD11-autocast",
+    "Under autocast to bfloat16 a module with float32 weights runs on any layout, and its numbers "
+    "and gradients are roughly those without.",
+    breaks="joining what autocast has narrowed with what it has not: index_add, in-place addition",
+    cases=set_modules(
+        lambda case: case.principal and case.capabilities.bfloat16, "bfloat16 is not claimed"
+    ),
+    once=True,
+    after=("EQN03-bfloat16-runs", "EQV04-finite-gradients"),
+)
+def autocast(case: SetCase, trial: Trial) -> None:
+    bench, claims = _bench(case, trial), case.capabilities
+    layouts: dict[str, tuple[Any, ...]] = {"dense": (bench.x,)}
+    if claims.padded:
+        layouts["padded"] = (bench.x, torch.ones(bench.x.shape[:2], dtype=torch.bool))
+    if claims.ragged:
+        layouts["ragged"] = (SetBatch.from_list(list(bench.x)),)
+    for layout, given in layouts.items():
+        plain = _learnt(bench, given)
+        with torch.autocast("cpu", torch.bfloat16):
+            narrow = _learnt(bench, given)
+        trial.expect(
+            narrow[0].dtype in (torch.bfloat16, torch.float32),
+            f"{case.label}: autocast gives {narrow[0].dtype}",
+        )
+        for found, expected, what in zip(narrow, plain, ("numbers", "gradients"), strict=True):
+            bench.compare(found, expected, rounding(torch.bfloat16), f"{layout}, {what}")
+
+
+def _learnt(bench: SetBench, given: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
+    """Return outputs, and the gradients of all weights in a row."""
+    y = bench.call(*given)
+    y = y.values if isinstance(y, SetBatch) else y
+    weights = list(bench.module.parameters())
+    if not weights or not y.requires_grad:
+        return y, y.new_zeros(0)
+    found = torch.autograd.grad(y.float().square().sum(), weights, materialize_grads=True)
+    return y, torch.cat([grad.flatten() for grad in found])
+
+
 LAWS: tuple[Law, ...] = (
     state_dict_keys,
     state_dict_round_trip,
@@ -171,5 +214,6 @@ LAWS: tuple[Law, ...] = (
     deepcopied,
     number_type_moves,
     device_moves,
+    autocast,
 )
 """The laws of the family about saving and moving, in order."""

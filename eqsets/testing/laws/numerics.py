@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
+from eqsets.sets import SetBatch
 from eqsets.testing import strategies
 from eqsets.testing.bench import BATCH, SetBench
 from eqsets.testing.law import Law, law
@@ -14,6 +16,7 @@ from eqsets.testing.trial import Trial
 
 __all__ = ["LAWS"]
 
+_LARGE = 600  # bfloat16 counts to 256
 _SYMMETRY = ("EQL10-set-permutation", "EQL12-set-joint")
 
 
@@ -71,5 +74,64 @@ def bfloat16_runs(case: SetCase, trial: Trial) -> None:
     bench.compare(y, wide.run(bench.x.double()), rounding(torch.bfloat16))
 
 
-LAWS: tuple[Law, ...] = (float64_is_tight, float32_by_the_table, bfloat16_runs)
+def _learning(bench: SetBench, layout: str, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return outputs, and all gradients in a row, where elements pull differently."""
+    mask = torch.ones(x.shape[:2], dtype=torch.bool) if layout == "padded" else None
+    y = bench.call(SetBatch.from_list(list(x)) if layout == "ragged" else x, mask)
+    y = y.values.reshape(*x.shape[:2], *y.values.shape[1:]) if isinstance(y, SetBatch) else y
+    one = y[:1] if bench.case.reduces else y[:1, :1]
+    pull = torch.randn(one.shape, generator=bench.trial.generator(), dtype=torch.float64)
+    pull = (pull if bench.case.reduces else _two_kinds(pull, x.shape[1])).to(y.dtype)
+    weights = list(bench.module.parameters())
+    if not weights or not y.requires_grad:
+        return y, y.new_zeros(0)
+    found = torch.autograd.grad((pull * y).sum(), weights, materialize_grads=True)
+    return y, torch.cat([grad.double().flatten() for grad in found])
+
+
+def _two_kinds(x: Tensor, size: int) -> Tensor:
+    """Return a set of three halves of ``x`` and halves of it: no sum over the set cancels."""
+    scale = torch.tensor([1.5, 0.5], dtype=x.dtype).repeat(size // 2)
+    return x * scale.reshape(-1, *[1] * (x.dim() - 2))
+
+
+@law(
+    "EQN04-large-sets-keep-digits",
+    "For a set of 600 elements, however it is written, outputs and gradients in bfloat16 "
+    "are roughly those of float64: sums over the set are taken in float32.",
+    breaks="adding up in bfloat16, where 256 + 1 is 256; counting the elements in it",
+    cases=set_modules(lambda case: case.capabilities.bfloat16, "bfloat16 is not claimed"),
+    once=True,
+    after=(
+        "EQL05-norm",
+        "EQS01-dense-is-padded",
+        "EQS02-dense-is-ragged",
+        "EQN03-bfloat16-runs",
+    ),
+)
+def large_sets_keep_digits(case: SetCase, trial: Trial) -> None:
+    bench, wide = SetBench(trial, case, 1, torch.bfloat16), SetBench(trial, case, 1)
+    wide.module.load_state_dict(bench.module.state_dict())
+    x = _two_kinds(bench.sets(BATCH, 1), _LARGE)
+    expected = _learning(wide, "dense", x.double())
+    claims = case.capabilities
+    for layout, claimed in {
+        "padded": claims.padded,
+        "ragged": claims.ragged,
+        "dense": True,
+    }.items():
+        if not claimed:
+            continue
+        for found, right, what in zip(
+            _learning(bench, layout, x), expected, ("numbers", "gradients"), strict=True
+        ):
+            bench.compare(found, right, rounding(torch.bfloat16), f"{layout}, {what}")
+
+
+LAWS: tuple[Law, ...] = (
+    float64_is_tight,
+    float32_by_the_table,
+    bfloat16_runs,
+    large_sets_keep_digits,
+)
 """The laws of the family, in order."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from eqsets import ElementSymmetry
 from eqsets.features import FeatureType
+from eqsets.generated import cyclic
 from eqsets.groups import CyclicGroup, SymmetricGroup
 
 
@@ -115,6 +117,14 @@ class Still(Ring):
         return x.expand(*torch.broadcast_shapes(g.shape, x.shape[:-2]), *x.shape[-2:])
 
 
+class Unreadable(Ring):
+    """Belongs to a symmetry that does not understand what the type is called."""
+
+    @property
+    def owner(self) -> ElementSymmetry:
+        return cyclic(5)
+
+
 CONTROLS = {
     "EQA01-identity": Centred(),
     "EQA02-homomorphism": Gathered(),
@@ -126,4 +136,5 @@ CONTROLS = {
     "EQA08-pointwise": Signs(),
     "EQA09-channels": Gears(),
     "EQA10-acts": Still(),
+    "EQA11-plain-description": Unreadable(),
 }

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from eqsets import DSS
+from eqsets.generated import cyclic
 from tests.testing.controls.sets import Weighted, subject
 
 
@@ -114,6 +116,34 @@ class LiesAboutLayout(Weighted):
         return super().forward(turned(x))
 
 
+class AddsNarrowToWide(Weighted):
+    """Adds what autocast has narrowed, a product, into a tensor that it has not."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        product = x @ torch.eye(2, dtype=x.dtype, device=x.device)
+        places = torch.arange(len(x), device=x.device)
+        return super().forward(torch.zeros_like(x).index_add(0, places, product))
+
+
+class LeavesOut(Weighted):
+    """Leaves a weight out of steps of training, by chance, as stochastic depth does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.more = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        left_out = self.training and torch.rand(()) < 0.5
+        return super().forward(x if left_out else self.more * x)
+
+
+def exchanged() -> nn.Module:
+    """Return a layer whose first branch was exchanged by hand after it was made."""
+    layer = DSS(cyclic(5), 2, 2)
+    layer.siamese = nn.Identity()
+    return layer
+
+
 CONTROLS = {
     "EQD01-state-dict-keys": subject(ExpandsInEval),
     "EQD02-state-dict-round-trip": subject(RandomConstant),
@@ -125,4 +155,7 @@ CONTROLS = {
     "EQD08-compiles-whole": subject(BreaksGraph),
     "EQD09-compiles-to-code": subject(LiesAboutLayout),
     "EQD10-exports": subject(Specialises),
+    "EQD11-autocast": subject(AddsNarrowToWide),
+    "EQD12-plain-description": subject(exchanged),
+    "EQD13-distributed": subject(LeavesOut),
 }

@@ -127,6 +127,15 @@ class NoBfloat16(Weighted):
         return super().forward(x) * torch.linalg.det(torch.eye(2, dtype=x.dtype))
 
 
+class CountsInTheSame(Weighted):
+    """Takes a mean by counting the elements in the number type of their features."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        ones, place = x.new_ones(x.shape[1]), torch.zeros(x.shape[1], dtype=torch.int64)
+        count = x.new_zeros(1).index_add(0, place.to(x.device), ones)
+        return self.weight * (x + x.sum(1, keepdim=True) / count)
+
+
 def _third() -> Tensor:
     turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
     return torch.linalg.matrix_exp(2 * pi / 3 * turn)[None]
@@ -146,4 +155,5 @@ CONTROLS = {
     "EQN01-float64-is-tight": subject(Float32Buffer),
     "EQN02-float32-by-the-table": subject(Cancels, bfloat16=False),
     "EQN03-bfloat16-runs": subject(NoBfloat16),
+    "EQN04-large-sets-keep-digits": subject(CountsInTheSame),
 }

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eqsets import FeatureType, FeatureTypeError, ShapeError
+from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, ShapeError, element_group
 from eqsets.groups import SymmetricGroup
 
 __all__ = ["SAMPLE_NODES", "NodeFeatures", "PairFeatures", "parse"]
@@ -77,6 +77,10 @@ class NodeFeatures(FeatureType):
     ) -> Tensor:
         return _noise((*batch, self.nodes, self.count), generator, dtype)
 
+    @property
+    def owner(self) -> ElementSymmetry:
+        return element_group("permutations", nodes=self.nodes)
+
     def __str__(self) -> str:
         return f"{self.count} nodes"
 
@@ -132,6 +136,10 @@ class PairFeatures(FeatureType):
         dtype: torch.dtype | None = None,
     ) -> Tensor:
         return _noise((*batch, self.nodes, self.nodes, self.count), generator, dtype)
+
+    @property
+    def owner(self) -> ElementSymmetry:
+        return element_group("permutations", nodes=self.nodes)
 
     def __str__(self) -> str:
         return f"{self.count} pairs"

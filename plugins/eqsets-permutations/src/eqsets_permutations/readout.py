@@ -122,8 +122,12 @@ class NodeNorm(nn.Module):
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
         """Normalise ``x: (E, *element)``; ``present`` is not needed, nodes do not meet."""
-        y: Tensor = self.norm(x)
-        return y
+        if x.dtype not in (torch.float16, torch.bfloat16):
+            y: Tensor = self.norm(x)
+            return y
+        # torch adds the gradient of the bias up in half precision: wrong from 256 nodes on
+        norm, weights = self.norm, (self.norm.weight.float(), self.norm.bias.float())
+        return torch.layer_norm(x.float(), norm.normalized_shape, *weights, norm.eps).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"{self.in_type}"

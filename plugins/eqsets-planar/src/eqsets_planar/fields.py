@@ -11,7 +11,7 @@ from math import gcd
 import torch
 from torch import Tensor
 
-from eqsets import FeatureType, FeatureTypeError, Group
+from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, Group, element_group
 from eqsets_planar.pixels import move_pixels
 from eqsets_planar.point_group import PointGroup, Pose
 from eqsets_planar.specs import Blocks
@@ -154,6 +154,14 @@ class PlanarFields(FeatureType):
         shape = (*batch, self.size, side, side)
         noise = torch.randn(shape, generator=generator, dtype=dtype, device=device)
         return noise if self.points.exact else _smooth(noise)
+
+    @property
+    def owner(self) -> ElementSymmetry:
+        points = {"rotations": self.points.rotations, "reflections": self.points.reflections}
+        # irreps name themselves, but continuous groups have to allow for their frequency
+        highest = max(number for _, r in self.blocks for number in (3, *r.label[-1:]))
+        more = {} if self.points.rotations or highest == 3 else {"max_frequency": highest}
+        return element_group("planar", grid=self.grid, **points, **more)
 
     def __str__(self) -> str:
         return " + ".join(f"{count} {representation}" for count, representation in self.blocks)

@@ -8,7 +8,13 @@ import torch
 from e3nn import o3
 from torch import Tensor
 
-from eqsets import FeatureType, FeatureTypeError, InvariantFeatures
+from eqsets import (
+    ElementSymmetry,
+    FeatureType,
+    FeatureTypeError,
+    InvariantFeatures,
+    element_group,
+)
 from eqsets.groups import OrthogonalGroup
 from eqsets_spatial.harmonics import reflection_sign, wigner_matrices
 
@@ -133,12 +139,15 @@ class IrrepsFeatures(FeatureType):
         points = (_SAMPLED_POINTS,) if self.points else ()
         return torch.randn(*batch, *points, self.dim, generator=generator, dtype=dtype)
 
+    @property
+    def owner(self) -> ElementSymmetry:
+        return element_group("spatial", reflections=not self.group.special)
+
     def __str__(self) -> str:
         return ("points: " if self.points else "") + "+".join(map(str, self.blocks))
 
     def __repr__(self) -> str:
-        owner = f"element_group('spatial', reflections={not self.group.special})"
-        return f"{owner}.feature_type('{self}')"
+        return f"{self.owner!r}.feature_type('{self}')"
 
 
 def blocks_of(feature_type: FeatureType) -> tuple[Block, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from eqsets import FeatureType, ShapeError
+from eqsets import ElementSymmetry, FeatureType, ShapeError, element_group
 from eqsets_translations.shifts import Shifts
 
 __all__ = ["GridFeatures"]
@@ -135,6 +135,11 @@ class GridFeatures(FeatureType):
         side = 8 if self.padding_mode == "circular" else (48, 36, 20)[self.dims - 1]
         stride = self.group.stride
         return tuple((side + axis) * stride[axis] for axis in range(self.dims))
+
+    @property
+    def owner(self) -> ElementSymmetry:
+        options = {"padding_mode": self.padding_mode, "stride": self.group.stride}
+        return element_group("translations", dims=self.dims, grid=self.grid, **options)
 
     def __str__(self) -> str:
         step = self.step if len(set(self.step)) > 1 else self.step[:1]

@@ -1,0 +1,123 @@
+"""The contract of families without any plugin: parameters, products, what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from eqsets import OptionError, ShapeError, TransformationFamily
+from eqsets.families import Parameter, ProductFamily
+from eqsets.groups import CyclicGroup
+from eqsets.testing import check
+
+
+@dataclass(frozen=True)
+class Rolls(TransformationFamily):
+    """Rows go around, by whole pixels: the smallest family there is."""
+
+    pixels: int = 32
+    name: str = "roll"
+    axis: int = -1
+
+    @property
+    def parameters_of_eta(self) -> tuple[Parameter, ...]:
+        return (Parameter.discrete(self.name, "pixels", self.pixels),)
+
+    @property
+    def group(self) -> CyclicGroup:
+        return CyclicGroup(self.pixels)
+
+    def element(self, eta: Tensor) -> Tensor:
+        return self.wrap(eta)[..., 0].long()
+
+    def parameters(self, g: Tensor) -> Tensor:
+        return g[..., None].double()
+
+    def act(self, g: Tensor, x: Tensor, *, order: int = 1, fill: float = -1.0) -> Tensor:
+        self.check_images(x, order)
+        place = torch.arange(self.pixels, device=x.device) - g[..., None]
+        shape = [self.pixels if axis == self.axis else 1 for axis in (-3, -2, -1)]
+        index = (place % self.pixels).reshape(*g.shape, *shape)
+        batch = torch.broadcast_shapes(g.shape, x.shape[:-3])
+        x, index = x.expand(*batch, *x.shape[-3:]), index.expand(*batch, *shape)
+        return torch.take_along_dim(x, index, dim=self.axis)
+
+    def exact(self, size, *batch, generator=None) -> Tensor:
+        return self.group.sample(*batch, generator=generator)
+
+
+def test_a_family_of_one_screen_keeps_all_laws() -> None:
+    report = check(Rolls(), profile="quick")
+    assert report.ok, report
+
+
+def test_products_keep_all_laws_and_lie_side_by_side() -> None:
+    both = Rolls(name="across") * Rolls(name="down", axis=-2)
+    assert both == ProductFamily(Rolls(name="across"), Rolls(name="down", axis=-2))
+    assert both.names == ("across", "down")
+    assert both.periodic == (32.0, 32.0)
+    report = check(both, profile="quick")
+    assert report.ok, report
+    g = both.element(torch.tensor([3.0, -2.0]))
+    assert g.tolist() == [3, 30]
+    assert both.parameters(g).tolist() == [3, 30]
+
+
+def test_products_are_flat_and_the_last_factor_acts_first() -> None:
+    one, two, three = (Rolls(4, name) for name in "abc")
+    assert (one * two) * three == one * (two * three) == ProductFamily(one, two, three)
+    seen = []
+
+    @dataclass(frozen=True)
+    class Tells(Rolls):
+        def act(self, g, x, *, order=1, fill=-1.0) -> Tensor:
+            seen.append(self.name)
+            return super().act(g, x, order=order, fill=fill)
+
+    product = Tells(4, "last") * Tells(4, "first")
+    product.act(product.group.identity(), torch.zeros(1, 4, 4))
+    assert seen == ["first", "last"]
+
+
+def test_families_multiply_with_families_only() -> None:
+    with pytest.raises(TypeError, match="unsupported operand"):
+        Rolls() * 3
+    with pytest.raises(OptionError, match=r"parameters roll \(roll twice\)"):
+        Rolls() * Rolls()
+    with pytest.raises(OptionError, match="product of 1 families"):
+        ProductFamily(Rolls())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("two words", "pixels", 0.0, 1.0), "called 'two words', expected an identifier"),
+        (("a", "pixels", 1.0, 1.0), r"range \(1.0, 1.0\).*expected low < high"),
+        (("a", "pixels", 0.0, 1.0, -2.0), "period -2.0, expected low < high and a positive"),
+        (("a", "pixels", 0.0, 1.0, 3.0, 3), r"discrete parameter 'a'.*expected \(0.0, 2.0, 3.0\)"),
+    ],
+)
+def test_bad_parameters_are_refused(arguments: tuple[object, ...], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        Parameter(*arguments)  # type: ignore[arg-type]
+
+
+def test_bounds_narrow_what_is_sampled() -> None:
+    generator = torch.Generator().manual_seed(0)
+    eta = Rolls().sample(100, generator=generator, bounds=torch.tensor([[2.0, 3.0]]))
+    assert sorted(eta.unique().tolist()) == [2, 3]
+    with pytest.raises(ShapeError, match=r"bounds of shape \(2, 2\), expected \(1, 2\)"):
+        Rolls().sample(bounds=torch.zeros(2, 2))
+
+
+def test_wrapping_keeps_derivatives() -> None:
+    circle = Parameter("angle", "turns", -0.5, 0.5, period=1.0)
+    value = torch.tensor([0.75, -3.25], requires_grad=True)
+    wrapped = circle.wrap(value)
+    assert wrapped.tolist() == [-0.25, -0.25]
+    wrapped.sum().backward()
+    assert value.grad is not None
+    assert value.grad.tolist() == [1, 1]

@@ -11,7 +11,7 @@ from torch import Tensor
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families import TransformationFamily
 
-__all__ = ["FEWEST", "as_images", "check_shape", "split"]
+__all__ = ["FEWEST", "as_images", "check_family", "check_shape", "split"]
 
 FEWEST = 8
 """So many images are needed to fit; fewer than a batch are drawn more than once."""

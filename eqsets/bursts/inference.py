@@ -1,0 +1,240 @@
+r"""Inference of a transformation that all images of a set share.
+
+.. math:: x_i = \mathrm{act}(g, \hat x_i) + \text{whatever happened to image } i, \qquad
+          \hat g(X) = f(X) \cdot \mathrm{element}\bigl(r(\mathrm{act}(f(X)^{-1}, X))\bigr)
+
+``f`` is the mean, on the group, of what a closed form, or an inference that was fitted before, says
+of each image alone; ``r`` is a DSS network that sees the whole set in this frame and corrects it.
+``r`` begins as zero, so that averaging is where it starts from. Both are invariant to the order of
+the set and move with a transformation of the whole set, as far as pixels let them.
+
+This stands above ``eqsets.generative``, which knows nothing of sets, and above ``SetNetwork``,
+which knows nothing of transformations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from eqsets.bursts.average import average_element
+from eqsets.bursts.objective import SetObjective
+from eqsets.errors import OptionError, ShapeError
+from eqsets.families import TransformationFamily
+from eqsets.generative import Inference, LossWeights, StagePlan, as_images, chart_of
+from eqsets.generative.encoders import ConvEncoder, zero_last_layer
+from eqsets.generative.heads import CoordinateHead
+from eqsets.generative.needs import require
+from eqsets.network import SetNetwork
+from eqsets.registry import transformation
+from eqsets.symmetry import ElementSymmetry
+
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import Logger
+
+__all__ = ["SetInference"]
+
+
+class SetInference(nn.Module):
+    r"""Infer the group element that all images of a set were made with.
+
+    With sets of one image it is an inference from single images.
+
+    Arguments:
+        family: a name as :func:`eqsets.transformation` takes it, or a family.
+        image_shape: ``(C, H, W)``.
+        frame: where the network starts from: ``"analytic"``, the mean of the closed-form frames, or
+            the mean of what a fitted inference from single images says, ``SymmetryModel.inference``
+            or a SetInference, which is not trained any more.
+        background: intensity that counts as nothing in the closed forms, in ``[-1, 1)``.
+        passes: how often the correction is applied, each time to what the last one left.
+        element_group: of the DSS layers; its elements must be images ``(C, H, W)``.
+        features: types between them.
+        aggregation: of the DSS layers and of the set at the end.
+
+    Raises:
+        OptionError: there is no such frame, or background or passes are out of range.
+        PluginError: there is no such family or element group.
+
+    Example:
+        >>> inference = SetInference("rotation", (1, 16, 16))
+        >>> burst = torch.full((2, 5, 1, 16, 16), -1.0)
+        >>> burst[..., 3:6, 8:14] = 1.0
+        >>> inference.element(burst).shape, inference.prototype(burst).shape
+        (torch.Size([2, 3, 3]), torch.Size([2, 5, 1, 16, 16]))
+    """
+
+    def __init__(
+        self,
+        family: str | TransformationFamily,
+        image_shape: tuple[int, int, int],
+        *,
+        frame: str | Inference | SetInference = "analytic",
+        background: float = -1.0,
+        passes: int = 2,
+        element_group: str | ElementSymmetry = "translations",
+        features: Sequence[Any] = ("12/2", "24/2"),
+        aggregation: str = "mean",
+        **layer_options: Any,
+    ) -> None:
+        super().__init__()
+        fitted = isinstance(frame, Inference | SetInference)
+        if not (fitted or frame == "analytic") or passes < 1 or not -1 <= background < 1:
+            raise OptionError(
+                f"got frame={frame!r}, passes={passes}, background={background}, expected "
+                "'analytic' or a fitted inference, at least one pass, a background in [-1, 1). "
+                "Leave them out for the defaults."
+            )
+        self.family = transformation(family) if isinstance(family, str) else family
+        self.image_shape = image_shape
+        self.passes, self.chart = passes, chart_of(self.family)
+        self.start: Inference | SetInference
+        if isinstance(frame, str):
+            self.start = Inference(self.family, image_shape, frame, background=background)
+        else:
+            self.start = deepcopy(frame)
+        self.start.requires_grad_(False)
+        self.calibrated = not isinstance(frame, str)
+        self.head = CoordinateHead(self.chart, centred=True)
+        self.network = SetNetwork(
+            element_group,
+            [image_shape[0], *features],
+            aggregation=aggregation,
+            set_pool=aggregation,
+            **{"kernel_size": 5, "activation": "gelu", **layer_options},
+        )
+        with torch.no_grad():
+            shape = self.network(torch.zeros(1, 1, *image_shape)).shape[1:]
+        self.encoder = ConvEncoder((shape[0], shape[1], shape[2]), self.head.inputs)
+        zero_last_layer(self.encoder)
+        self.curve: list[dict[str, float]] = []
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Map sets ``(B, N, C, H, W)``, with ``mask: (B, N)``, to group elements of the sets."""
+        group = self.family.group
+        present = x.new_ones(x.shape[:2]) if mask is None else mask.to(x.dtype)
+        images = torch.where(present[..., None, None, None] > 0, x, -1.0)
+        g = self._average(images, present)
+        for _ in range(self.passes):
+            seen = self.family.act(group.inverse(g)[:, None], images)
+            correction = self.head(self.encoder(nn.functional.gelu(self.network(seen, mask))))
+            g = group.compose(g, self.chart.element(correction))
+        return g
+
+    @torch.no_grad()
+    def _average(self, x: Tensor, present: Tensor) -> Tensor:
+        alone = x.flatten(0, 1)
+        if isinstance(self.start, SetInference):
+            each, clarity = self.start(alone[:, None]), torch.ones_like(present)
+        else:
+            each, clarity, *_ = self.start(alone)
+            clarity = 1e-3 + clarity.unflatten(0, present.shape)
+        return average_element(self.family, each.unflatten(0, present.shape), present * clarity)
+
+    @torch.no_grad()
+    def element(self, x: Any, mask: Tensor | None = None) -> Tensor:
+        """Return the group element of each set: ``(B, *element_shape)``."""
+        g: Tensor = self(self._sets(x), mask)
+        return g
+
+    def transformation(self, x: Any, mask: Tensor | None = None) -> Tensor:
+        """Return ``eta: (B, k)``, in the coordinates of :func:`eqsets.generative.chart_of`."""
+        return self.chart.coordinates(self.element(x, mask)).to(torch.float32)
+
+    def prototype(self, x: Any, mask: Tensor | None = None) -> Tensor:
+        """Return ``(B, N, C, H, W)``: every image in the frame that its set has."""
+        back = self.family.group.inverse(self.element(x, mask))
+        return self.family.act(back[:, None], self._sets(x))
+
+    def fit(
+        self,
+        bursts: Any,
+        *,
+        validation: Any = None,
+        plan: StagePlan | None = None,
+        seed: int = 0,
+        bounds: Tensor | None = None,
+        weights: LossWeights | None = None,
+        folder: str | Path | None = None,
+        resume: bool = True,
+        quiet: bool = False,
+        loggers: Sequence[Logger] = (),
+        **trainer_options: Any,
+    ) -> list[dict[str, float]]:
+        """Learn from sets alone: two halves of a set, transformed differently, must agree.
+
+        Nothing is known of the transformations. Within a set, they must be the same.
+
+        Args:
+            bursts: sets ``(S, N, C, H, W)`` in ``[-1, 1]`` or bytes, with ``N`` at least 2.
+            validation: sets to measure with; default: a tenth, held out.
+            plan: of the optimisation; ``samples`` is the most images that either half has (``1``:
+                learn to infer from single images).
+            seed: of all random numbers of the fit.
+            bounds: ``(k, 2)``, of random transformations; default: those of the family.
+            weights: of the terms of the loss.
+            folder: for checkpoint and curve; a fit that was killed goes on from there.
+            resume: whether to do that.
+            quiet: show no progress.
+            loggers: of Lightning.
+            trainer_options: further arguments of ``lightning.Trainer``.
+
+        Returns:
+            The curve, which is also in :attr:`curve`.
+
+        Raises:
+            ShapeError: these are no sets of images of the right shape, or too few.
+            OptionError: Lightning is missing, or the folder holds another fit.
+        """
+        require("lightning")
+        from eqsets.generative.loop import run
+
+        chosen = plan or StagePlan(600, batch=16, samples=64)
+        limits = self.family.bounds if bounds is None else bounds
+        known = self._sets(bursts)
+        held = max(1, len(known) // 10) if validation is None else 0
+        test = known[:held] if validation is None else self._sets(validation)
+        known = known[held:]
+        if min(known.shape[1], test.shape[1]) < 2 or not len(known):
+            raise ShapeError(
+                f"got {len(known)} sets of {known.shape[1]} and {len(test)} of {test.shape[1]} "
+                "images to learn from and to measure with, expected sets of 2 images at least. "
+                "Bring larger sets, or pass validation=."
+            )
+        if isinstance(self.start, Inference) and not self.calibrated:
+            self.start.frame.calibrate(known.flatten(0, 1))
+        objective = SetObjective(self, known, test, chosen, limits, weights or LossWeights())
+        digest = hashlib.sha256(known.contiguous().numpy().data)
+        digest.update(repr((self.family, self.network, chosen, seed, limits.tolist())).encode())
+        self.train()
+        self.curve = run(
+            objective,
+            chosen,
+            name="sets",
+            mark=digest.hexdigest(),
+            seed=seed,
+            folder=None if folder is None else Path(folder),
+            resume=resume,
+            quiet=quiet,
+            loggers=list(loggers),
+            trainer_options=trainer_options,
+        )
+        self.cpu().eval()
+        return self.curve
+
+    def _sets(self, x: Any) -> Tensor:
+        given = torch.as_tensor(x)
+        if given.dim() != 5 or tuple(given.shape[2:]) != self.image_shape or 0 in given.shape:
+            raise ShapeError(
+                f"got sets of shape {tuple(given.shape)}, expected (B, N, "
+                f"{', '.join(map(str, self.image_shape))}). Add an axis for the set with "
+                "x[:, None], or make a SetInference for this shape."
+            )
+        images: Tensor = as_images(given.flatten(0, 1)).unflatten(0, given.shape[:2])
+        return images.to(next(self.encoder.parameters()))

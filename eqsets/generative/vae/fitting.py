@@ -1,0 +1,142 @@
+"""Fit a VAE of any kind by the loop of the symmetry model."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from eqsets.generative.data import as_images, check_shape, split
+from eqsets.generative.needs import require
+from eqsets.generative.objective import Objective, Step
+from eqsets.generative.presets import StagePlan
+
+if TYPE_CHECKING:
+    from eqsets.generative.vae.augment import Augmentation
+    from eqsets.generative.vae.plain import VAE
+
+__all__ = ["ELBO", "LEVEL", "fit_vae", "rough"]
+
+LEVEL = 2 / 255
+"""Width of one grey level of bytes, in units of ``[-1, 1]``."""
+
+
+class ELBO(Objective):
+    """The negative ELBO, of images with noise of one grey level.
+
+    Arguments:
+        network: the VAE.
+        images: to learn from.
+        held_out: to measure with, never augmented.
+        augment: what images to learn from go through.
+        level: width of the noise.
+    """
+
+    def __init__(
+        self,
+        network: VAE,
+        images: Tensor,
+        held_out: Tensor,
+        augment: Augmentation | None,
+        level: float,
+    ) -> None:
+        self.network: VAE = network
+        self.images, self.held_out = images, held_out
+        self.augment, self.level = augment, level
+
+    def to(self, device: torch.device) -> None:
+        self.images, self.held_out = self.images.to(device), self.held_out.to(device)
+
+    def loss(self, step: Step) -> dict[str, Tensor]:
+        x = self.images[step.choose(len(self.images)).to(self.images.device)]
+        if self.augment is not None:
+            x = self.augment(x, step.generator)
+        x = rough(x, self.level, step.generator)
+        return {"loss": -self.network.log_weights(x, 1, step.generator).mean()}
+
+    @torch.no_grad()
+    def check(self) -> dict[str, float]:
+        self.network.eval()
+        generator, total = torch.Generator().manual_seed(0), 0.0
+        for x in self.held_out.split(256):
+            noisy = rough(x, self.level, generator)
+            total -= float(self.network.log_weights(noisy, 2, generator).mean()) * len(x)
+        self.network.train()
+        return {"loss": total / len(self.held_out)}
+
+
+def rough(x: Tensor, level: float, generator: torch.Generator) -> Tensor:
+    """Return images with uniform noise of width ``level``, which makes bytes continuous."""
+    return x + level * (torch.rand(x.shape, generator=generator).to(x) - 0.5)
+
+
+def fit_vae(
+    vae: VAE,
+    images: Any,
+    *,
+    validation: Any = None,
+    augment: Augmentation | None = None,
+    plan: StagePlan | None = None,
+    seed: int = 0,
+    level: float = LEVEL,
+    folder: str | Path | None = None,
+    resume: bool = True,
+    quiet: bool = False,
+    **trainer_options: Any,
+) -> list[dict[str, float]]:
+    """Maximise the ELBO; keep the weights that are best on held-out images.
+
+    Args:
+        vae: what to fit.
+        images: see :func:`eqsets.generative.as_images`.
+        validation: images to measure with; default: a tenth, held out.
+        augment: what images to learn from go through at each step.
+        plan: of the optimisation.
+        seed: of all random numbers of the fit.
+        level: width of the noise that makes bytes continuous.
+        folder: for checkpoint and curve; a fit that was killed goes on from there.
+        resume: whether to do that.
+        quiet: show no progress.
+        trainer_options: further arguments of ``lightning.Trainer``.
+
+    Returns:
+        The curve.
+
+    Raises:
+        ShapeError: these are no images of the right shape.
+        OptionError: Lightning is missing, or the folder holds another fit.
+    """
+    require("lightning")
+    from eqsets.generative.loop import run
+
+    known = as_images(images)
+    check_shape(known, vae.image_shape)
+    if validation is None:
+        known, held_out = split(known, seed)
+    else:
+        held_out = as_images(validation)
+        check_shape(held_out, vae.image_shape)
+    chosen = plan or StagePlan(3000, batch=64, check_every=150, patience=5)
+    digest = hashlib.sha256(known.contiguous().numpy().data)
+    digest.update(repr((type(vae).__name__, vae.latent, chosen, seed, level)).encode())
+    vae.train()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*in eval mode at the start.*")  # as it should be
+        vae.curve = run(
+            ELBO(vae, known, held_out, augment, level),
+            chosen,
+            name="vae",
+            mark=digest.hexdigest(),
+            seed=seed,
+            folder=None if folder is None else Path(folder),
+            resume=resume,
+            quiet=quiet,
+            loggers=[],
+            trainer_options=trainer_options,
+        )
+    vae.cpu().eval()
+    return vae.curve

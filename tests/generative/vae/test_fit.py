@@ -1,0 +1,115 @@
+"""VAEs of all kinds learn by one loop, from images that stay images."""
+
+from __future__ import annotations
+
+from math import log, pi
+
+import pytest
+import torch
+
+from eqsets import OptionError, ShapeError
+from eqsets.generative import StagePlan, SymmetryModel
+from eqsets.generative.vae import VAE, InvariantVAE, resampled, standard
+from eqsets.generative.vae.plain import log_normal
+
+SHAPE = (1, 16, 16)
+PLAN = StagePlan(30, batch=16, check_every=15, learning_rate=5e-3)
+
+
+@pytest.fixture
+def fitted(turned_pictures, tiny):
+    model = SymmetryModel("rotation", SHAPE, backbone="analytic")
+    model.fit(turned_pictures(64, 1.0), preset=tiny, quiet=True)
+    return model
+
+
+def state(module):
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def test_a_fit_raises_the_bound_and_the_seed_decides(turned_pictures):
+    x, made = turned_pictures(64, 1.0), []
+    for seed in (0, 0, 1):
+        torch.manual_seed(0)
+        vae = VAE(SHAPE, 4)
+        before = vae.bound(x, 5)
+        vae.fit(x, plan=PLAN, seed=seed, quiet=True)
+        made.append(vae.bound(x, 5).iwlb)
+        assert float(made[-1].mean()) > float(before.iwlb.mean()) + 20
+    assert torch.equal(made[0], made[1])
+    assert not torch.equal(made[0], made[2])
+    assert vae.sample(3).shape == (3, *SHAPE)
+
+
+def test_the_symmetry_model_is_not_trained(fitted, turned_pictures):
+    x = turned_pictures(64, 1.0)
+    torch.manual_seed(0)
+    vae = InvariantVAE(fitted, 4)
+    before, kept = float(vae.bound(x, 5).iwlb.mean()), state(fitted)
+    spread = vae.log_spread.detach().clone()
+    vae.fit(x, plan=PLAN, quiet=True)
+    assert float(vae.bound(x, 5).iwlb.mean()) > before + 20
+    assert all(torch.equal(kept[name], tensor) for name, tensor in state(fitted).items())
+    assert not torch.equal(spread, vae.log_spread)  # control: the proposals did learn
+    assert vae.sample(3).shape == (3, *SHAPE)
+
+
+def test_resampling_has_no_dropout_and_no_gradient(fitted, turned_pictures):
+    x, augment = turned_pictures(8, 1.0), resampled(fitted)
+    fitted.train()
+    first, again = (augment(x, torch.Generator().manual_seed(0)) for _ in range(2))
+    assert torch.equal(first, again)
+    assert not first.requires_grad
+    assert not fitted.training
+    other = augment(x, torch.Generator().manual_seed(1))
+    assert not torch.equal(first, other)
+    assert (first >= -1).all()
+    assert (first <= 1).all()
+
+
+def test_standard_augmentation_stays_in_its_range(turned_pictures, generator):
+    x = turned_pictures(8, 1.0)
+    assert not torch.equal(standard()(x, generator), x)
+    still = standard(degrees=0, scale=0, pixels=0)(x, generator)
+    assert (still - x).abs().max() < 1e-5
+    point = torch.full((200, 1, 17, 17), -1.0)
+    point[..., 8, 8] = 1.0
+    shifted = standard(degrees=0, scale=0, pixels=2)(point, generator)
+    rows, columns = (shifted[:, 0].amax(axis).argmax(-1) - 8 for axis in (2, 1))
+    assert sorted(set(rows.tolist())) == sorted(set(columns.tolist())) == [-2, -1, 0, 1, 2]
+
+
+def test_a_noise_for_each_pixel_is_paid_by_the_background(turned_pictures):
+    """D16: with a noise per pixel and a floor, shrinking content is worth nats; with one it is not.
+
+    The best constant model of images, with noise per pixel floored at 0.01, gets 3.69 nats for
+    each pixel that is background everywhere.
+    """
+    x = turned_pictures(64, 0.3)[:, 0]
+    more = torch.nn.functional.pad(x, (4, 4, 4, 4), value=-1.0)
+
+    def nats(images, scale):
+        logs = log_normal(images, images.mean(0), scale.log().expand_as(images[0]))
+        return float(logs.sum((1, 2)).mean())
+
+    new = more[0].numel() - x[0].numel()
+    per_pixel = [nats(one, one.std(0).clamp_min(0.01)) for one in (x, more)]
+    gain = (per_pixel[1] - per_pixel[0]) / new
+    assert gain == pytest.approx(-log(0.01) - log(2 * pi) / 2, abs=0.02)  # 3.69
+    shared = [nats(one, (one - one.mean(0)).std()) for one in (x, more)]
+    assert (shared[1] - shared[0]) / new < gain - 1
+
+
+def test_a_killed_fit_is_gone_on_from(turned_pictures, tmp_path):
+    x, plan, curves = turned_pictures(20, 1.0), StagePlan(4, batch=4, check_every=2), []
+    for _ in range(2):
+        torch.manual_seed(0)
+        curves.append(VAE(SHAPE, 2).fit(x, plan=plan, folder=tmp_path, quiet=True))
+    assert curves[0] == curves[1]
+    with pytest.raises(OptionError, match="is of another fit"):
+        VAE(SHAPE, 2).fit(x, plan=plan, seed=1, folder=tmp_path, quiet=True)
+
+
+def test_images_are_checked():
+    with pytest.raises(ShapeError, match="as the model was made for"):
+        VAE(SHAPE).bound(torch.zeros(2, 1, 8, 8) - 1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -168,3 +170,13 @@ def test_trained_module_loads_where_escnn_is_absent(tmp_path: Path) -> None:
         assert torch.equal(layer.double().float()(x), y)
     """
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "layer.pt")], check=True)
+
+
+def test_scikit_learn_beside_escnn_does_no_harm() -> None:
+    bridge.load()
+    numerical = importlib.import_module("escnn.group._numerical")
+    before = numerical.randomized_svd
+    with bridge._guard():  # not from escnn's disk cache, as what a first layer needs may be
+        basis = numerical.find_intertwiner_basis_sylvester([np.eye(2)], [np.eye(2)])
+    assert basis.shape == (4, 4)
+    assert numerical.randomized_svd is before

@@ -2,8 +2,9 @@
 
 Requirements that shaped this module:
 
-- escnn builds only under a float32 default dtype, on the CPU, and warns about py3nj (not used here)
-  and numpy's matrix class: it runs inside a guard that puts every setting back;
+- escnn builds only under a float32 default dtype, on the CPU, without scikit-learn's SVD, and warns
+  about py3nj (not used here) and numpy's matrix class: it runs inside a guard that puts every
+  setting back;
 - nothing of escnn is kept in modules or types: they pickle, deep-copy and load without it.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 import warnings
 from collections.abc import Iterator
 from types import ModuleType
@@ -37,14 +39,21 @@ _MISSING = (
 def _guard() -> Iterator[None]:
     """Run escnn under the settings that it needs: float32, the CPU, no warnings, no printing."""
     before = torch.get_default_dtype()
+    # scikit-learn 1.9, where it is installed, refuses the matrices that escnn gives its SVD.
+    numerical: Any = sys.modules.get("escnn.group._numerical")
+    svd = getattr(numerical, "randomized_svd", None)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         torch.set_default_dtype(torch.float32)
+        if svd is not None:
+            numerical.randomized_svd = None
         try:
             with torch.device("cpu"), torch.no_grad():
                 yield
         finally:
             torch.set_default_dtype(before)
+            if svd is not None:
+                numerical.randomized_svd = svd
 
 
 def load() -> tuple[ModuleType, ModuleType]:

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -136,14 +136,13 @@ def train(trainings: Sequence[Training], reports: Sequence[Callable[[int, float]
 
     def run(training: Training, report: Callable[[int, float], None]) -> None:
         torch.set_num_threads(1)  # of this thread
-        try:
-            training.run(report, stop)
-        except BaseException:
-            stop.set()  # nobody goes on for nothing
-            raise
+        training.run(report, stop)
 
     with polite_interrupt(stop), _one_thread_each(), ThreadPoolExecutor(len(trainings)) as pool:
         futures = [pool.submit(run, *pair) for pair in zip(trainings, reports, strict=True)]
+        ended, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        if any(future.exception() for future in ended):
+            stop.set()  # nobody goes on for nothing
         for future in futures:
             future.result()
     if not all(training.finished for training in trainings):

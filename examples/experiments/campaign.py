@@ -12,7 +12,7 @@ import json
 import shutil
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -115,14 +115,14 @@ class _Campaign:
             if self.stop.is_set():
                 return
             torch.set_num_threads(1)  # of this thread: a small network gains nothing from more
-            try:
-                self.train(job, board)
-            except BaseException:
-                self.stop.set()  # nobody goes on for nothing
-                raise
+            self.train(job, board)
 
         with polite_interrupt(self.stop), ThreadPoolExecutor(max(1, workers)) as pool:
-            for future in [pool.submit(work, job) for job in waiting]:
+            futures = [pool.submit(work, job) for job in waiting]
+            ended, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            if any(future.exception() for future in ended):
+                self.stop.set()  # nobody goes on for nothing
+            for future in futures:
                 future.result()
         if self.stop.is_set():
             raise KeyboardInterrupt

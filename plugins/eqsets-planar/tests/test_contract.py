@@ -28,6 +28,13 @@ def test_laws_of_quarter_turns(check) -> None:
     [
         subject_of("C8", Planar(8), 1, "2 regular", padding_mode="replicate"),
         subject_of("SO(2)", Planar(None), "1 trivial", MIXED, padding_mode="replicate"),
+        subject_of(
+            "O(2)",
+            Planar(None, True),
+            "1 trivial",
+            "2 trivial + 2 irrep(1,1)",
+            padding_mode="replicate",
+        ),
     ],
     profile="quick",
 )

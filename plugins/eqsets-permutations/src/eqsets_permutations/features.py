@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -27,7 +27,32 @@ _SPEC = re.compile(r"\s*(?P<count>[0-9]{1,9})\s*(?P<kind>[a-z]*)\s*")
 
 
 @dataclass(frozen=True)
-class NodeFeatures(FeatureType):
+class _Permuted(FeatureType):
+    """What features of nodes and of pairs share: ``count`` channels, samples of ``nodes`` nodes."""
+
+    count: int
+    nodes: int = field(default=SAMPLE_NODES, compare=False)
+    channel_axis = -1
+    pointwise = True
+
+    @property
+    def group(self) -> SymmetricGroup:  # type: ignore[override]
+        return SymmetricGroup(self.nodes)
+
+    def check(self, x: Tensor, lead: tuple[str, ...], owner: str, mend: str = "") -> None:
+        super().check(x, lead, owner, mend)
+        _require_nodes(x.shape[len(lead) : -1], owner)
+
+    def with_channels(self, channels: int) -> Self:
+        return replace(self, count=channels)
+
+    @property
+    def owner(self) -> ElementSymmetry:
+        return element_group("permutations", nodes=self.nodes)
+
+
+@dataclass(frozen=True)
+class NodeFeatures(_Permuted):
     r"""Features of nodes ``(P, C)``, moved with them: :math:`(g \cdot x)_{g(p)} = x_p`.
 
     Arguments:
@@ -43,25 +68,9 @@ class NodeFeatures(FeatureType):
         tensor([2., 0., 1.])
     """
 
-    count: int
-    nodes: int = field(default=SAMPLE_NODES, compare=False)
-    channel_axis = -1
-    pointwise = True
-
-    @property
-    def group(self) -> SymmetricGroup:  # type: ignore[override]
-        return SymmetricGroup(self.nodes)
-
     @property
     def layout(self) -> tuple[int | str, ...]:
         return ("P", self.count)
-
-    def check(self, x: Tensor, lead: tuple[str, ...], owner: str, mend: str = "") -> None:
-        super().check(x, lead, owner, mend)
-        _require_nodes(x.shape[len(lead) : -1], owner)
-
-    def with_channels(self, channels: int) -> NodeFeatures:
-        return replace(self, count=channels)
 
     def transform(self, g: Tensor, x: Tensor) -> Tensor:
         """Move the nodes of ``x (*batch, P, C)`` as ``g (*batch, P)`` says."""
@@ -77,16 +86,12 @@ class NodeFeatures(FeatureType):
     ) -> Tensor:
         return _noise((*batch, self.nodes, self.count), generator, dtype)
 
-    @property
-    def owner(self) -> ElementSymmetry:
-        return element_group("permutations", nodes=self.nodes)
-
     def __str__(self) -> str:
         return f"{self.count} nodes"
 
 
 @dataclass(frozen=True)
-class PairFeatures(FeatureType):
+class PairFeatures(_Permuted):
     r"""Features of ordered pairs of nodes ``(P, P, C)``, which are of second order.
 
     .. math:: (g \cdot x)_{g(p) g(q)} = x_{p q}
@@ -102,25 +107,9 @@ class PairFeatures(FeatureType):
         ('P', 'P', 2)
     """
 
-    count: int
-    nodes: int = field(default=SAMPLE_NODES, compare=False)
-    channel_axis = -1
-    pointwise = True
-
-    @property
-    def group(self) -> SymmetricGroup:  # type: ignore[override]
-        return SymmetricGroup(self.nodes)
-
     @property
     def layout(self) -> tuple[int | str, ...]:
         return ("P", "P", self.count)
-
-    def check(self, x: Tensor, lead: tuple[str, ...], owner: str, mend: str = "") -> None:
-        super().check(x, lead, owner, mend)
-        _require_nodes(x.shape[len(lead) : -1], owner)
-
-    def with_channels(self, channels: int) -> PairFeatures:
-        return replace(self, count=channels)
 
     def transform(self, g: Tensor, x: Tensor) -> Tensor:
         """Move both axes of ``x (*batch, P, P, C)`` as ``g (*batch, P)`` says."""
@@ -136,10 +125,6 @@ class PairFeatures(FeatureType):
         dtype: torch.dtype | None = None,
     ) -> Tensor:
         return _noise((*batch, self.nodes, self.nodes, self.count), generator, dtype)
-
-    @property
-    def owner(self) -> ElementSymmetry:
-        return element_group("permutations", nodes=self.nodes)
 
     def __str__(self) -> str:
         return f"{self.count} pairs"

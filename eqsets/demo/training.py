@@ -12,9 +12,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from eqsets.demo.interrupt import polite_interrupt
 from eqsets.demo.muon import Muon
 from eqsets.demo.photos import TRAINING_PHOTOS
 from eqsets.demo.recipe import Recipe
+from eqsets.threads import one_thread
 
 __all__ = ["Training", "train"]
 
@@ -138,7 +138,7 @@ def train(trainings: Sequence[Training], reports: Sequence[Callable[[int, float]
         torch.set_num_threads(1)  # of this thread
         training.run(report, stop)
 
-    with polite_interrupt(stop), _one_thread_each(), ThreadPoolExecutor(len(trainings)) as pool:
+    with polite_interrupt(stop), one_thread(), ThreadPoolExecutor(len(trainings)) as pool:
         futures = [pool.submit(run, *pair) for pair in zip(trainings, reports, strict=True)]
         ended, _ = wait(futures, return_when=FIRST_EXCEPTION)
         if any(future.exception() for future in ended):
@@ -147,13 +147,3 @@ def train(trainings: Sequence[Training], reports: Sequence[Callable[[int, float]
             future.result()
     if not all(training.finished for training in trainings):
         raise KeyboardInterrupt
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -12,8 +12,9 @@ from eqsets.registry._references import Failure, attempt
 from eqsets.testing.law import Law
 from eqsets.testing.record import Subject
 from eqsets.testing.report import Result
-from eqsets.testing.search import Log, experiment, one_thread
+from eqsets.testing.search import Log, experiment
 from eqsets.testing.trial import Trial
+from eqsets.threads import one_thread
 
 __all__ = ["PROFILES", "Profile", "Run", "profile_of"]
 

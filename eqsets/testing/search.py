@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-
-import torch
 
 from eqsets.testing._hypothesis import hypothesis_module
 from eqsets.testing.law import Law
 from eqsets.testing.trial import Trial
 
-__all__ = ["Log", "experiment", "one_thread"]
+__all__ = ["Log", "experiment"]
 
 
 @dataclass(eq=False)
@@ -44,17 +41,6 @@ def _share(trial: Trial) -> float:
     if not trial.error:
         return 0.0
     return trial.error / trial.budget if trial.budget else float("inf")
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread: what laws try is tiny, and threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def experiment(

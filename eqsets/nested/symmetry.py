@@ -194,9 +194,8 @@ class Sets(ElementSymmetry):
             return None
         return self.inner.transform_structure(group.unpack(g)[1], structure)
 
-    def check_structure(self, structure: Any) -> None:
-        super().check_structure(structure)
-        self.inner.check_structure(structure)
+    def prepare_structure(self, structure: Any) -> Any:
+        return self.inner.prepare_structure(super().prepare_structure(structure))
 
     def row_structure(self, structure: Any, layout: Layout) -> tuple[Any, Any]:
         """Return the structure as given, for the layers inside, and as that of any member."""

@@ -336,12 +336,11 @@ class Product(ElementSymmetry):
             None if two is None else self.second.transform_structure(g2, two),
         )
 
-    def check_structure(self, structure: Any) -> None:
+    def prepare_structure(self, structure: Any) -> Any:
         if structure is None or not self.structured:
-            return super().check_structure(structure)
-        for factor, part in zip(self.parts, self._pair(structure), strict=True):
-            factor.check_structure(part)
-        return None
+            return super().prepare_structure(structure)
+        one, two = self._pair(structure)
+        return self._joined(self.first.prepare_structure(one), self.second.prepare_structure(two))
 
     def row_structure(self, structure: Any, layout: Layout) -> tuple[Any, Any]:
         one, two = self._pair(structure)

@@ -11,10 +11,12 @@ import torch
 
 from eqsets import (
     DSS,
+    ElementSymmetry,
     FeatureTypeError,
     GeneratedSymmetry,
     Product,
     SetNetwork,
+    Sets,
     element_group,
     equivariance_error,
 )
@@ -147,3 +149,14 @@ def test_molecules_of_different_sizes_in_one_batch_are_refused() -> None:
     layer = OnBags(DSS(ATOMS, "1x0e", "1x0e", first={"conv": "graph"}))
     with pytest.raises(FeatureTypeError, match="elements of one size in a batch"):
         layer(Batch.from_data_list([bag(graphs)]))
+
+
+@pytest.mark.parametrize("compose", [lambda graphs: graphs * RING, Sets])
+def test_side_information_is_prepared_once(
+    compose: Callable[[ElementSymmetry], ElementSymmetry],
+) -> None:
+    """A network prepares it; what its layers get comes back as it is."""
+    symmetry = compose(element_group("permutations"))
+    prepared = symmetry.prepare_structure(torch.tensor([[0, 1], [1, 2]]))
+    assert not isinstance(prepared, torch.Tensor)
+    assert symmetry.prepare_structure(prepared) is prepared

@@ -153,12 +153,12 @@ class Permutations(ElementSymmetry):
         """Relabel the nodes: ``g`` is one permutation ``(P,)``, or one of each graph."""
         return None if structure is None else as_edges(structure).relabel(g)
 
-    def check_structure(self, structure: Any) -> None:
-        """Raise :class:`~eqsets.ShapeError` unless ``structure`` has edges."""
-        self.prepare_structure(structure)
-
     def prepare_structure(self, structure: Any) -> Any:
-        """Return edges as :class:`~eqsets_permutations.edges.Edges`, which keep their matrices."""
+        """Return edges as :class:`~eqsets_permutations.edges.Edges`, which keep their matrices.
+
+        Raises:
+            ShapeError: ``structure`` has no edges.
+        """
         known = structure is None or isinstance(structure, BagStructure)
         return structure if known else as_edges(structure)
 

@@ -1,7 +1,7 @@
 """Give each frame of a set its colours back, by a set U-Net: section 6.5 of the DSS paper.
 
     python examples/match_colours.py            # photos that do not move, and a moving camera
-    python examples/match_colours.py --quick    # one of the two, under two minutes on two cores
+    python examples/match_colours.py --quick    # one of the two, few steps
     python examples/match_colours.py --smoke    # a few steps, shows only that it runs
 
 Needs: pip install "eqsets[demo,translations]"

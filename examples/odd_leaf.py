@@ -1,7 +1,7 @@
 """Find the leaf of another species: sets of real outlines, each turned in its own way.
 
     python examples/odd_leaf.py            # two sizes of sets
-    python examples/odd_leaf.py --quick    # one size, under two minutes on two cores
+    python examples/odd_leaf.py --quick    # one size, few steps
     python examples/odd_leaf.py --smoke    # a few steps, shows only that it runs
 
 Needs: pip install "eqsets[cli,translations]" && pip install --no-deps sktime==1.2.0

@@ -1,7 +1,7 @@
 """Pick the best frame of a set: sections 6.2 and 6.4 of the DSS paper, on photos and faces.
 
     python examples/select_frames.py            # photos and faces; noise, blur, occlusion
-    python examples/select_frames.py --quick    # two of the six, under two minutes on two cores
+    python examples/select_frames.py --quick    # two of the six, eight CPU minutes
     python examples/select_frames.py --smoke    # a few steps, shows only that it runs
     python examples/select_frames.py --celeba img_align_celeba   # the best of a set of your faces
     python examples/select_frames.py --ucf101 UCF-101            # the first frame of your clips

@@ -1,7 +1,7 @@
 """Tell sine, square and sawtooth apart from 25 noisy copies: section 6.1 of the DSS paper.
 
     python examples/signals.py            # all sizes of the training set
-    python examples/signals.py --quick    # 500 training sets, few steps: under two minutes
+    python examples/signals.py --quick    # 500 training sets, few steps: five CPU minutes
     python examples/signals.py --smoke    # a few steps, shows only that it runs
 
 Needs: pip install "eqsets[cli,translations]"

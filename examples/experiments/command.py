@@ -30,7 +30,7 @@ def command_line(title: str) -> argparse.ArgumentParser:
     """Return the options that all experiments have."""
     parser = argparse.ArgumentParser(description=title)
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--quick", action="store_true", help="under two minutes on two cores")
+    chosen.add_argument("--quick", action="store_true", help="few steps: some CPU minutes")
     chosen.add_argument("--smoke", action="store_true", help="a few steps: shows that it runs")
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder (results)")
     parser.add_argument("--workers", type=int, default=2, help="trainings side by side (2)")

@@ -14,7 +14,6 @@ which knows nothing of transformations.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -29,6 +28,7 @@ from eqsets.errors import OptionError, ShapeError
 from eqsets.families import TransformationFamily
 from eqsets.generative import Inference, LossWeights, StagePlan, as_images, chart_of
 from eqsets.generative.encoders import ConvEncoder, zero_last_layer
+from eqsets.generative.files import fingerprint
 from eqsets.generative.heads import CoordinateHead
 from eqsets.generative.needs import require
 from eqsets.network import SetNetwork
@@ -210,14 +210,13 @@ class SetInference(nn.Module):
         if isinstance(self.start, Inference) and not self.calibrated:
             self.start.frame.calibrate(known.flatten(0, 1))
         objective = SetObjective(self, known, test, chosen, limits, weights or LossWeights())
-        digest = hashlib.sha256(known.contiguous().numpy().data)
-        digest.update(repr((self.family, self.network, chosen, seed, limits.tolist())).encode())
+        settings = (self.family, self.network, self.passes, chosen, seed, objective.weights)
         self.train()
         self.curve = run(
             objective,
             chosen,
             name="sets",
-            mark=digest.hexdigest(),
+            mark=fingerprint(known, limits, settings),
             seed=seed,
             folder=None if folder is None else Path(folder),
             resume=resume,

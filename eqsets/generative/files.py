@@ -1,15 +1,38 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and what says which fit they are of."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+from torch import Tensor
 
-__all__ = ["write_text", "write_whole"]
+__all__ = ["fingerprint", "write_text", "write_whole"]
+
+
+def fingerprint(*parts: object) -> str:
+    """Return the mark of a fit, from all that decides it: no other fit may go on from its files.
+
+    Args:
+        parts: tensors, which count by their numbers, and settings, which count by their ``repr``.
+
+    Example:
+        >>> fingerprint(torch.zeros(2), 0.1) == fingerprint(torch.zeros(2), 0.1)
+        True
+        >>> fingerprint(torch.zeros(2), 0.1) == fingerprint(torch.ones(2), 0.1)
+        False
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Tensor):
+            digest.update(part.detach().cpu().contiguous().numpy().data)
+        else:
+            digest.update(repr(part).encode())
+    return digest.hexdigest()
 
 
 def write_whole(content: Any, path: Path) -> None:

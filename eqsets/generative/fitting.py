@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from eqsets.generative.data import as_images, check_family, check_shape, split
 from eqsets.generative.density import ConditionalDensity
+from eqsets.generative.files import fingerprint
 from eqsets.generative.losses import LossWeights
 from eqsets.generative.needs import require
 from eqsets.generative.objective import Fit, Objective
@@ -53,7 +53,8 @@ def fit_model(
     from eqsets.generative.loop import run
 
     known, held_out = _data(model, images, validation, seed)
-    mark = _mark(model, known, preset, seed, bounds)
+    settings = (model.family, model.backbone, model.background, preset, seed, weights)
+    mark = fingerprint(known, bounds, settings)
 
     def stage(objective: Objective, plan: StagePlan, name: str) -> list[dict[str, float]]:
         return run(
@@ -128,11 +129,3 @@ def _seeded(build: Callable[[], Network], seed: int) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build()
-
-
-def _mark(model: SymmetryModel, images: Tensor, preset: Preset, seed: int, bounds: Tensor) -> str:
-    """Return a fingerprint of a fit: another one must not go on from its checkpoint."""
-    digest = hashlib.sha256(images.contiguous().numpy().data)
-    settings = (repr(model.family), model.backbone, model.background, preset, seed, bounds.tolist())
-    digest.update(repr(settings).encode())
-    return digest.hexdigest()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from eqsets import OptionError
-from eqsets.generative import Preset, StagePlan, SymmetryModel
+from eqsets.generative import LossWeights, Preset, StagePlan, SymmetryModel
 from eqsets.generative.stages import DensityObjective, InferenceObjective
 
 SHAPE = (1, 16, 16)
@@ -106,6 +106,10 @@ def test_a_folder_of_another_fit_is_refused(tiny, turned_pictures, tmp_path):
     SymmetryModel("rotation", SHAPE).fit(x, preset=tiny, quiet=True, folder=tmp_path)
     with pytest.raises(OptionError, match="is of another fit"):
         SymmetryModel("rotation", SHAPE).fit(x, preset=tiny, seed=5, quiet=True, folder=tmp_path)
+    with pytest.raises(OptionError, match="is of another fit"):
+        SymmetryModel("rotation", SHAPE).fit(
+            x, preset=tiny, weights=LossWeights(lost=2.0), quiet=True, folder=tmp_path
+        )
     SymmetryModel("rotation", SHAPE).fit(
         x, preset=tiny, seed=5, quiet=True, folder=tmp_path, resume=False
     )

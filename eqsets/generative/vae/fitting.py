@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from eqsets.generative.data import as_images, check_shape, split
+from eqsets.generative.files import fingerprint
 from eqsets.generative.needs import require
 from eqsets.generative.objective import Objective, Step
 from eqsets.generative.presets import StagePlan
@@ -121,8 +121,9 @@ def fit_vae(
         held_out = as_images(validation)
         check_shape(held_out, vae.image_shape)
     chosen = plan or StagePlan(3000, batch=64, check_every=150, patience=5)
-    digest = hashlib.sha256(known.contiguous().numpy().data)
-    digest.update(repr((type(vae).__name__, vae.latent, chosen, seed, level)).encode())
+    mark = fingerprint(known, (type(vae).__name__, repr(vae), chosen, seed, level))
+    if augment is not None:  # a function is known by what it makes of some images
+        mark = fingerprint(augment(known[:8], torch.Generator().manual_seed(0)), mark)
     vae.train()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*in eval mode at the start.*")  # as it should be
@@ -130,7 +131,7 @@ def fit_vae(
             ELBO(vae, known, held_out, augment, level),
             chosen,
             name="vae",
-            mark=digest.hexdigest(),
+            mark=mark,
             seed=seed,
             folder=None if folder is None else Path(folder),
             resume=resume,

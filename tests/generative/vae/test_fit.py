@@ -100,14 +100,16 @@ def test_a_noise_for_each_pixel_is_paid_by_the_background(turned_pictures):
     assert (shared[1] - shared[0]) / new < gain - 1
 
 
-def test_a_killed_fit_is_gone_on_from(turned_pictures, tmp_path):
+def test_a_fit_goes_on_from_its_folder_and_no_other_does(turned_pictures, tmp_path):
     x, plan, curves = turned_pictures(20, 1.0), StagePlan(4, batch=4, check_every=2), []
-    for _ in range(2):
-        torch.manual_seed(0)
+    for start in range(2):  # other weights to begin with: only the checkpoint makes them alike
+        torch.manual_seed(start)
         curves.append(VAE(SHAPE, 2).fit(x, plan=plan, folder=tmp_path, quiet=True))
     assert curves[0] == curves[1]
     with pytest.raises(OptionError, match="is of another fit"):
         VAE(SHAPE, 2).fit(x, plan=plan, seed=1, folder=tmp_path, quiet=True)
+    with pytest.raises(OptionError, match="is of another fit"):
+        VAE(SHAPE, 2).fit(x, plan=plan, augment=standard(), folder=tmp_path, quiet=True)
 
 
 def test_images_are_checked():

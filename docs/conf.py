@@ -41,7 +41,11 @@ intersphinx_timeout = 5
 
 html_theme = "pydata_sphinx_theme"
 html_title = "eqsets"
-html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_theme_options = {
+    "header_links_before_dropdown": 4,  # more would wrap
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+}
 html_show_sourcelink = False
 html_sidebars = {"**": []}
 html_math_renderer = "mathml"

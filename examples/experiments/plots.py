@@ -1,4 +1,4 @@
-"""Plots of results: a curve where the settings are numbers, else a dot for each model."""
+"""Plots of results: a curve where the settings are several numbers, else dots side by side."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MARKS = "osD^vPX*hd"
 def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
     """Write a PNG of the figures with one standard error over the seeds."""
     names = settings(rows)
-    places = ascending(names)
+    places = ascending(names) if len(names) > 1 else None
     figure = Figure((8.0, 4.4), dpi=110, layout="constrained")
     axes = figure.subplots()
     for number, model in enumerate(models(rows)):
@@ -43,7 +43,7 @@ def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
             label=about["titles"].get(model, model),
             color=_COLOURS[number % len(_COLOURS)],
             marker=_MARKS[number % len(_MARKS)],
-            linestyle="none" if places is None or len(names) == 1 else "-",
+            linestyle="none" if places is None else "-",
             markersize=5,
             capsize=3,
         )
@@ -58,12 +58,10 @@ def _label(
 ) -> None:
     if places is None:
         axes.set_xticks(range(len(names)), names, fontsize=8)
-    elif len(places) > 1:
+    else:
         axes.set_xscale("log")
         axes.set_xticks(places, names)
         axes.minorticks_off()
-    else:
-        axes.set_xticks(places, names)
     if about["chance"] is not None:
         axes.axhline(about["chance"], color="#1b1f24", linewidth=0.8, linestyle=":")
     axes.set_xlabel(about["axis"])

@@ -47,8 +47,8 @@ def discover(
 ) -> SymmetryReport:
     """Fit a :class:`~eqsets.generative.SymmetryModel` and say which symmetries images have.
 
-    A quarter of the images, 400 at most, is held out: claims are tested on them. (Stage 2 stops
-    early by them; no test looks at stage 2, see :mod:`eqsets.generative.report.claims`.)
+    A quarter of the images, 400 at most, is held out: claims are tested on them, and nothing is
+    fitted to them or chosen by them.
 
     Args:
         data: an array, tensor, map-style data set, ``.npy`` or ``.npz`` file or folder of images;
@@ -78,7 +78,6 @@ def discover(
     tell(f"fitting {model.family!r} to {len(known)} images of {tuple(images.shape[1:])}")
     model.fit(
         known,
-        validation=held_out,
         preset=plan,
         seed=seed,
         folder=None if folder is None else Path(folder),

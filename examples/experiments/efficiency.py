@@ -8,7 +8,7 @@ so this share, do not.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from experiments.rows import write_json
 from experiments.tables import mean_and_error
 
-__all__ = ["KINDS", "add_row", "draw", "markdown", "published", "read_rows"]
+__all__ = ["KINDS", "add_row", "draw", "markdown", "plot", "published", "read_rows", "render"]
 
 KINDS = {
     "vae": "VAE",
@@ -26,6 +26,22 @@ KINDS = {
     "inv": "InvVAE",
 }
 _COLOURS = ("#6a737d", "#d98032", "#1b6ca8", "#b3402a")
+
+
+def render(path: Path, picture: str) -> str | None:
+    """Return what a page shows of results, if they are of this example."""
+    view = _VIEWS.get(path.stem)
+    if view is None:
+        return None
+    plot = f"![Bound by number of digits]({picture})\n\n" if path.stem in _PLOTTED else ""
+    return f"\n{plot}{view(*read_rows(path))}\n\n"
+
+
+def plot(path: Path, picture: Path) -> bool:
+    """Draw the picture of results; return whether they are of this example."""
+    if path.stem in _PLOTTED:
+        draw(picture, *read_rows(path))
+    return path.stem in _VIEWS
 
 
 def read_rows(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -59,8 +75,7 @@ def markdown(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str
         cells = [KINDS[kind], *(_figure(_values(own, size)) for size in sizes)]
         cells += [_lost(about, own, most, few) for few in dict.fromkeys((fewer, least))]
         cells.append(f"{mean_and_error([row['ess'] for row in own])[0]:.1f}")
-        taken = [mean_and_error(_values(own, size, "best"))[0] for size in (most, least)]
-        cells.append(f"{taken[0]:.0f} to {taken[1]:.0f}")
+        cells.append(" to ".join(_figure(_values(own, n, "best"), places=0) for n in (most, least)))
         cells.append(f"{mean_and_error([row['cpu'] for row in own])[0]:.0f}")
         lines.append(_line(cells))
     seeds = len({row["seed"] for row in rows})
@@ -75,7 +90,7 @@ def markdown(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str
     return f"{caption}\n\n" + "\n".join(lines)
 
 
-def published(rows: Sequence[Mapping[str, Any]]) -> str:
+def published(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the table of the published InvVAE: what its nats are made of."""
     own = [row for row in rows if row["kind"] == "published"]
     head = ["digits", "bound of $\\log p(\\hat x)$", "$\\log p(\\eta \\mid \\hat x)$"]
@@ -153,3 +168,7 @@ def _figure(values: Sequence[float], *, places: int = 1) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
+
+
+_VIEWS: dict[str, Callable[..., str]] = {"data-efficiency": markdown, "published-invvae": published}
+_PLOTTED = ("data-efficiency",)

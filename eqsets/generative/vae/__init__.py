@@ -5,4 +5,12 @@ from eqsets.generative.vae.bounds import Bound, importance_bound
 from eqsets.generative.vae.invariant import InvariantVAE
 from eqsets.generative.vae.plain import VAE
 
-__all__ = ["VAE", "Bound", "InvariantVAE", "Resampling", "importance_bound", "resampled", "standard"]
+__all__ = [
+    "VAE",
+    "Bound",
+    "InvariantVAE",
+    "Resampling",
+    "importance_bound",
+    "resampled",
+    "standard",
+]

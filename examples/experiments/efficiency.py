@@ -24,8 +24,10 @@ KINDS = {
     "wsda": "VAE, standard augmentation",
     "aug": "AugVAE",
     "inv": "InvVAE",
+    "wide": "AugVAE, affine",
+    "mended": "InvVAE, on images of AugVAE, affine",
 }
-_COLOURS = ("#6a737d", "#d98032", "#1b6ca8", "#b3402a")
+_COLOURS = ("#6a737d", "#d98032", "#1b6ca8", "#b3402a", "#3fa7d6", "#7a1f5c")
 
 
 def render(path: Path, picture: str) -> str | None:
@@ -110,9 +112,11 @@ def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
     sizes = _sizes(rows)
     figure = Figure((7.2, 4.2), dpi=110, layout="constrained")
     axes = figure.subplots()
-    for (kind, title), colour, mark in zip(KINDS.items(), _COLOURS, "osD^", strict=True):
+    for (kind, title), colour, mark in zip(KINDS.items(), _COLOURS, "osD^vP", strict=True):
         own = [row for row in rows if row["kind"] == kind]
         known = [size for size in sizes if _values(own, size)]
+        if not known:
+            continue
         found = [mean_and_error(_values(own, size)) for size in known]
         axes.errorbar(
             known,

@@ -38,6 +38,8 @@ def test_losses_are_paired_by_seed_and_shares_of_the_gain(rows):
     assert found[0][:4] == ["nats", "4,000", "1,000", "lost: 4,000 to 1,000"]
     assert found[2][:3] == ["VAE", "50.0 ± 10.0", "-80.0 ± 0.0"]
     assert found[2][3] == "130.0 ± 10.0 (20.0 ± 1.2 %)"  # 120 of 640 and 140 of 660
+    assert "over 2 seeds" in markdown(ABOUT, rows)
+    assert "over 1 to 2 seeds" in markdown(ABOUT, rows[:-1])
     assert found[3][:4] == ["AugVAE", "100.0 ± 0.0", "", ""], "nothing is made up"
 
 
@@ -96,7 +98,7 @@ def test_shares_of_the_published_bound_add_up(turned_digits):
         whole = vae.log_noisy(made, vae.decoder(z[0])).mean()
     assert shares.floor + shares.others == pytest.approx(float(whole), rel=1e-4)
     assert shares.floor < shares.others, "ink where none is expected costs most"
-    own = [shares._asdict() | {"kind": "published", "digits": 40, "seed": 0}]
+    own = [shares._asdict() | {"kind": "published", "digits": 40, "seed": 0, "best": 9.0}]
     assert cells(published({}, own))[2][0] == "40"
 
 

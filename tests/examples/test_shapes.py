@@ -13,6 +13,7 @@ import select_meshes
 from eqsets import OptionError
 from experiments import accuracy, dfaust
 from experiments.dfaust import load_dfaust
+from experiments.plots import draw_frames
 from experiments.shapes import FRAMES, View, made_shapes, make_sets, nearest_to_mean
 
 SUBJECTS = ("50004", "50020", "50021", "50022", "50025")
@@ -75,6 +76,12 @@ def test_models_of_meshes_move_with_their_edges():
     assert edges.max < 1e-12
     # the control: vertices that move without the edges are another mesh
     assert eqsets.equivariance_error(model, *kinds, samples=1).element > 1e-4
+
+
+def test_sets_can_be_drawn(tmp_path):
+    frames, edges = torch.randn(FRAMES, 5, 3), torch.tensor([[0, 1, 2], [1, 2, 3]])
+    draw_frames(tmp_path / "set.png", frames, edges, 2)
+    assert (tmp_path / "set.png").read_bytes().startswith(b"\x89PNG")
 
 
 # -------------------------------------------------------------------------- D-FAUST

@@ -110,8 +110,8 @@ class Bodies:
         """Return what a target adds to every vertex, read once."""
         if name not in self._targets:
             text = gzip.decompress((self._folder / f"{name}.target.gz").read_bytes()).decode()
-            rows = [line.split() for line in text.splitlines() if line and line[0] != "#"]
-            table = np.array(rows, dtype=float).reshape(-1, 4)  # some change nothing
+            rows = [line for line in text.splitlines() if line and line[0] != "#"]
+            table = np.loadtxt(rows, ndmin=2) if rows else np.empty((0, 4))  # some change nothing
             offsets = np.zeros_like(self._vertices)
             offsets[table[:, 0].astype(int)] = table[:, 1:]
             self._targets[name] = offsets

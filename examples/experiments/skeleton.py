@@ -79,7 +79,7 @@ class Skeleton:
             shifts[:, bone] = begin - rotations[:, bone] @ heads[bone]
         frames, count = len(turns), len(self.names)
         blended = (weights @ rotations.reshape(frames, count, 9)).reshape(frames, -1, 3, 3)
-        posed: Floats = (blended @ points[..., None])[..., 0] + weights @ shifts
+        posed: Floats = np.einsum("tpxy,py->tpx", blended, points) + weights @ shifts
         return posed
 
     def swing(self, heads: Floats, times: Floats, generator: np.random.Generator) -> Floats:

@@ -71,7 +71,7 @@ def experiment(dfaust: Path | None = None) -> Experiment:
         chance=100 / FRAMES,
         set_size=FRAMES,
         sizes={
-            "full": Size(Recipe(steps=250), names, (0, 1, 2), RATES, names[0]),
+            "full": Size(Recipe(steps=200), names, (0, 1, 2), RATES, names[0]),
             "quick": Size(Recipe(steps=80), names[:1], (0, 1, 2), RATES, names[0]),
             "smoke": Size(Recipe(steps=3, batch=4), names[:1], (0,), RATES[:1], names[0], tests=8),
         },

@@ -1,7 +1,7 @@
 """Pick the middle frame of a moving body, seen as a mesh: section 6.3 of the DSS paper.
 
-    python examples/select_meshes.py            # two strengths of noise
-    python examples/select_meshes.py --quick    # one of them, few steps
+    python examples/select_meshes.py            # 200 steps for each model and seed
+    python examples/select_meshes.py --quick    # fewer
     python examples/select_meshes.py --smoke    # a few steps, shows only that it runs
     python examples/select_meshes.py --dfaust registrations_f.hdf5   # your D-FAUST files
     python examples/select_meshes.py --picture meshes.png    # only draws a set
@@ -33,7 +33,7 @@ from select_clouds import report_nearest
 
 VERTICES = 64
 VALIDATION, TEST = 200, 600  # sets
-VIEWS = {"1 cm": View(VERTICES, noise=0.01), "10 cm": View(VERTICES, noise=0.1)}
+VIEWS = {"1 cm": View(VERTICES, noise=0.01)}
 DFAUST = {"as scanned": View(VERTICES, noise=0.0, gap=12)}  # of 60 frames in a second
 RATES = (1e-2, 3e-2)
 CONVOLUTION = {"conv": "gcn", "improved": True}

@@ -13,6 +13,9 @@ The task is that of select_clouds.py, and so are the bodies: parametric, not sca
 know how the surface hangs together: 64 vertices, with an edge between two whose parts of the
 surface touch, one graph for all bodies and frames. The element group permutes the vertices, and
 the edges with them; layers are graph convolutions (GCN, as in the paper).
+
+Expected (% right; chance 14.3; the frame nearest to the mean of the set gets 54.7): Sridhar 95, DSS
+(mean) 69, DSS (sum) 54, Siamese + late aggregation 37, DSS (max) 28. About 5 CPU minutes.
 """
 
 from __future__ import annotations

@@ -20,13 +20,10 @@ one for the other, networkx finds no isomorphism. Which one is twisted? Of grake
 
 from __future__ import annotations
 
-import itertools
-import random
 import sys
 from collections.abc import Callable
 from functools import cache, partial
 
-import networkx as nx
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
@@ -37,14 +34,7 @@ from eqsets_permutations.policies import EdgeDeleted, EgoNets, NodeDeleted
 from experiments import Data as Sets
 from experiments import Experiment, Recipe, Size, shuffled
 from experiments.command import command_line, run_parsed
-from experiments.graphs import (
-    cai_fuerer_immerman,
-    loops,
-    read_mutag,
-    reordered,
-    stratified_folds,
-    to_data,
-)
+from experiments.graphs import loops, read_mutag, reordered, stratified_folds, twisted_pairs
 from experiments.plan import fit_budget
 
 FOLDS = 10
@@ -57,33 +47,17 @@ TREES = (3, 6)  # nodes of the tree beside each pair
 # -------------------------------------------------------------------------- graphs
 
 
-@cache
-def pairs() -> list[Data]:
-    """Return pairs (the second is twisted) over bases of one loop, then over bases of two."""
-    draw, generator = random.Random(0), torch.Generator().manual_seed(0)
-    graphs = []
-    for bases, number in itertools.product([loops(1, LONGEST), loops(2, LONGEST)], range(PAIRS)):
-        tree = nx.random_labeled_tree(draw.randint(*TREES), seed=draw)
-        for twisted in (False, True):
-            core = cai_fuerer_immerman(bases[number % len(bases)], twisted)
-            graphs.append(reordered(to_data(nx.disjoint_union(core, tree)), generator))
-    return graphs
-
-
-def whole(graph: Data) -> BagData:
-    """Return the bag of the graph alone."""
-    return bag([graph], original=graph)
-
-
 POLICIES: dict[str, Callable[[Data], BagData]] = {
-    "whole": whole,
+    "whole": lambda graph: bag([graph], original=graph),
     "node": NodeDeleted(),
     "edge": EdgeDeleted(),
     "ego": EgoNets(hops=3, marked=True),
 }
 GRAPHS: dict[str, Callable[[], list[Data]]] = {
     "mutag": lambda: read_mutag()[0],
-    "pairs": pairs,
+    "pairs": lambda: [
+        graph for n in (1, 2) for graph in twisted_pairs(PAIRS, loops(n, LONGEST), TREES)
+    ],
 }
 
 
@@ -95,10 +69,8 @@ def bags(source: str, policy: str) -> list[BagData]:
 
 def mutag(setting: str, seed: int) -> Sets:
     """Return a fold to test on: ten for each way to divide the graphs."""
-    del setting
-    label = read_mutag()[1]
+    label, tested = read_mutag()[1], seed % FOLDS
     fold = stratified_folds(label, FOLDS, seed // FOLDS)
-    tested = seed % FOLDS
     return split(label, fold == tested, fold == (tested + 1) % FOLDS)
 
 

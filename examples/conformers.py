@@ -27,14 +27,14 @@ from torch import Tensor, nn
 import eqsets
 from experiments import Data, Experiment, Recipe, Size, shuffled
 from experiments.command import command_line, run_parsed
-from experiments.molecules import ATOMS, FEATURES, Molecules, load_molecules
+from experiments.molecules import FEATURES, Molecules, load_molecules
 from experiments.plan import fit_budget
+from experiments.regressors import Bonds, Counts, Regressor
 
 CONFORMERS = 5
 RADIUS = 4.0  # Angstrom
 VALIDATION, TEST = 64, 128  # molecules; the others are trained on
 FLEXIBLE = 3  # rotatable bonds from which on a molecule has many shapes
-MIDDLE, UNIT = -4.0, 4.0  # kcal/mol: about the mean and the spread of all
 BUDGET = 10_000
 CACHE = Path("results/.partial")
 SPACE = eqsets.element_group("spatial")
@@ -69,24 +69,6 @@ def data(setting: str, seed: int) -> Data:
 
 
 # -------------------------------------------------------------------------- models
-
-
-class Regressor(nn.Module):
-    """What all models share: types, and how a prediction is read from atoms."""
-
-    alignment = "independent"
-    in_type = SPACE.feature_type(f"points: {FEATURES + ATOMS}x0e + 1x1o")
-    out_type = eqsets.InvariantFeatures(1)
-
-    def __init__(self, width: int, hidden: int = 32) -> None:
-        super().__init__()
-        self.head = nn.Sequential(nn.Linear(width, hidden), nn.SiLU(), nn.Linear(hidden, 1))
-
-    def read(self, features: Tensor, atoms: Tensor) -> Tensor:
-        """Return kcal/mol (B, 1) from features of atoms (B, N, P, width): their sum, and a mean."""
-        total = (features * (atoms[..., :1] != 0)).sum(2) / 8
-        prediction: Tensor = MIDDLE + UNIT * self.head(total).mean(1)
-        return prediction
 
 
 class Shapes(Regressor):
@@ -124,42 +106,6 @@ class Shapes(Regressor):
         sets = x.flatten(0, 1).unsqueeze(1) if self.apart else x
         features = self.body(sets[..., :FEATURES], structure=sets[..., -3:])
         return self.read(nn.functional.silu(features).view(*x.shape[:3], -1), x[..., :1])
-
-
-class Bonds(Regressor):
-    """A graph network over bonds (GIN), which does not see positions."""
-
-    def __init__(self, scale: int) -> None:
-        super().__init__(scale)
-        widths = [FEATURES, scale, scale, scale]
-        self.body = eqsets.SetNetwork(
-            "permutations", widths, aggregation="none", normalization="element", conv="gin",
-            activation="silu",
-        )  # fmt: skip
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map what ``pack`` returns to (B, 1); all molecules are one graph of many parts."""
-        x = x.mean(1, keepdim=True)  # conformers have the same atoms and bonds
-        sets, _, points, _ = x.shape
-        molecule, i, j = x[:, 0, :, FEATURES : FEATURES + points].nonzero().unbind(1)
-        edges = torch.stack([i, j]) + points * molecule
-        atoms = x[..., :FEATURES]
-        features = self.body(atoms.reshape(1, 1, sets * points, FEATURES), structure=edges)
-        features = nn.functional.silu(features).view(sets, 1, points, -1)
-        return self.read(features, atoms)
-
-
-class Counts(Regressor):
-    """A line through the numbers of atoms of each kind; or a constant, which sees nothing."""
-
-    def __init__(self, *, constant: bool = False) -> None:
-        super().__init__(FEATURES)
-        self.constant, self.head = constant, nn.Linear(FEATURES, 1)  # type: ignore[assignment]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map what ``pack`` returns to (B, 1)."""
-        atoms = x[..., :FEATURES].mean(1, keepdim=True)
-        return self.read(0 * atoms if self.constant else atoms, atoms)
 
 
 def fitted(model: Callable[..., nn.Module], **options: Any) -> Callable[[], nn.Module]:
@@ -210,7 +156,7 @@ EXPERIMENT = Experiment(
     models={name: build for name, (_, build) in MODELS.items()},
     titles={name: title for name, (title, _) in MODELS.items()},
     data=data,
-    plan=(CONFORMERS, RADIUS, BUDGET, MIDDLE, UNIT),
+    plan=(CONFORMERS, RADIUS, BUDGET),
     set_size=CONFORMERS,
     loss=absolute,
     score=lambda output, answer: float(absolute(output, answer)),

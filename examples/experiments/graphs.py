@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import random
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +23,7 @@ __all__ = [
     "reordered",
     "stratified_folds",
     "to_data",
+    "twisted_pairs",
 ]
 
 MUTAG_ATOMS = 7
@@ -128,6 +131,24 @@ def loops(number: int, longest: int) -> list[nx.Graph]:
 def _glued(first: int, second: int) -> nx.Graph:
     names = {v: v if v < 2 else v + first for v in range(second)}
     return nx.compose(nx.cycle_graph(first), nx.relabel_nodes(nx.cycle_graph(second), names))
+
+
+def twisted_pairs(count: int, bases: Sequence[nx.Graph], trees: tuple[int, int]) -> list[Data]:
+    """Return pairs, the second twisted, over each base in turn, with a random tree beside both.
+
+    Arguments:
+        count: number of pairs; there are twice as many graphs.
+        bases: of the pairs.
+        trees: least and greatest number of nodes of a tree.
+    """
+    draw, generator = random.Random(0), torch.Generator().manual_seed(0)
+    graphs = []
+    for number in range(count):
+        tree = nx.random_labeled_tree(draw.randint(*trees), seed=draw)
+        for twisted in (False, True):
+            core = cai_fuerer_immerman(bases[number % len(bases)], twisted)
+            graphs.append(reordered(to_data(nx.disjoint_union(core, tree)), generator))
+    return graphs
 
 
 def to_data(graph: nx.Graph) -> Data:

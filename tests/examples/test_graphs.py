@@ -93,7 +93,7 @@ def test_colour_refinement_tells_others_apart():
 
 
 def test_the_graphs_to_classify_are_such_pairs():
-    graphs = bags_of_subgraphs.pairs()
+    graphs = bags_of_subgraphs.GRAPHS["pairs"]()
     assert len(graphs) == 4 * bags_of_subgraphs.PAIRS
     for number in (0, 22, 2 * bags_of_subgraphs.PAIRS):
         first, second = (to_networkx(graphs[number + k]) for k in (0, 1))

@@ -158,7 +158,7 @@ MUTAG = Experiment(
     error=error,
     runs="folds",
     sizes={
-        "full": Size(Recipe(150), ("MUTAG",), tuple(range(30)), RATES, "MUTAG", nested=True),
+        "full": Size(Recipe(100), ("MUTAG",), tuple(range(30)), RATES, "MUTAG", nested=True),
         "quick": Size(Recipe(100), ("MUTAG",), tuple(range(10)), RATES, "MUTAG", nested=True),
         "smoke": Size(Recipe(3, batch=4), ("MUTAG",), (0,), RATES[:1], "MUTAG", tests=8),
     },
@@ -176,7 +176,7 @@ TOLD = Experiment(
     error=error,
     runs="splits",
     sizes={
-        "full": Size(Recipe(200), SETTINGS, (0, 1, 2), RATES, SETTINGS[0]),
+        "full": Size(Recipe(120), SETTINGS, (0, 1, 2), RATES, SETTINGS[0]),
         "quick": Size(Recipe(60), SETTINGS[:1], (0, 1, 2), RATES[1:], SETTINGS[0]),
         "smoke": Size(Recipe(3, batch=4), SETTINGS[:1], (0,), RATES[:1], SETTINGS[0], tests=8),
     },

@@ -122,6 +122,7 @@ MODELS: dict[str, tuple[str, Callable[[], nn.Module]]] = {
     "one": ("the same layers, one conformer", fitted(Shapes, aggregation="mean", conformers=1)),
     "siamese": ("Siamese, mean of the predictions", fitted(Shapes, aggregation="none")),
     "bonds": ("GIN on bonds, no positions", fitted(Bonds)),
+    "orders": ("GIN on bonds and their orders", fitted(Bonds, orders=True)),
     "counts": ("linear in the numbers of atoms", Counts),
     "constant": ("constant", partial(Counts, constant=True)),
 }
@@ -165,7 +166,7 @@ EXPERIMENT = Experiment(
     also={"RMSE": squared, f"MAE, {FLEXIBLE} or more rotatable bonds": flexible},
     runs="random splits",
     sizes={
-        "full": Size(Recipe(400), ("random",), (0, 1, 2, 3, 4), RATES, "random"),
+        "full": Size(Recipe(320), ("random",), (0, 1, 2, 3, 4), RATES, "random"),
         "quick": Size(Recipe(80), ("random",), (0, 1, 2), RATES[1:], "random"),
         "smoke": Size(Recipe(3, batch=4), ("first 40",), (0,), RATES[:1], "first 40"),
     },

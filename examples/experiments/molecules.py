@@ -30,7 +30,7 @@ class Molecules(NamedTuple):
 
     atoms: Tensor  # (molecules, ATOMS, FEATURES), all zero where there is no atom
     positions: Tensor  # (molecules, conformers, ATOMS, 3), in Angstrom
-    bonds: Tensor  # (molecules, ATOMS, ATOMS), 1 between bonded atoms
+    bonds: Tensor  # (molecules, ATOMS, ATOMS), orders of bonds; 1.5 in aromatic rings
     measured: Tensor  # (molecules,), free energy of hydration, kcal/mol
     calculated: Tensor  # (molecules,), FreeSolv's own, by molecular dynamics
     rotatable: Tensor  # (molecules,), bonds that turn
@@ -76,7 +76,7 @@ def embed(smiles: str, conformers: int, seed: int = SEED) -> tuple[Tensor, Tenso
     heavy = [atom.GetIdx() for atom in whole.GetAtoms() if atom.GetAtomicNum() > 1]
     places = [torch.tensor(found.GetPositions())[heavy] for found in whole.GetConformers()]
     positions = torch.stack(places).float()
-    bonds = torch.tensor(Chem.GetAdjacencyMatrix(molecule), dtype=torch.float32)
+    bonds = torch.tensor(Chem.GetAdjacencyMatrix(molecule, useBO=True)).float()
     features = [_features(atom) for atom in molecule.GetAtoms()]
     return torch.tensor(features), positions - positions.mean(1, keepdim=True), bonds
 
@@ -95,7 +95,11 @@ def load_molecules(cache: Path, conformers: int, limit: int | None = None) -> Mo
         conformers: of each molecule.
         limit: only the first so many molecules.
     """
-    name = f"freesolv-{conformers}" if limit is None else f"freesolv-{conformers}-first-{limit}"
+    name = (
+        f"freesolv-orders-{conformers}"
+        if limit is None
+        else f"freesolv-orders-{conformers}-first-{limit}"
+    )
     path = cache / f"{name}.pt"
     if path.exists():
         return Molecules(*torch.load(path, weights_only=True))

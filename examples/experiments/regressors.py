@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import InvariantFeatures, SetNetwork, element_group
+from eqsets_permutations.edges import Edges
 from experiments.molecules import ATOMS, FEATURES
 
 __all__ = ["Bonds", "Counts", "Regressor"]
@@ -33,10 +34,16 @@ class Regressor(nn.Module):
 
 
 class Bonds(Regressor):
-    """A graph network over bonds (GIN), which does not see positions."""
+    """A graph network over bonds (GIN), which does not see positions.
 
-    def __init__(self, scale: int) -> None:
+    Arguments:
+        scale: channels of an atom.
+        orders: whether bonds count by their order: 1, 1.5 (aromatic), 2 or 3.
+    """
+
+    def __init__(self, scale: int, orders: bool = False) -> None:
         super().__init__(scale)
+        self.orders = orders
         widths = [FEATURES, scale, scale, scale]
         self.body = SetNetwork(
             "permutations", widths, aggregation="none", normalization="element", conv="gin",
@@ -47,8 +54,10 @@ class Bonds(Regressor):
         """Map what ``pack`` returns to (B, 1); all molecules are one graph of many parts."""
         x = x.mean(1, keepdim=True)  # conformers have the same atoms and bonds
         sets, _, points, _ = x.shape
-        molecule, i, j = x[:, 0, :, FEATURES : FEATURES + points].nonzero().unbind(1)
-        edges = torch.stack([i, j]) + points * molecule
+        bonds = x[:, 0, :, FEATURES : FEATURES + points]
+        molecule, i, j = bonds.nonzero().unbind(1)
+        index = torch.stack([i, j]) + points * molecule
+        edges = Edges(index, bonds[molecule, i, j] if self.orders else None)
         atoms = x[..., :FEATURES]
         features = self.body(atoms.reshape(1, 1, sets * points, FEATURES), structure=edges)
         features = nn.functional.silu(features).view(sets, 1, points, -1)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import networkx as nx
 import pytest
 import torch
+from torch_geometric.data import Batch
 
 import bags_of_subgraphs
+from eqsets_permutations.esan import DSSGNN
+from eqsets_permutations.policies import NodeDeleted
 from experiments import count_parameters
 from experiments.graphs import (
     alike_to_message_passing,
@@ -111,6 +114,31 @@ def test_both_graphs_of_a_pair_are_on_the_same_side(setting):
     held = {*found.validation[0].tolist(), *found.test[0].tolist()}
     assert len(held) == len(found.validation[0]) + len(found.test[0])
     assert held.isdisjoint(found.draw(2000, torch.Generator().manual_seed(0))[0].tolist())
+
+
+def gap(base: nx.Graph, layers: int) -> float:
+    """How far an untrained DSS-GNN on node-deleted subgraphs tells a pair apart, in float64."""
+    torch.manual_seed(0)
+    model = DSSGNN(1, 16, hidden=8, layers=layers, normalization=None).double()
+    for weight in model.parameters():  # far from zero, so that differences do not shrink
+        weight.data *= 2
+    graphs = [to_data(cai_fuerer_immerman(base, twisted)) for twisted in (False, True)]
+    for graph in graphs:
+        graph.x = graph.x.double()
+    with torch.no_grad():
+        first, second = model(Batch.from_data_list([NodeDeleted()(graph) for graph in graphs]))
+    return float((first - second).norm() / first.norm())
+
+
+def test_two_loops_are_far_harder_and_some_pairs_are_beyond_the_model():
+    """What docs/results.md says of the pairs over two loops, that nobody learns."""
+    one, two = [gap(base, 5) for base in loops(1, 6)], [gap(base, 5) for base in loops(2, 4)]
+    assert min(one) > 1e-5
+    assert max(one) > 1e-2
+    assert 1e-12 < two[0] < 1e-3, "the smallest: two loops of three"
+    assert max(two[1:]) < 1e-5, "five layers do not reach around larger ones"
+    assert gap(loops(2, 4)[1], 10) > 1e-5, "ten layers do"
+    assert gap(nx.complete_graph(4), 10) < 1e-12, "and no depth reaches three loops"
 
 
 def test_reordering_keeps_a_graph():

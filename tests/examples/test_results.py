@@ -11,7 +11,7 @@ import pytest
 from eqsets import OptionError
 from experiments import Row, read_results, write_results
 from experiments.plots import draw
-from experiments.render import picture_of, render_page
+from experiments.render import PAGES, render_page
 from experiments.tables import caption, mean_and_error, table
 
 ROOT = Path(__file__).parents[2]
@@ -98,10 +98,17 @@ def test_results_that_nobody_measured_are_refused(tmp_path):
         render_page(page, tmp_path)
 
 
-def test_the_page_shows_the_committed_rows():
-    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    assert render_page(page, ROOT / "results") == page, "run `make results`"
-    names = re.findall(r"<!-- results: ([\w-]+) -->", page)
-    assert names, "the page shows some results"
-    assert all((ROOT / "docs" / picture_of(name)).exists() for name in names)
-    assert {path.stem for path in (ROOT / "results").glob("*.json")} == set(names)
+def test_the_pages_show_the_committed_rows():
+    shown: list[str] = []
+    for name in PAGES:
+        page = (ROOT / name).read_text(encoding="utf-8")
+        assert render_page(page, ROOT / "results") == page, "run `make results`"
+        names = re.findall(r"<!-- results: ([\w-]+) -->", page)
+        assert names, f"{name} shows some results"
+        shown += names
+    pictures = re.findall(
+        r"\(pictures/(results-[\w-]+\.png)\)",
+        "".join((ROOT / name).read_text(encoding="utf-8") for name in PAGES),
+    )
+    assert all((ROOT / "docs" / "pictures" / picture).exists() for picture in pictures)
+    assert {path.stem for path in (ROOT / "results").glob("*.json")} == set(shown)

@@ -13,6 +13,7 @@ import torch
 import eqsets
 from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
 from eqsets.generative.report.claims import Claim, holm
+from eqsets.generative.report.evidence import _best_width
 from eqsets.generative.report.examine import examine
 from eqsets.generative.report.recommend import recommend
 
@@ -177,3 +178,30 @@ def test_a_fit_that_was_interrupted_goes_on(tmp_path):
     assert (tmp_path / "density.ckpt").exists()
     again = discover(x, family="translation", preset=SHORT, folder=tmp_path, quiet=True)
     assert again.claims == first.claims
+
+
+def stamps(count, generator):
+    """Return pictures of many shapes, none of which looks the same turned or mirrored."""
+    coarse = torch.rand(count, 1, 5, 5, generator=generator)
+    return torch.nn.functional.interpolate(coarse, (16, 16), mode="bicubic").clamp(0, 1) * 2 - 1
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_quarter_turns_and_mirror_images_of_few_shapes_in_many_pictures(turned):
+    """A kernel must be as narrow for levels that look nothing like each other as pictures allow."""
+    generator = torch.Generator().manual_seed(0)
+    x = stamps(12, generator)[torch.randint(12, (260,), generator=generator)]
+    x = (x + 0.2 * torch.randn(x.shape, generator=generator)).clamp(-1, 1)
+    if turned:
+        x = torch.stack([one.rot90(i % 4, (-2, -1)) for i, one in enumerate(x)])
+    found = verdicts(x, "d4")
+    assert found["quarter_turns"].verdict == ("full" if turned else "absent")
+    assert found["mirror_x"].verdict == "absent"
+
+
+def test_the_narrowest_kernel_is_taken_where_none_finds_anything():
+    widths, flat = [1.0, 2.0, 4.0], [3.02, 3.01, 3.0]
+    assert _best_width(widths, flat, 2.0, 0.0, 3.0) == 2.0  # not below the neighbours
+    assert _best_width(widths, flat, 2.0, 3.0, 3.0) == 4.0  # not below the traces
+    assert _best_width(widths, flat, 2.0, 0.0, None) == 4.0  # lines have no uniform to be near
+    assert _best_width(widths, [2.0, 1.0, 1.04], 1.0, 0.0, 3.0) == 2.0  # something is found

@@ -115,6 +115,13 @@ def test_recommended_code_runs(claims, group, code):
     assert layer(torch.randn(2, 3, 3, 9, 9)).shape[:2] == (2, 3)
 
 
+def test_the_recommended_group_is_there_as_a_value():
+    found = recommend([claim("quarter_turns", "full", 0.5), claim("mirror_x", "full", 0.5)], 1)
+    assert (found.group, found.options) == ("planar", {"rotations": 4, "reflections": True})
+    found = recommend([claim("rotation", "absent")], 1)
+    assert (found.group, found.options) == ("translations", {})
+
+
 def test_partial_symmetries_are_left_to_augmentation():
     text = " ".join(recommend([claim("rotation", "partial", 0.0)], 1).reasons)
     assert "resample" in text

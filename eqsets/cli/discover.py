@@ -89,14 +89,19 @@ def command(
             skip_unreadable=skip_unreadable,
             tell=_nothing if quiet else lambda text: progress.print(text, style="dim"),
         )
+        page, numbers, model = report.save(output)
     except ShapeError as error:
         raise OptionError(str(error)) from error
+    except OSError as error:
+        raise OptionError(
+            f"{output} cannot be written ({error}), expected a folder with room for a model of "
+            "some megabytes. What was there before is whole: mend it, and the same command goes on."
+        ) from error
     except (KeyboardInterrupt, SystemExit) as stop:
         if not _interrupted(stop):
             raise
         progress.print(f"interrupted; go on with: [bold]{_again()}[/]", soft_wrap=True)
         ctx.exit(EXIT_INTERRUPTED)
-    page, numbers, model = report.save(output)
     if as_json:
         click.echo(report.to_json())
         return

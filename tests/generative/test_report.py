@@ -12,8 +12,8 @@ import torch
 
 import eqsets
 from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
-from eqsets.generative.report.claims import Claim, holm
-from eqsets.generative.report.evidence import _best_width
+from eqsets.generative.report.claims import Claim, claims_of, holm
+from eqsets.generative.report.evidence import Evidence, _best_width, steps_of
 from eqsets.generative.report.examine import examine
 from eqsets.generative.report.recommend import recommend
 
@@ -77,6 +77,26 @@ def test_holm_is_at_least_as_careful_as_each_test():
     assert holm([]) == []
     assert holm([0.04, 0.01]) == pytest.approx([0.04, 0.02])
     assert holm([0.9, 0.8, 0.7]) == pytest.approx([1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("peak", "verdict", "words"),
+    [
+        (0.0, "full", "rotation: uniform over the circle, p ="),
+        (0.03, "full", r"rotation: nearly uniform over the circle, 0.03 nats below (p = 0.001)"),
+        (0.5, "partial", "rotation: within ±"),
+    ],
+)
+def test_a_trace_of_a_preference_is_no_verdict_but_is_said(peak, verdict, words):
+    parameter = eqsets.transformation("rotation").parameters_of_eta[0]
+    steps = steps_of(parameter)
+    odds = torch.ones(400, len(steps)) / len(steps)
+    odds[:, int(steps.abs().argmin())] *= 1 + peak
+    ones = torch.ones(400)
+    evidence = Evidence(parameter, steps, odds, ones, ones, ones * 2)
+    found = claims_of([evidence], generator=torch.Generator().manual_seed(0))[0]
+    assert found.verdict == verdict
+    assert found.sentence.startswith(words)
 
 
 def claim(name: str, verdict: str, p_uniform: float | None = None) -> Claim:

@@ -15,7 +15,7 @@ import odd_leaf
 import select_frames
 import signals
 import signals_published
-from experiments import DESIGNS, count_parameters, read_results, run_command
+from experiments import DESIGNS, build_model, count_parameters, read_results, run_command
 
 EXPERIMENTS = {
     experiment.name: experiment
@@ -196,3 +196,17 @@ def test_sources_are_alone_and_may_be_laid_down():
     after = discover_galaxies.long_axis(discover_galaxies.lie_down(x)).abs().mean()
     assert before > 0.7
     assert after < 0.02
+
+
+@pytest.mark.parametrize(("reflections", "blind"), [(True, True), (False, False)])
+def test_a_group_with_reflections_for_each_image_cannot_see_which_is_mirrored(reflections, blind):
+    group = eqsets.element_group("planar", rotations=4, reflections=reflections, grid=20)
+    plan = discover_then_compose.plan_of(group)
+    model = build_model(plan, discover_then_compose.INDEPENDENT).eval()
+    sets, odd = discover_then_compose.make_sets(
+        "mirrored", "test", 3, torch.Generator().manual_seed(0)
+    )
+    mended = sets.clone()
+    mended[torch.arange(3), odd] = sets[torch.arange(3), odd].flip(-1)
+    with torch.no_grad():
+        assert torch.allclose(model(sets), model(mended), atol=1e-5) == blind

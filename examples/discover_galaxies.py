@@ -3,7 +3,7 @@
     python examples/discover_galaxies.py            # three seeds
     python examples/discover_galaxies.py --quick    # one seed
     python examples/discover_galaxies.py --smoke    # few sources and steps, shows only that it runs
-    python examples/discover_galaxies.py --picture galaxies.png    # and draw what was learned
+    python examples/discover_galaxies.py --picture galaxies.jpg    # and draw what was learned
 
 Needs: pip install "eqsets[examples,affine,color,planar]" && pip install --no-deps escnn==1.0.11
 
@@ -11,6 +11,10 @@ The photo is that of scikit-image. Sources are found by a threshold; each is cut
 others masked, and its brightness is stretched by asinh, as astronomers do. Nobody turned them.
 Images of one region of the sky are held out together. To see that the verdict can fail, the same
 sources are also turned so that the long axis of each is horizontal.
+
+Expected: about 30 CPU seconds for each report, 7 of them. As they are, rotation is uniform over the
+circle (p = 0.23, 0.19; nearly, 0.02 nats below, with the first seed): rotations=8 is recommended;
+laid down it is within 37 to 38 degrees, and plain translations are recommended.
 """
 
 from __future__ import annotations
@@ -156,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     found = sources()
-    seeds = range(1) if options.quick or options.smoke else range(3)
+    seeds = range(1 if options.quick or options.smoke else 3)
     if options.smoke:
         found = Sources(found.images[::8], found.regions[::8])
     print(f"{len(found.images)} sources in {len(found.regions.unique())} regions of the sky")
@@ -167,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     reports = {}
     for title, given, family in cases:
         print(f"{title}, {family}:")
-        for seed in seeds:
+        for seed in seeds if family == NARROW else range(1):
             report = look(given, family, SMOKE if options.smoke else SHORT, seed)
             reports.setdefault((title, family), report)
     natural = reports["as they are", NARROW]

@@ -11,6 +11,9 @@ is turned by 0 to 3 quarter turns, once and for all. Nobody tells the program. `
 the training images and proposes an element group; a DSS network with it is compared with DSS
 networks for plain translations and for a wrong group, which takes mirror images for the same.
 Tasks: of five images of one digit, which is of *another* digit; which one is *mirrored*?
+
+Expected (% right; chance 20; ten CPU minutes in all): proposed 69 and 94, plain translations 56 and 79,
+the wrong group 66 and 41 (19 to 66, by seed).
 """
 
 from __future__ import annotations

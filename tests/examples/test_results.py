@@ -46,6 +46,15 @@ def test_tables_have_means_and_errors_over_seeds():
     assert cells[3][:3] == ["early", "70.0 ± 0.0", "**95.0 ± 1.2**"], "as good, within its error"
 
 
+def test_a_lower_figure_may_be_better_and_others_stand_beside_it():
+    rows = [replace(row, also={"RMSE": 2 * row.figure}) for row in ROWS if row.setting == "100"]
+    lines = table({**ABOUT, "lower": True, "decimals": 2}, rows).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert cells[0][:3] == ["model", "100", "RMSE"]
+    assert cells[2][1:3] == ["92.00 ± 1.15", "184.00 ± 2.31"]
+    assert cells[3][1:3] == ["**70.00 ± 0.00**", "**140.00 ± 0.00**"]
+
+
 def test_one_seed_has_no_error():
     assert mean_and_error([90.0]) == (90.0, 0.0)
     one_seed = [row for row in ROWS if row.seed == 0]

@@ -12,7 +12,9 @@ import discover_then_compose
 import eqsets
 import match_colours
 import odd_leaf
+import select_clouds
 import select_frames
+import select_meshes
 import signals
 import signals_published
 from experiments import DESIGNS, build_model, count_parameters, read_results, run_command
@@ -25,7 +27,9 @@ EXPERIMENTS = {
         ),
         match_colours.EXPERIMENT,
         odd_leaf.EXPERIMENT,
+        select_clouds.experiment(),
         select_frames.experiment(),
+        select_meshes.experiment(),
         signals.EXPERIMENT,
         signals_published.EXPERIMENT,
     )

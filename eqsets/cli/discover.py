@@ -36,6 +36,9 @@ EXIT_INTERRUPTED = 130
     help="The folder for the page, the figures, the model and the checkpoints.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all random numbers.")
+@click.option(
+    "--limit", type=click.IntRange(1), help="Take so many images at most, drawn at random."
+)
 @click.option("--skip-unreadable", is_flag=True, help="Leave files out that cannot be read.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -50,12 +53,16 @@ def command(
     preset: str,
     output: Path,
     seed: int,
+    limit: int | None,
     skip_unreadable: bool,
     as_json: bool,
     quiet: bool,
     resume: bool,
 ) -> None:
-    """Say which symmetries images have, and how far: an .npy or .npz file, or a folder of images.
+    """Say which symmetries images have, and how far: a data file or a folder of images.
+
+    Files may be .npy, .npz (dSprites), HDF5 (GalaxyMNIST, PatchCamelyon) or idx (MNIST), gzipped or
+    not.
 
     Fits a model, tests a claim about each transformation on held-out images, recommends the element
     group for a DSS network, and writes a page (report.html), figures (report.json) and the model.
@@ -78,17 +85,23 @@ def command(
             folder=output / "fit",
             resume=resume,
             quiet=quiet or as_json,
+            limit=limit,
             skip_unreadable=skip_unreadable,
             tell=_nothing if quiet else lambda text: progress.print(text, style="dim"),
         )
+        page, numbers, model = report.save(output)
     except ShapeError as error:
         raise OptionError(str(error)) from error
+    except OSError as error:
+        raise OptionError(
+            f"{output} cannot be written ({error}), expected a folder with room for a model of "
+            "some megabytes. What was there before is whole: mend it, and the same command goes on."
+        ) from error
     except (KeyboardInterrupt, SystemExit) as stop:
         if not _interrupted(stop):
             raise
         progress.print(f"interrupted; go on with: [bold]{_again()}[/]", soft_wrap=True)
         ctx.exit(EXIT_INTERRUPTED)
-    page, numbers, model = report.save(output)
     if as_json:
         click.echo(report.to_json())
         return

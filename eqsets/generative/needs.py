@@ -9,8 +9,12 @@ from eqsets.errors import OptionError
 __all__ = ["require"]
 
 
-def require(module: str) -> None:
+def require(module: str, extra: str = "generative") -> None:
     """Raise unless an optional dependency can be imported.
+
+    Args:
+        module: that is needed.
+        extra: of eqsets that installs it.
 
     Raises:
         OptionError: it is not installed; the message has the command that mends it.
@@ -22,5 +26,5 @@ def require(module: str) -> None:
             raise
         raise OptionError(
             f"eqsets.generative needs {module!r}, which is not installed, expected the extra "
-            '"generative". Run: pip install "eqsets[generative]"'
+            f'"{extra}". Run: pip install "eqsets[{extra}]"'
         ) from error

@@ -37,6 +37,7 @@ class Plan:
         head_aggregation: of a DeepSets head; the paper's is the maximum.
         normalization: ``"batch"``, ``"element"`` or ``None``.
         activation: between the layers.
+        fields: what hidden features are, if not as many numbers: ``"regular"`` of a planar group.
         structure: side information that all elements share, such as the edges of a mesh; it
             belongs to the data, so plans that differ in nothing else look alike.
     """
@@ -52,6 +53,7 @@ class Plan:
     head_aggregation: str = "max"
     normalization: str | None = "batch"
     activation: str = "relu"
+    fields: str | None = field(default=None, repr=False)
     structure: Any = field(default=None, repr=False)
 
 
@@ -98,18 +100,18 @@ def count_parameters(model: nn.Module) -> int:
     return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
 
-def build_model(plan: Plan, name: str) -> SetModel:
-    """Return the model ``name`` with as many parameters as the plan says.
+def build_model(plan: Plan, name: str | Design) -> SetModel:
+    """Return the model ``name``, or of a design, with as many parameters as the plan says.
 
     Raises:
         OptionError: the name is unknown, or no width comes within 5 % of the budget.
     """
     known = {**DESIGNS, **INDEPENDENT}
-    if name not in known:
+    if isinstance(name, str) and name not in known:
         raise OptionError(f"no model is called {name!r}: {choices(name, known)}")
-    design = known[name]
+    design = known[name] if isinstance(name, str) else name
     return fit_budget(
-        lambda scale: _of_scale(plan, design, scale), plan.budget, len(plan.layers), name
+        lambda scale: _of_scale(plan, design, scale), plan.budget, len(plan.layers), design.title
     )
 
 
@@ -161,7 +163,7 @@ def _encoder(plan: Plan, design: Design, widths: tuple[int, ...]) -> list[nn.Mod
         layer = DSS(
             plan.symmetry,
             current,
-            width,
+            width if plan.fields is None else f"{width} {plan.fields}",
             aggregation=aggregation,
             alignment=design.alignment,
             **options,

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import eqsets.generative
+import eqsets.generative.files
 from eqsets.cli._group import main
 from eqsets.generative import Preset, StagePlan
 
@@ -76,6 +77,40 @@ def test_bad_images_are_an_error_of_usage(run, tmp_path):
     found = run(tmp_path / "x.npy", "--quiet")
     assert found.exit_code == 2
     assert "not finite" in found.output
+
+
+@pytest.mark.usefixtures("short")
+def test_unreadable_files_are_left_out_on_request(run, tmp_path):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for place in range(40):
+        Image.fromarray(rng.integers(0, 99, (10, 10), np.uint8)).save(folder / f"{place:02}.png")
+    (folder / "07.png").write_bytes(b"no picture")
+    options = ("--family", "translation", "--output", tmp_path / "o", "--quiet")
+    found = run(folder, *options)
+    assert found.exit_code == 2
+    assert "1 of 40 files cannot be read: 07.png" in found.output
+    found = run(folder, *options, "--skip-unreadable", "--limit", "36")
+    assert found.exit_code == 0, found.output
+    assert "1 files could not be read and were left out: 07.png" in " ".join(found.output.split())
+    written = json.loads((tmp_path / "o" / "report.json").read_text())
+    assert written["facts"]["images"] in (35, 36)
+
+
+@pytest.mark.usefixtures("short")
+def test_a_full_disk_is_one_clear_error(run, images, tmp_path, monkeypatch):
+    def full(number):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(eqsets.generative.files.os, "fsync", full)
+    found = run(images, "--family", "translation", "--output", tmp_path / "o", "--quiet")
+    assert found.exit_code == 2
+    assert "No space left on device" in found.output
+    assert "the same command goes on" in " ".join(found.output.split())
+    assert "Traceback" not in found.output
 
 
 @pytest.mark.parametrize("by_lightning", [True, False])

@@ -7,6 +7,8 @@ import math
 import pytest
 import torch
 
+import discover_galaxies
+import discover_then_compose
 import eqsets
 import match_colours
 import odd_leaf
@@ -15,11 +17,14 @@ import select_frames
 import select_meshes
 import signals
 import signals_published
-from experiments import DESIGNS, count_parameters, read_results, run_command
+from experiments import DESIGNS, build_model, count_parameters, read_results, run_command
 
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
+        discover_then_compose.experiment(
+            eqsets.element_group("planar", rotations=4, grid=discover_then_compose.SIDE)
+        ),
         match_colours.EXPERIMENT,
         odd_leaf.EXPERIMENT,
         select_clouds.experiment(),
@@ -159,3 +164,53 @@ def test_u_nets_commute_with_shifts_by_their_stride(name):
     model = match_colours.EXPERIMENT.models[name]().double()
     error = eqsets.equivariance_error(model, model.in_type, model.out_type, samples=1)
     assert error.max < 1e-12
+
+
+def test_one_digit_is_odd_and_its_place_is_the_answer():
+    """Images are those of the split, in the pose they have once and for all."""
+    images, labels = discover_then_compose.digits()["test"]
+    known = {
+        image.numpy().tobytes(): int(label) for image, label in zip(images, labels, strict=True)
+    }
+    rng = torch.Generator().manual_seed(0)
+    sets, odd = discover_then_compose.make_sets("another", "test", 20, rng)
+    for images, place in zip(sets, odd.tolist(), strict=True):
+        kinds = [known[image.numpy().tobytes()] for image in images]
+        assert kinds.count(kinds[place]) == 1
+        assert len(set(kinds)) == 2
+    sets, odd = discover_then_compose.make_sets("mirrored", "test", 20, rng)
+    sets[torch.arange(20), odd] = sets[torch.arange(20), odd].flip(-1)
+    for images in sets:
+        kinds = {known[image.numpy().tobytes()] for image in images}
+        assert len(kinds) == 1
+        assert kinds <= set(discover_then_compose.HANDED)
+
+
+def test_sources_are_alone_and_may_be_laid_down():
+    found = discover_galaxies.sources()
+    x = found.images
+    assert x.shape[1:] == (3, 20, 20)
+    assert len(x) == len(found.regions) > 500
+    assert x.amin() == -1
+    assert torch.allclose(x.amax((1, 2, 3)), torch.ones(len(x)))
+    assert found.regions.unique().tolist() == list(range(16))
+    border = torch.cat([x[..., 0, :], x[..., -1, :], x[..., :, 0], x[..., :, -1]], -1)
+    assert float((border + 1).mean()) < 0.1 * float((x + 1).mean())
+    before = discover_galaxies.long_axis(x).abs().mean()
+    after = discover_galaxies.long_axis(discover_galaxies.lie_down(x)).abs().mean()
+    assert before > 0.7
+    assert after < 0.02
+
+
+@pytest.mark.parametrize(("reflections", "blind"), [(True, True), (False, False)])
+def test_a_group_with_reflections_for_each_image_cannot_see_which_is_mirrored(reflections, blind):
+    group = eqsets.element_group("planar", rotations=4, reflections=reflections, grid=20)
+    plan = discover_then_compose.plan_of(group)
+    model = build_model(plan, discover_then_compose.INDEPENDENT).eval()
+    sets, odd = discover_then_compose.make_sets(
+        "mirrored", "test", 3, torch.Generator().manual_seed(0)
+    )
+    mended = sets.clone()
+    mended[torch.arange(3), odd] = sets[torch.arange(3), odd].flip(-1)
+    with torch.no_grad():
+        assert torch.allclose(model(sets), model(mended), atol=1e-5) == blind

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from math import log, pi
 
 import pytest
@@ -99,6 +101,30 @@ def test_killed_and_resumed_is_as_if_nothing_was(
     tables = [(tmp_path / name / "density.csv").read_text() for name in ("whole", "two")]
     assert tables[0] == tables[1]
     assert tables[0].startswith("step,apart,loss,nll\n")
+
+
+def test_a_disk_that_fills_up_leaves_the_checkpoint_of_before(
+    tiny, turned_pictures, tmp_path, monkeypatch
+):
+    x = turned_pictures(40, 1.0)
+    whole = SymmetryModel("rotation", SHAPE)
+    curves = whole.fit(x, preset=tiny, quiet=True, folder=tmp_path / "whole")
+    room = iter(range(5))  # checkpoints and tables that still fit
+
+    def fills_up(number, real=os.fsync):
+        if next(room, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fills_up)
+        with pytest.raises(OSError, match="No space left on device"):
+            SymmetryModel("rotation", SHAPE).fit(x, preset=tiny, quiet=True, folder=tmp_path / "b")
+    assert not list((tmp_path / "b").glob("*.partial"))
+    assert (tmp_path / "b" / "inference.ckpt").exists()
+    resumed = SymmetryModel("rotation", SHAPE)
+    assert resumed.fit(x, preset=tiny, quiet=True, folder=tmp_path / "b") == curves
+    assert torch.equal(weights(whole), weights(resumed))
 
 
 def test_a_folder_of_another_fit_is_refused(tiny, turned_pictures, tmp_path):

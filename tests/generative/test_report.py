@@ -12,7 +12,8 @@ import torch
 
 import eqsets
 from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
-from eqsets.generative.report.claims import Claim, holm
+from eqsets.generative.report.claims import Claim, claims_of, holm
+from eqsets.generative.report.evidence import Evidence, _best_width, steps_of
 from eqsets.generative.report.examine import examine
 from eqsets.generative.report.recommend import recommend
 
@@ -78,6 +79,26 @@ def test_holm_is_at_least_as_careful_as_each_test():
     assert holm([0.9, 0.8, 0.7]) == pytest.approx([1.0, 1.0, 1.0])
 
 
+@pytest.mark.parametrize(
+    ("peak", "verdict", "words"),
+    [
+        (0.0, "full", "rotation: uniform over the circle, p ="),
+        (0.03, "full", r"rotation: nearly uniform over the circle, 0.03 nats below (p = 0.001)"),
+        (0.5, "partial", "rotation: within ±"),
+    ],
+)
+def test_a_trace_of_a_preference_is_no_verdict_but_is_said(peak, verdict, words):
+    parameter = eqsets.transformation("rotation").parameters_of_eta[0]
+    steps = steps_of(parameter)
+    odds = torch.ones(400, len(steps)) / len(steps)
+    odds[:, int(steps.abs().argmin())] *= 1 + peak
+    ones = torch.ones(400)
+    evidence = Evidence(parameter, steps, odds, ones, ones, ones * 2)
+    found = claims_of([evidence], generator=torch.Generator().manual_seed(0))[0]
+    assert found.verdict == verdict
+    assert found.sentence.startswith(words)
+
+
 def claim(name: str, verdict: str, p_uniform: float | None = None) -> Claim:
     return Claim(
         name, "u", verdict, f"{name}: {verdict}", 0.1, (0.1, 0.1), 1.0, 0.0, 0.0, 0.0, (0.0, 0.0),
@@ -112,6 +133,13 @@ def test_recommended_code_runs(claims, group, code):
     layer = scope["layer"]
     assert isinstance(layer, eqsets.DSS)
     assert layer(torch.randn(2, 3, 3, 9, 9)).shape[:2] == (2, 3)
+
+
+def test_the_recommended_group_is_there_as_a_value():
+    found = recommend([claim("quarter_turns", "full", 0.5), claim("mirror_x", "full", 0.5)], 1)
+    assert (found.group, found.options) == ("planar", {"rotations": 4, "reflections": True})
+    found = recommend([claim("rotation", "absent")], 1)
+    assert (found.group, found.options) == ("translations", {})
 
 
 def test_partial_symmetries_are_left_to_augmentation():
@@ -177,3 +205,30 @@ def test_a_fit_that_was_interrupted_goes_on(tmp_path):
     assert (tmp_path / "density.ckpt").exists()
     again = discover(x, family="translation", preset=SHORT, folder=tmp_path, quiet=True)
     assert again.claims == first.claims
+
+
+def stamps(count, generator):
+    """Return pictures of many shapes, none of which looks the same turned or mirrored."""
+    coarse = torch.rand(count, 1, 5, 5, generator=generator)
+    return torch.nn.functional.interpolate(coarse, (16, 16), mode="bicubic").clamp(0, 1) * 2 - 1
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_quarter_turns_and_mirror_images_of_few_shapes_in_many_pictures(turned):
+    """A kernel must be as narrow for levels that look nothing like each other as pictures allow."""
+    generator = torch.Generator().manual_seed(0)
+    x = stamps(12, generator)[torch.randint(12, (260,), generator=generator)]
+    x = (x + 0.2 * torch.randn(x.shape, generator=generator)).clamp(-1, 1)
+    if turned:
+        x = torch.stack([one.rot90(i % 4, (-2, -1)) for i, one in enumerate(x)])
+    found = verdicts(x, "d4")
+    assert found["quarter_turns"].verdict == ("full" if turned else "absent")
+    assert found["mirror_x"].verdict == "absent"
+
+
+def test_the_narrowest_kernel_is_taken_where_none_finds_anything():
+    widths, flat = [1.0, 2.0, 4.0], [3.02, 3.01, 3.0]
+    assert _best_width(widths, flat, 2.0, 0.0, 3.0) == 2.0  # not below the neighbours
+    assert _best_width(widths, flat, 2.0, 3.0, 3.0) == 4.0  # not below the traces
+    assert _best_width(widths, flat, 2.0, 0.0, None) == 4.0  # lines have no uniform to be near
+    assert _best_width(widths, [2.0, 1.0, 1.04], 1.0, 0.0, 3.0) == 2.0  # something is found

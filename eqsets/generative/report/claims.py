@@ -239,6 +239,9 @@ def _sentence(numbers: _Numbers, verdict: str, p_uniform: float | None) -> str:
                 f"{name}: as wide as searched (±{numbers.searched:.2g} {parameter.unit}) or wider"
             )
         where = "over all levels" if parameter.levels else "over the circle"
+        if p_uniform < ALPHA:
+            trace = f"{numbers.below:.1g} nats below (p = {p_uniform:.1g})"
+            return f"{name}: nearly uniform {where}, {trace}"
         return f"{name}: uniform {where}, p = {p_uniform:.2g}"
     if parameter.levels:
         return f"{name}: occurs, not uniformly ({numbers.extent:.1f} of {parameter.levels} levels)"

@@ -22,7 +22,7 @@ from eqsets.generative.report.curves import curves_of, dependence_of, draw
 from eqsets.generative.report.examine import examine
 from eqsets.generative.report.recommend import recommend
 from eqsets.generative.report.record import Pictures, SymmetryReport
-from eqsets.generative.report.sources import Source, read
+from eqsets.generative.report.sources import aligned, read
 
 __all__ = ["FEWEST_IMAGES", "discover"]
 
@@ -42,6 +42,8 @@ def discover(
     resume: bool = True,
     quiet: bool = False,
     labels: Any = None,
+    groups: Any = None,
+    limit: int | None = None,
     skip_unreadable: bool = False,
     tell: Callable[[str], object] = lambda text: None,
 ) -> SymmetryReport:
@@ -51,8 +53,8 @@ def discover(
     fitted to them or chosen by them.
 
     Args:
-        data: an array, tensor, map-style data set, ``.npy`` or ``.npz`` file or folder of images;
-            see the page "Discover symmetries".
+        data: an array, tensor, map-style data set, data file (``.npy``, ``.npz``, HDF5, idx) or
+            folder of images; see the page "Discover symmetries".
         family: the transformations that are searched; ``"auto"``: affine without shear, and HSV
             for colour images.
         preset: ``"quick"``, ``"default"``, ``"paper"`` or a :class:`~eqsets.generative.Preset`.
@@ -61,6 +63,10 @@ def discover(
         resume: whether to do that.
         quiet: show no progress.
         labels: one for each image, only to choose pictures from all of them.
+        groups: one for each image; images of one group (a region, a patient, a slide) are all held
+            out or none of them. Give them where images show the same thing or share pixels: else
+            each held-out image finds itself among those that it is compared with.
+        limit: images that are taken at most, drawn at random; default: all.
         skip_unreadable: leave files of a folder out that cannot be read, and say so.
         tell: is called with a line of text at every step.
 
@@ -70,9 +76,10 @@ def discover(
     """
     began = time.perf_counter()
     plan = preset_of(preset)
-    source = read(data, labels=labels, skip_unreadable=skip_unreadable)
+    source = read(data, labels=labels, skip_unreadable=skip_unreadable, limit=limit)
     images, chosen = _family(source.images, family)
-    known, held_out, picked = _split(images, source, seed)
+    parts = None if groups is None else aligned(groups, len(images), limit, "groups")
+    known, held_out, picked = _split(images, source.labels, parts, seed)
     model = SymmetryModel(chosen, (images.shape[1], images.shape[2], images.shape[3]))
     check_family(images, model.family)
     tell(f"fitting {model.family!r} to {len(known)} images of {tuple(images.shape[1:])}")
@@ -101,6 +108,7 @@ def discover(
         "data": source.name,
         "images": len(images),
         "held_out": min(len(held_out), len(found.queries.eta)),
+        "groups": None if parts is None else len(parts.unique()),
         "shape": list(images.shape[1:]),
         "family": chosen if isinstance(chosen, str) else repr(chosen),
         "preset": next((name for name, one in PRESETS.items() if one == plan), "own"),
@@ -141,24 +149,46 @@ def _family(
     return images, "affine-no-shear+hsv"
 
 
-def _split(images: Tensor, source: Source, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+def _split(
+    images: Tensor, labels: Tensor | None, groups: Tensor | None, seed: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return images to learn from, those held out, and some held-out ones to show."""
     if len(images) < FEWEST_IMAGES:
         raise ShapeError(
             f"got {len(images)} images, expected {FEWEST_IMAGES} at least, better 1,000: a "
             "symmetry is a statement about many. Bring more images."
         )
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(images), generator=generator)
     count = min(len(images) // 4, 400)
-    known, held = order[count:], order[:count]
-    if source.labels is None:
+    if groups is None:
+        known, held = order[count:], order[:count]
+    else:
+        apart = _whole_groups(groups, count, generator)[order]
+        known, held = order[~apart], order[apart]
+    if labels is None:
         shown = held[:_ROWS]
     else:
-        labels = source.labels[held]
-        firsts = [int((labels == one).nonzero()[0]) for one in labels.unique()]
-        rest = [i for i in range(count) if i not in firsts]
+        present = labels[held]
+        firsts = [int((present == one).nonzero()[0]) for one in present.unique()]
+        rest = [i for i in range(len(held)) if i not in firsts]
         shown = held[torch.tensor([*firsts, *rest][:_ROWS])]
     return images[known], images[held], images[shown]
+
+
+def _whole_groups(groups: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Return which images are held out, ``(n)`` bool: groups, until about ``count`` are in them."""
+    names, place, sizes = groups.unique(return_inverse=True, return_counts=True)
+    if len(names) < 2:
+        raise ShapeError(
+            f"got groups that are all {names.tolist()}, expected two at least: one is held out, "
+            "one is learned from. Give each region, patient or slide a number of its own."
+        )
+    order = torch.randperm(len(names), generator=generator)
+    before = sizes[order].cumsum(0) - sizes[order]
+    out = order[before < count]
+    out = out[: len(names) - 1]  # something must be left to learn from
+    return torch.isin(place, out)
 
 
 def _version(name: str) -> str:

@@ -15,14 +15,18 @@ Take the pose apart: :math:`y_i(a)` is the prototype of image ``i`` in its own p
 
 over reference images ``j``: a kernel estimate of the distribution of the component, relative to
 where image ``i`` itself is. Its width ``h`` is the one with the best leave-one-out score among the
-reference images. Odds are spread over a quarter of what moves content by a pixel. Scores
-:math:`-\log q_i(0)` of held-out images estimate the entropy (from above).
+reference images. Where nothing is found, kernels so wide that everything looks alike score best:
+they are uniform without noise. Then it is the narrowest whose score is nearly as good, but no
+narrower than neighbours are apart, or than the traces of interpolation. Odds are spread over a
+quarter of what moves content by a pixel. Scores :math:`-\log q_i(0)` of held-out images estimate
+the entropy (from above).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import log
 
 import torch
 from torch import Tensor
@@ -40,6 +44,8 @@ _STEPS = 48
 _ROUND = 96
 _FEATURES = 48
 _BLUR = 0.7  # pixels: hides what interpolation leaves
+_NEARLY = 0.05  # nats
+_TRACES = 0.002  # of the energy of a picture: what interpolation changes in a disc that is turned
 _WIDTHS = tuple(2.0 ** (k / 2) for k in range(-8, 7))  # of the median squared distance to the next
 
 
@@ -114,7 +120,9 @@ def gather(
     basis = _basis(own - middle)
     seen = (own - middle) @ basis
     moved = _pictures(inference, place, references.pick(_some(references)), steps)
-    width = _best_width((moved - middle) @ basis, seen, _some(references), steps)
+    traces = _TRACES * float((own + 1).square().sum(-1).median())
+    tried = _widths(parameter, (moved - middle) @ basis, seen, _some(references), steps)
+    width = _best_width(*tried, traces, None if parameter.period is None else log(len(steps)))
     asked = (_pictures(inference, place, queries, steps) - middle) @ basis
     logs = -torch.cdist(asked.flatten(0, 1), seen).square() / width
     box = _box(parameter, steps, _reach(parameter, references.prototypes) / 4)
@@ -159,21 +167,37 @@ def _basis(centred: Tensor) -> Tensor:
     return basis
 
 
-def _best_width(moved: Tensor, seen: Tensor, which: Tensor, steps: Tensor) -> float:
-    """Return the width with the best leave-one-out score; not below what the grid resolves."""
+def _widths(
+    parameter: Parameter, moved: Tensor, seen: Tensor, which: Tensor, steps: Tensor
+) -> tuple[list[float], list[float], float]:
+    """Return widths, their leave-one-out scores, and the squared distance of neighbours."""
     zero = int(steps.abs().argmin())
     squares = torch.cdist(moved.flatten(0, 1), seen).square().unflatten(0, moved.shape[:2])
     squares[torch.arange(len(which)), :, which] = torch.inf
-    nearest = squares[:, zero].amin(-1).median().clamp_min(1e-6)
-    step = (moved[:, zero] - moved[:, (zero + 1) % len(steps)]).square().sum(-1).median()
-    best, best_score = 0.0, torch.inf
-    for factor in _WIDTHS:
-        width = float(torch.maximum(nearest * factor, step / 2))
-        odds = (-squares / width).logsumexp(-1).log_softmax(-1)
-        score = float(-odds[:, zero].mean())
-        if score < best_score - 1e-4:
-            best, best_score = width, score
-    return best
+    nearest = float(squares[:, zero].amin(-1).median().clamp_min(1e-6))
+    step = float((moved[:, zero] - moved[:, (zero + 1) % len(steps)]).square().sum(-1).median())
+    # Not below what a fine grid resolves; the next level of a discrete one is another picture.
+    least = 0.0 if parameter.levels else step / 2
+    widths = [max(nearest * factor, least) for factor in _WIDTHS]
+    odds = [(-squares / width).logsumexp(-1).log_softmax(-1) for width in widths]
+    return widths, [-float(one[:, zero].mean()) for one in odds], nearest
+
+
+def _best_width(
+    widths: Sequence[float],
+    scores: Sequence[float],
+    nearest: float,
+    traces: float,
+    uniform: float | None,
+) -> float:
+    """Return the width with the best score; see above for where that is nearly ``uniform``."""
+    lowest = min(scores)
+    nothing = uniform is not None and lowest > uniform - _NEARLY
+    for width, score in zip(widths, scores, strict=True):
+        slack = _NEARLY if nothing and width >= max(0.99 * nearest, traces) else 1e-4
+        if score <= lowest + slack:
+            return width
+    return widths[-1]
 
 
 def _reach(parameter: Parameter, prototypes: Tensor) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from eqsets.generative.report.claims import Claim
 
@@ -19,12 +20,14 @@ class Recommendation:
         install: what installs it.
         code: lines that can be pasted: they build ``layer``.
         reasons: why, and what not.
+        options: of the group: ``eqsets.element_group(group, **options)`` is the one in the code.
     """
 
     group: str
     install: str
     code: str
     reasons: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
@@ -34,8 +37,9 @@ def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
     turns = _full(by_name, "rotation")
     quarters = _full(by_name, "quarter_turns")
     mirrors = _full(by_name, "mirror_x") or _full(by_name, "mirror_y") or _full(by_name, "mirror")
+    options: dict[str, Any] = {}
     if turns or quarters:
-        options = "rotations=8" if turns else "rotations=4"
+        options["rotations"] = 8 if turns else 4
         measured = by_name["rotation" if turns else "quarter_turns"].sentence
         reasons.append(f"{measured}: layers that know rotations need not learn them.")
         if turns:
@@ -44,15 +48,13 @@ def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
                 "rotations=None knows all angles and is slower."
             )
         if mirrors:
-            options += ", reflections=True"
+            options["reflections"] = True
             reasons.append("reflections occur as often as not: reflections=True.")
         group, width = "planar", "8 regular"
-        call = f'eqsets.element_group("planar", {options})'
         install = 'pip install "eqsets[planar]" && pip install --no-deps escnn==1.0.11'
         reasons.append("planar layers are convolutions: they know shifts as well.")
     else:
         group, width = "translations", "16"
-        call = 'eqsets.element_group("translations")'
         install = 'pip install "eqsets[translations]"'
         moved = [by_name[name] for name in ("shift_x", "shift_y") if name in by_name]
         if any(claim.verdict in ("partial", "full") for claim in moved):
@@ -76,14 +78,15 @@ def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
             "by thirds exchange the channels, and augmentation by resample() has the rest."
         )
     out = repr(width) if not width.isdigit() else width
+    named = "".join(f", {name}={value!r}" for name, value in options.items())
     code = (
         "import eqsets\n\n"
-        f"images = {call}\n"
+        f"images = eqsets.element_group('{group}'{named})\n"
         "layer = eqsets.DSS(\n"
         f"    element_group=images, in_features={channels}, out_features={out}, kernel_size=3\n"
         ")"
     )
-    return Recommendation(group, install, code.replace("'", '"'), tuple(reasons))
+    return Recommendation(group, install, code.replace("'", '"'), tuple(reasons), options)
 
 
 def _full(claims: dict[str, Claim], name: str) -> bool:

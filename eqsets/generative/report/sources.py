@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +12,10 @@ from torch import Tensor
 from eqsets.errors import OptionError, ShapeError
 from eqsets.generative.data import as_images
 from eqsets.generative.needs import require
+from eqsets.generative.report.datafiles import chosen, read_file
 
-__all__ = ["Source", "read"]
+__all__ = ["Source", "aligned", "read"]
 
-_NAMES = ("images", "x", "x_train", "train_images", "arr_0", "data")
-_LABELS = ("labels", "y", "y_train", "train_labels")
 _ENDINGS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
@@ -30,7 +28,9 @@ class Source(NamedTuple):
     skipped: tuple[str, ...]  # files that could not be read
 
 
-def read(data: Any, *, labels: Any = None, skip_unreadable: bool = False) -> Source:
+def read(
+    data: Any, *, labels: Any = None, skip_unreadable: bool = False, limit: int | None = None
+) -> Source:
     """Return the images that ``data`` stands for.
 
     Args:
@@ -39,6 +39,7 @@ def read(data: Any, *, labels: Any = None, skip_unreadable: bool = False) -> Sou
             images of one size; or a map-style data set.
         labels: one for each image, if known: pictures are chosen from all of them.
         skip_unreadable: leave files out that cannot be read, instead of raising.
+        limit: images that are taken at most, drawn at random; ``None``: all.
 
     Raises:
         ShapeError: the images are of the wrong rank, number type, range or of several sizes.
@@ -50,15 +51,46 @@ def read(data: Any, *, labels: Any = None, skip_unreadable: bool = False) -> Sou
         path = Path(data).expanduser()
         name = path.name
         if path.is_dir():
-            data, skipped = _folder(path, skip_unreadable)
+            data, skipped = _folder(path, skip_unreadable, limit)
         else:
-            data, found = _file(path)
+            data, found = read_file(path, limit)
             labels = found if labels is None else labels
     elif hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "shape"):
-        data, found = _items(data)
+        data, found = _items(data, limit)
         labels = found if labels is None else labels
+    elif limit is not None and getattr(data, "ndim", 0) > 0 and len(data) > limit:
+        data = data[chosen(len(data), limit)]
     images = as_images(_normal(data))
-    return Source(images, _labels(labels, len(images)), name, skipped)
+    known = None if labels is None else aligned(labels, len(images), limit, "labels")
+    return Source(images, known, name, skipped)
+
+
+def aligned(given: Any, count: int, limit: int | None, what: str) -> Tensor:
+    """Return numbers ``(count)``, one for each image that was taken.
+
+    Args:
+        given: one for each image; words are numbered.
+        count: of the images that were taken.
+        limit: as :func:`read` took it.
+        what: they are, for the message.
+
+    Raises:
+        ShapeError: there are more or fewer of them than images.
+    """
+    import numpy as np
+
+    array = np.asarray(given).reshape(-1)
+    if array.dtype.kind not in "biuf":
+        array = np.unique(array, return_inverse=True)[1]
+    found = torch.from_numpy(np.array(array))
+    if limit is not None and len(found) > count:
+        found = found[chosen(len(found), limit)]
+    if len(found) != count:
+        raise ShapeError(
+            f"got {len(found)} {what} for {count} images, expected one for each. Leave them out, "
+            "or bring all."
+        )
+    return found
 
 
 def _normal(data: Any) -> Any:
@@ -74,59 +106,20 @@ def _normal(data: Any) -> Any:
             f"got images of shape {tuple(x.shape)}: {x.shape[1]} channels, or {x.shape[-1]} if "
             "they are last; expected 1 (grey) or 3 (colour). Drop the alpha channel: x[..., :3]."
         )
+    if x.dtype == torch.bool or (x.dtype == torch.uint8 and x.numel() and int(x.max()) == 1):
+        x = x.to(torch.float32)  # a mask, as of dSprites
     if x.is_floating_point() and x.numel() and bool(((x >= 0) & (x <= 1)).all()):
         return 2 * x - 1
     return x
 
 
-def _labels(labels: Any, count: int) -> Tensor | None:
-    if labels is None:
-        return None
-    found = torch.as_tensor(labels).flatten()
-    if len(found) != count:
-        raise ShapeError(
-            f"got {len(found)} labels for {count} images, expected one for each. Leave them out, "
-            "or bring all."
-        )
-    return found
-
-
-def _file(path: Path) -> tuple[Any, Any]:
-    import numpy as np
-
-    if not path.exists():
-        raise OptionError(
-            f"there is no file or folder {str(path)!r}, expected an .npy or .npz file or a folder "
-            "of images. Correct the path."
-        )
-    try:
-        content = np.load(path, allow_pickle=False)
-        if not isinstance(content, np.lib.npyio.NpzFile):
-            return content, None
-        with content:
-            names = [n for n in _NAMES if n in content] or [
-                n for n in content if content[n].ndim > 2
-            ]
-            if not names:
-                raise OptionError(
-                    f"{path.name} holds {', '.join(content) or 'nothing'}, expected an array "
-                    f"called {' or '.join(_NAMES)}. Write it with np.savez(path, images=x)."
-                )
-            known = next((n for n in _LABELS if n in content), None)
-            return content[names[0]], None if known is None else content[known]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise OptionError(
-            f"{str(path)!r} cannot be read ({error}), expected an .npy or .npz file of numbers, or "
-            "a folder of images. Write it with np.savez(path, images=x)."
-        ) from error
-
-
-def _folder(path: Path, skip: bool) -> tuple[Tensor, tuple[str, ...]]:
+def _folder(path: Path, skip: bool, limit: int | None) -> tuple[Tensor, tuple[str, ...]]:
     require("PIL")
     import numpy as np
     from PIL import Image
 
     files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _ENDINGS and f.is_file())
+    files = [files[place] for place in chosen(len(files), limit).tolist()]
     arrays: list[Any] = []
     bad: list[str] = []
     for file in files:
@@ -160,11 +153,11 @@ def _folder(path: Path, skip: bool) -> tuple[Tensor, tuple[str, ...]]:
     return torch.from_numpy(np.stack(same)), tuple(bad)
 
 
-def _items(data: Any) -> tuple[Tensor, Any]:
+def _items(data: Any, limit: int | None) -> tuple[Tensor, Any]:
     """Stack a map-style data set of images, or of tuples that begin with image and label."""
     images: list[Tensor] = []
     labels: list[Any] = []
-    for place in range(len(data)):
+    for place in chosen(len(data), limit).tolist():
         item = data[place]
         if isinstance(item, tuple | list) and item:
             labels += item[1:2]

@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -39,30 +40,31 @@ TINY = Preset(StagePlan(8, batch=16), StagePlan(8, batch=16, samples=2), prototy
 Classes = dict[str, dict[str, Any]]
 
 
-def ours(data: tuple[Tensor, ...], args: argparse.Namespace, name: str) -> dict[str, Any]:
+def ours(data: tuple[Tensor, ...], args: argparse.Namespace) -> dict[str, Any]:
     """Fit a symmetry model, write its pictures, return its row."""
-    known, _, test, labels = data
+    known, known_labels, test, labels = data
     began = time.process_time()
     model = SymmetryModel(FAMILY, SHAPE)
     preset = TINY if args.smoke else PRESETS[args.preset]
     model.fit(known, preset=preset, seed=args.seed, quiet=True)
     cpu = time.process_time() - began
     classes, densities = turns(model, test, labels, args)
-    if args.pictures is not None:
+    if args.pictures is not None and args.seed == args.seeds[0]:
         firsts = torch.stack([(labels == one).nonzero()[0, 0] for one in labels.unique()])
         shown, generator = test[firsts], torch.Generator().manual_seed(args.seed)
         again = model.resample(shown, 3, generator=generator)
         rows = [("digit", shown), ("prototype", model.prototype(shown))]
         rows += [("resamples" if i == 1 else "", one) for i, one in enumerate(again)]
-        torch.save((rows, densities), args.pictures / f"{name}.pt")
-    made = [model.prototype(test[labels == one]) for one in (6, 9)]
+        torch.save((rows, densities), args.pictures / f"digits-{args.angle}.pt")
+    pairs = [known[known_labels == one][:300] for one in (6, 9)]
+    made = [model.prototype(one) for one in pairs]
     return {
         "runner": f"ours, {args.preset}",
         "cpu": cpu,
         **quality(test, labels)(model.inference),
         "classes": classes,
         "six_beside_nine": neighbours(*made),
-        "six_beside_nine_raw": neighbours(test[labels == 6], test[labels == 9]),
+        "six_beside_nine_raw": neighbours(*pairs),
     }
 
 
@@ -122,52 +124,59 @@ def invariance(x: Tensor) -> float:
     return float((made[0] - made[1]).norm() / made[0].norm())
 
 
-def main() -> None:
-    """Do the rows that are missing, print all, draw all."""
+def arguments() -> argparse.Namespace:
+    """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="the quick preset, one seed")
     parser.add_argument("--smoke", action="store_true", help="a few steps and digits")
     parser.add_argument("--rows", type=Path, help="JSON file of results, gone on from")
     parser.add_argument("--pictures", type=Path, help="folder of pictures")
     parser.add_argument("--degrees", type=int, nargs="+", default=[15, 90, 180])
+    parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument("--runners", nargs="+", default=["ours", "published", "tuned"])
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    args.preset, seeds, tests = "quick" if args.quick or args.smoke else "default", [0, 1, 2], 500
-    args.draws, args.shown, looks = 2000, 20, ("published", "tuned")
-    if args.quick:
-        seeds = [0]
+    args.preset, args.tests = "quick" if args.quick or args.smoke else "default", 500
+    args.known, args.draws, args.shown = 4_500, 2_000, 20
+    args.seeds = args.seeds or ([0] if args.quick else [0, 1, 2])
     if args.smoke:
-        args.degrees, seeds, tests, args.draws, args.shown, looks = [90], [0], 100, 100, 2, ()
+        args.degrees, args.seeds, args.runners = [90], [0], ["ours"]
+        args.known, args.tests, args.draws, args.shown = 300, 100, 100, 2
+    return args
+
+
+def main() -> None:
+    """Do the rows that are missing, print all, draw all."""
+    args = arguments()
+    torch.set_num_threads(1)
     x, labels = digits()
-    rows: list[dict[str, Any]] = []
+    done: dict[tuple[int, int, str], dict[str, Any]] = {}
     if args.rows is not None and args.rows.exists():
         rows = json.loads(args.rows.read_text())
-    done = {(row["angle"], row["seed"], row["runner"]): row for row in rows}
-    for args.seed in seeds:
-        for angle in args.degrees:
-            images, _ = turned(x, angle)
-            known = 300 if args.smoke else 4_500
-            data = (images[:known], labels[:known], images[-tests:], labels[-tests:])
-            first = f"ours, {args.preset}"
-            for name in (first, *looks):
-                if (angle, args.seed, name) in done:
-                    continue
-                if name == first:
-                    row = ours(data, args, f"digits-{angle}")
-                else:
-                    cpu = done[angle, args.seed, first]["cpu"]
-                    row = reference(name, data, cpu, args.seed)
-                row = {"angle": angle, "seed": args.seed, **row}
-                done[angle, args.seed, name] = row
-                if args.rows is not None:
-                    args.rows.write_text(json.dumps(list(done.values()), indent=1) + "\n")
+        done = {(row["angle"], row["seed"], row["runner"]): row for row in rows}
+    for seed, angle, runner in product(args.seeds, args.degrees, args.runners):
+        args.seed, args.angle = seed, angle
+        images, _ = turned(x, angle)
+        known, tests = args.known, args.tests
+        data = (images[:known], labels[:known], images[-tests:], labels[-tests:])
+        first = f"ours, {args.preset}"
+        name = first if runner == "ours" else runner
+        if (angle, seed, name) in done:
+            continue
+        if runner == "ours":
+            row = ours(data, args)
+        else:
+            cpu = done[angle, seed, first]["cpu"]
+            row = reference(runner, data, cpu, seed)
+        done[angle, seed, name] = {"angle": angle, "seed": seed, **row}
+        if args.rows is not None:
+            args.rows.write_text(json.dumps(list(done.values()), indent=1) + "\n")
     show(list(done.values()))
     if args.pictures is not None:
         kept = [(a, args.pictures / f"digits-{a}.pt") for a in args.degrees]
         loaded = [(f"turned by up to {a}°", *torch.load(path)) for a, path in kept if path.exists()]
         draw_digits(args.pictures / "digits.png", [(title, panel) for title, panel, _ in loaded])
-        names = [str(one) for one in range(10)]
-        draw_turns(args.pictures / "digits-turns.png", [(f"{t}", d) for t, _, d in loaded], names)
+        turned_by = [(title.removeprefix("turned by "), found) for title, _, found in loaded]
+        draw_turns(args.pictures / "digits-turns.png", turned_by, [str(i) for i in range(10)])
     print(f"equivariance error, prototypes of turned digits: {invariance(x[-20:]):.1e}")
 
 

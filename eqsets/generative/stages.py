@@ -72,7 +72,7 @@ class InferenceObjective(Objective):
         for moved in (True, self.preset.symmetrised):
             eta = family.sample(len(x), generator=generator, bounds=self.bounds, dtype=x.dtype)
             eta = eta if moved else torch.zeros_like(eta)
-            views.append(family.element(eta.to(x.device)))
+            views.append(_unclipped(family, family.element(eta.to(x.device)), x))
         return inference_loss(
             self.network, x, (views[0], views[1]), self.weights, order=self.preset.order
         )

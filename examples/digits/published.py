@@ -1,11 +1,11 @@
 r"""The published inference network and its loss, as the reference that ours is measured against.
 
 From the paper (Allingham et al., *A Generative Model of Symmetry Transformations*, NeurIPS 2024,
-section 3 and appendices) for digits: a dense network 2048-1024-512-256 predicts the five parameters
-of ``"affine-no-shear"``, with a learned spread; two random views; one composed transformation, cubic
-splines; an invertibility term of weight 0.1; five samples; AdamW with a warm-up and a cosine. It runs
-in our loop, on our warps, which are faster than the published ones; what is not reproduced are
-defects (places half a pixel outside of the frame that turn into background).
+section 3 and appendices), for digits: a dense network 2048-1024-512-256 predicts the five
+parameters of ``"affine-no-shear"``, with a learned spread; two random views, one composed
+transformation, cubic splines, an invertibility term of weight 0.1, five samples, AdamW with a
+warm-up and a cosine. It runs in our loop and on our warps, which are faster than the published
+ones. Defects are not reproduced (pixels at the border that turn into background by rounding).
 """
 
 from __future__ import annotations

@@ -46,8 +46,13 @@ def test_partners_have_the_label_and_are_not_the_image_itself(generator):
         for i, j in enumerate(other):
             seen[i].add(j)
     assert seen == {
-        **{0: {1}, 1: {0}, 2: {-1}, 6: {-1}},
-        **{3: {4, 5}, 4: {3, 5}, 5: {3, 4}},
+        0: {1},
+        1: {0},
+        2: {-1},
+        6: {-1},
+        3: {4, 5},
+        4: {3, 5},
+        5: {3, 4},
     }
 
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import eqsets
-from eqsets.generative import Inference
-from eqsets.generative.stages import prototype_pairs
+from eqsets.generative import Inference, LossWeights, Preset, StagePlan
+from eqsets.generative.objective import Step
+from eqsets.generative.stages import InferenceObjective, prototype_pairs
 
 
 def pairs_and_errors(name, x, views=6):
@@ -48,3 +49,17 @@ def test_pairs_still_come_from_anywhere_on_the_orbit(draw):
     grey = 2 * torch.rand(64, 1, 16, 16, generator=torch.Generator().manual_seed(0)) - 1
     turned, _ = pairs_and_errors("rotation", grey.mean(0, keepdim=True).expand(64, 1, 16, 16))
     assert float(turned.abs().max()) > 2, "noise has no direction: its pairs have any"
+
+
+def test_views_that_clip_colours_do_not_count_as_errors_of_inference(draw):
+    x = reds(draw, 0.7)
+    family = eqsets.transformation("hsv")
+    inference = Inference(family, (3, 32, 32), "canonical")  # begins as the closed form: exact
+    objective = InferenceObjective(
+        inference, x, x, Preset(StagePlan(4, batch=32)), family.bounds, LossWeights()
+    )
+    step = Step(0, 4, 32, torch.Generator().manual_seed(0))
+    assert float(objective.loss(step)["image"].detach()) < 1e-8
+    views = family.element(family.sample(32, generator=step.generator)).float()
+    again = family.act(family.group.inverse(views), family.act(views, x.repeat(4, 1, 1, 1)))
+    assert float((again - x.repeat(4, 1, 1, 1)).square().mean()) > 1e-3, "many views clip"

@@ -4,12 +4,14 @@
 had half an hour of CPU, looking at the prototypes of 300 held-out digits all the while;
 ``tuned`` is the same network with what served it best in that time (``--rate``, ``--batch``,
 ``--samples``, ``--order`` try others); ``ours`` fits frames and short corrections. Each adds a row
-to ``--rows``. With ``--folder`` a training that is killed goes on; the seconds of both parts count.
+to ``--rows``. With ``--folder`` a training that is killed goes on; the seconds of both parts count,
+and ``--collect`` makes a row of what there is.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import time
 from dataclasses import replace
@@ -42,7 +44,12 @@ def reference(args: argparse.Namespace) -> dict[str, Any]:
     )
     settings = replace(settings, plan=plan, order=args.order or settings.order)
     settings = _sized(settings, known, args)
-    _, curve = train(known, settings, measure, seed=args.seed, folder=args.folder)
+    if args.collect:
+        with (args.folder / "inference.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        curve = [{name: float(value) for name, value in row.items()} for row in rows]
+    else:
+        _, curve = train(known, settings, measure, seed=args.seed, folder=args.folder)
     return {**_about(settings), "curve": curve}
 
 
@@ -101,6 +108,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float)
     parser.add_argument("--order", type=int, choices=[1, 3])
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--collect", action="store_true", help="the curve in the folder, as it is")
     parser.add_argument("--rows", type=Path, default=Path("results/race-digits.json"))
     args = parser.parse_args()
     torch.set_num_threads(1)

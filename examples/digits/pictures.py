@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import pi
 from pathlib import Path
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-__all__ = ["draw_digits", "draw_turns"]
+__all__ = ["draw_digits", "draw_race", "draw_turns"]
 
 
 def draw_digits(path: Path, panels: Sequence[tuple[str, Sequence[tuple[str, Tensor]]]]) -> None:
@@ -38,7 +39,7 @@ def draw_turns(
     """Write a PNG of densities ``(classes, shown, bins)`` of the rotation, a panel for each row."""
     figure = Figure((8.0, height * len(panels) + 0.5), dpi=110, layout="constrained")
     grid = figure.subplots(len(panels), len(names), sharex=True, squeeze=False)
-    for line, (title, densities) in zip(grid, panels, strict=True):
+    for number, (line, (title, densities)) in enumerate(zip(grid, panels, strict=True)):
         edge = torch.linspace(-180, 180, densities.shape[-1] + 1)
         middle = (edge[1:] + edge[:-1]) / 2
         top = 1.05 * float(densities.max())
@@ -50,8 +51,37 @@ def draw_turns(
             axes.set_xticks([-180, 0, 180], ["-180°", "", "180°"], fontsize=6)
             axes.set_yticks([])
             axes.spines[["top", "right", "left"]].set_visible(False)
-            if line is grid[0]:
+            if number == 0:
                 axes.set_title(name, fontsize=9)
         line[0].set_ylabel(title, fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})
+
+
+def draw_race(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write a PNG of what is left of the variance against the seconds of CPU."""
+    figure = Figure((7.0, 3.6), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    for row in rows:
+        looks = row["curve"]
+        seconds = [look["cpu"] for look in looks]
+        shares = [100 * look["share"] for look in looks]
+        if row["runner"] == "ours":
+            axes.plot(seconds, shares, "o", color="#1b6ca8", markersize=5)
+            if row["seed"] == 0:
+                name = f"ours, {row['steps']} steps" if row["steps"] else "ours, the frame alone"
+                axes.annotate(name, (seconds[0], shares[0]), (6, 5), textcoords="offset points")
+            continue
+        colour = "#b3402a" if row["runner"] == "published" else "#d98032"
+        label = f"{row['runner']}: {row['batch']} x {row['samples']}, order {row['order']}"
+        axes.plot(seconds, shares, color=colour, label=f"{label}, rate {row['rate']:g}")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_yticks([1, 2, 5, 10, 20, 50, 100], ["1 %", "2 %", "5 %", "10 %", "20 %", "50 %", ""])
+    axes.set_xlabel("seconds of CPU")
+    axes.set_ylabel("variance left in prototypes")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(linewidth=0.4)
+    axes.legend(fontsize=7, frameon=False, loc="center left")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})

@@ -12,6 +12,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from digits.pictures import draw_race
+
 __all__ = ["TABLES", "fill"]
 
 Row = dict[str, Any]
@@ -31,11 +33,14 @@ def race_table(rows: Sequence[Row]) -> str:
             f"{row['runner']}: {row['batch']} x {row['samples']}, order {row['order']}, "
             f"rate {row['rate']:g}"
         )
-        for limit in (60, 120, 300, 600, 900, 1200, 1500, 1850):
-            looks = [look for look in row["curve"] if look["cpu"] <= limit * 1.05]
-            if looks and looks[-1]["cpu"] >= 0.75 * limit:
-                best = min(looks, key=lambda look: look["share"])
-                lines.append([name, f"{looks[-1]['cpu']:.0f}", *_quality([best])])
+        curve, shown = row["curve"], []
+        for limit in (90, 300, 600, 900, 1200, 1500):
+            looks = [look for look in curve if look["cpu"] <= limit * 1.05]
+            if looks and looks[-1]["cpu"] >= 0.9 * limit and looks != curve:
+                shown.append(looks)
+        for looks in (*shown, curve):
+            best = min(looks, key=lambda look: look["share"])
+            lines.append([name, f"{looks[-1]['cpu']:.0f}", *_quality([best])])
     ours = [row for row in rows if row["runner"] == "ours"]
     for steps in sorted({row["steps"] for row in ours}):
         looks = [row["curve"][-1] for row in ours if row["steps"] == steps]
@@ -125,9 +130,11 @@ def fill(text: str, results: Path) -> str:
 
 
 def main() -> None:
-    """Write the tables into the page."""
-    page = Path("docs/discover-digits.md")
-    page.write_text(fill(page.read_text(encoding="utf-8"), Path("results")), encoding="utf-8")
+    """Write the tables into the page, and draw the race."""
+    page, results = Path("docs/discover-digits.md"), Path("results")
+    page.write_text(fill(page.read_text(encoding="utf-8"), results), encoding="utf-8")
+    race = json.loads((results / TABLES["race"][0]).read_text(encoding="utf-8"))
+    draw_race(page.parent / "pictures" / "digits-race.png", race)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from math import pi
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -16,6 +17,9 @@ from digits.data import HUE, SATURATION, coloured, turned
 from digits.marginals import below_uniform, density_on_circle, histogram, modes, total_variation
 from digits.measures import label_paired, neighbours, partners
 from digits.published import PUBLISHED, Published, train
+from digits.tables import TABLES, fill
+
+ROOT = Path(__file__).parents[2]
 
 
 class Found(NamedTuple):
@@ -191,3 +195,20 @@ def test_the_published_network_learns_and_goes_on_where_it_was_killed(tmp_path, 
     assert [row["share"] for row in again] == [row["share"] for row in whole]
     assert again[0]["share"] != again[1]["share"], "it learns"
     assert again[1]["cpu"] > again[0]["cpu"] > 0, "seconds of both parts"
+
+
+def test_the_page_says_what_the_committed_rows_say():
+    page = (ROOT / "docs" / "discover-digits.md").read_text(encoding="utf-8")
+    assert fill(page, ROOT / "results") == page, "run PYTHONPATH=examples python -m digits.tables"
+    assert page.count("<!-- table: ") == len(TABLES)
+
+
+def test_the_table_of_the_race_has_the_best_look_until_then():
+    looks = [
+        {"cpu": cpu, "share": share, "median": 0.5, "energy": 1.0, "paired": 0.3}
+        for cpu, share in ((50, 0.6), (89, 0.5), (200, 0.55), (301, 0.4))
+    ]
+    about = {"batch": 2, "samples": 1, "order": 1, "rate": 3e-4, "curve": looks}
+    table = TABLES["race"][1]([{"runner": "tuned", "seed": 0, **about}])
+    cells = [[cell.strip() for cell in line.split("|")[2:4]] for line in table.splitlines()[2:]]
+    assert cells == [["89", "50.0%"], ["301", "40.0%"]]

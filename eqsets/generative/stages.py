@@ -18,6 +18,7 @@ __all__ = ["DensityObjective", "InferenceObjective", "prototype_pairs"]
 _CHUNK = 256
 _EXACT = 1e-6  # tolerance of families that interpolate nothing: what they lose was clipped
 _LOST = 1e-3
+_SIZE = 0.05  # log scale
 
 
 class InferenceObjective(Objective):
@@ -101,9 +102,14 @@ def prototype_pairs(
 
     A saturation or value that was clipped on the way to :math:`x_r` is no longer there to be found.
     Such members of the orbit are not taken: colours stay as they are, and places move.
+
+    Softness counts as width, so a prototype of something small is small by a percent. Its size is
+    made random, by up to 5 %, and eta with it: it tells nothing, and the density learns what it
+    means.
     """
     family, chart = network.family, network.chart
     group = family.group
+    sizes = torch.tensor([_SIZE * name.startswith(("scale", "shear")) for name in family.names])
     etas, prototypes = [], []
     for x in images.split(_CHUNK):
         rows = []
@@ -112,6 +118,9 @@ def prototype_pairs(
             r = _unclipped(family, family.element(drawn.to(x.device)), x)
             view = family.act(r, x, order=order)
             found = network(view).g
+            if bool(sizes.any()):
+                nudge = (2 * torch.rand(len(x), len(sizes), generator=generator) - 1) * sizes
+                found = group.compose(found, family.element(nudge.to(x)))
             made = family.act(group.inverse(found), view, order=order)
             eta = chart.coordinates(group.compose(group.inverse(r), found))
             rows.append((eta.to(x.dtype), made))

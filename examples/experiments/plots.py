@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from experiments.rows import Row
 from experiments.tables import ascending, mean_and_error, models, settings
 
-__all__ = ["draw"]
+__all__ = ["draw", "draw_bins"]
 
 _COLOURS = (
     *("#b3402a", "#d98032", "#7a1f5c", "#1b6ca8", "#3fa7d6"),
@@ -68,3 +68,27 @@ def _label(
     axes.set_ylabel(about["figure"])
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", linewidth=0.4)
+
+
+def draw_bins(
+    path: Path, names: Sequence[str], rows: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]
+) -> None:
+    """Write a PNG of distributions, the learned ones over the true ones.
+
+    Args:
+        path: of the file.
+        names: of the columns.
+        rows: name and, for each column, ``edges`` of bins, the probabilities ``true`` and
+            ``learned``, and their total variation ``tv``.
+    """
+    figure = Figure((9.0, 1.7 * len(rows)), dpi=100, layout="constrained")
+    grid = figure.subplots(len(rows), len(names), squeeze=False)
+    for axes, (title, columns) in zip(grid, rows, strict=True):
+        for axis, name, bins in zip(axes, names, columns, strict=True):
+            widths = bins["edges"].diff()
+            axis.stairs(bins["true"] / widths, bins["edges"], fill=True, color="#c9d6e8")
+            axis.stairs(bins["learned"] / widths, bins["edges"], color="#b3402a", linewidth=1.4)
+            axis.set_title(f"{title}: {name} ({bins['tv']:.3f})", fontsize=9)
+            axis.set_yticks([])
+            axis.tick_params(labelsize=8)
+    figure.savefig(path)

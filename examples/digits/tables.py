@@ -18,6 +18,8 @@ __all__ = ["TABLES", "fill"]
 
 Row = dict[str, Any]
 
+FLAT = 0.1  # nats below uniform: the modes of what is flatter are noise of the draws
+
 _MARK = re.compile(
     r"(?P<begin><!-- table: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
 )
@@ -64,7 +66,7 @@ def digits_table(rows: Sequence[Row]) -> str:
 
 
 def classes_table(rows: Sequence[Row]) -> str:
-    """Return, for each class, nats below uniform and the usual number of modes."""
+    """Return, for each class, nats below uniform and, unless flat, the usual number of modes."""
     ours = [row for row in rows if "classes" in row]
     lines = []
     for row in ours:
@@ -73,7 +75,9 @@ def classes_table(rows: Sequence[Row]) -> str:
             counts = about["modes"]
             usual = max(range(len(counts)), key=lambda n: counts[n])
             part = counts[usual] / sum(counts)
-            cells.append(f"{about['below']:.2f}; {usual} ({part:.0%})")
+            flat = about["below"] < FLAT
+            found = "flat" if flat else f"{usual} ({part:.0%})"
+            cells.append(f"{about['below']:.2f}; {found}")
         lines.append([f"{row['angle']}°", row["runner"].removeprefix("ours, "), *cells])
     return _table(["turned by", "preset", *(str(n) for n in range(10))], lines)
 

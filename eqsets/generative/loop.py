@@ -71,9 +71,10 @@ class _Module(pl.LightningModule):
         )
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices):
-            torch.manual_seed(seed % 2**63)  # for dropout, which takes no generator
+            _seed(seed % 2**63, devices)  # for dropout, which takes no generator
             terms = self.objective.loss(step)
-        self.log_dict({name: term.detach() for name, term in terms.items()})
+        if (number + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self.log_dict({name: term.detach() for name, term in terms.items()})
         return terms["loss"]
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
@@ -88,6 +89,18 @@ class _Module(pl.LightningModule):
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, plan.rate)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _seed(seed: int, devices: list[torch.device]) -> None:
+    """Seed CPU and devices as ``torch.manual_seed`` does, which is slow where there is no GPU.
+
+    It keeps a stack trace for each kind of device that may still be set up: 7 ms and some memory
+    at each step, a third of the time of a small network.
+    """
+    if devices:
+        torch.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
 
 
 class _WholeFiles(TorchCheckpointIO):

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,18 +60,23 @@ def run_campaign(
         shutil.rmtree(campaign.folder)
     plan = campaign.size
     tuning = [
-        Job(plan.tune_at, model, plan.seeds[0], rate)
-        for model, rate in itertools.product(experiment.models, plan.learning_rates)
+        Job(plan.tune_at, model, seed, rate)
+        for model, seed, rate in itertools.product(
+            experiment.models, campaign.tuning_seeds(), plan.learning_rates
+        )
     ]
     tuning = tuning if len(plan.learning_rates) > 1 else []
     count = len(plan.settings) * len(plan.seeds) * len(experiment.models)
-    twice = len(experiment.models) if tuning and plan.tune_at in plan.settings else 0
+    again = len(campaign.tuning_seeds()) * len(experiment.models)
+    twice = again if tuning and plan.tune_at in plan.settings else 0
     total = len(tuning) + count - twice  # of the trainings for the rate, the best ones serve again
     with show_progress(console, total, min(campaign.finished(), total)) as board:
         campaign.run(tuning, board, workers)
-        chosen = {model: campaign.best_rate(model) for model in experiment.models}
         grid = itertools.product(plan.settings, plan.seeds, experiment.models)
-        jobs = [Job(setting, model, seed, chosen[model]) for setting, seed, model in grid]
+        jobs = [
+            Job(setting, model, seed, campaign.best_rate(model, seed))
+            for setting, seed, model in grid
+        ]
         campaign.run(jobs, board, workers)
     rows = [campaign.row(job) for job in jobs]
     write_results(campaign.file, campaign.about(), rows)
@@ -98,14 +104,22 @@ class _Campaign:
             "chance": experiment.chance,
             "titles": {name: experiment.titles.get(name, name) for name in experiment.models},
             "size": self.size_name,
+            "lower": experiment.lower,
+            "decimals": experiment.decimals,
+            "runs": experiment.runs,
             "recipe": asdict(self.size.recipe),
             "learning_rates": list(self.size.learning_rates),
             "tuned_at": self.size.tune_at,
+            "nested": self.size.nested,
         }
 
     def identity(self) -> dict[str, Any]:
         """Return what a finished training must agree with to count."""
         return {"recipe": asdict(self.size.recipe), "plan": repr(self.experiment.plan)}
+
+    def tuning_seeds(self) -> tuple[int, ...]:
+        """Return the seeds with which learning rates are chosen."""
+        return self.size.seeds if self.size.nested else self.size.seeds[:1]
 
     def run(self, jobs: Sequence[Job], board: Board, workers: int) -> None:
         """Train what is not done yet, each on a thread of its own."""
@@ -144,7 +158,8 @@ class _Campaign:
             (training.answer(sets[:limit]), answer[:limit])
             for sets, answer in (data.validation, data.test)
         )
-        error = _equivariance_error(model, experiment.set_size)
+        measure = experiment.error or partial(_equivariance_error, set_size=experiment.set_size)
+        error = measure(model)
         row = Row(
             setting=job.setting,
             model=job.model,
@@ -155,8 +170,10 @@ class _Campaign:
             learning_rate=job.learning_rate,
             steps=training.step,
             equivariance_error=float(f"{error:.2g}"),
+            also={name: round(score(*test), 4) for name, score in experiment.also.items()},
         )
-        merit = [experiment.score(*validation), -float(experiment.loss(*validation))]
+        sign = -1 if experiment.lower else 1
+        merit = [sign * experiment.score(*validation), -float(experiment.loss(*validation))]
         record = {**self.identity(), "merit": merit, "row": asdict(row)}
         write_json(self.folder / f"{job.key}.json", record)
         checkpoint.unlink(missing_ok=True)
@@ -190,14 +207,15 @@ class _Campaign:
         assert found is not None, "rows are read after all trainings have finished"
         return Row(**found["row"])
 
-    def best_rate(self, model: str) -> float:
+    def best_rate(self, model: str, seed: int) -> float:
         """Return the learning rate that did best on the validation sets."""
         rates = self.size.learning_rates
         if len(rates) == 1:
             return rates[0]
         merits = {}
         for rate in rates:
-            found = self.record(Job(self.size.tune_at, model, self.size.seeds[0], rate))
+            tuned_with = seed if self.size.nested else self.size.seeds[0]
+            found = self.record(Job(self.size.tune_at, model, tuned_with, rate))
             assert found is not None, "the learning rate is chosen after the trainings for it"
             merits[rate] = found["merit"]
         return max(merits, key=lambda rate: merits[rate])
@@ -210,4 +228,8 @@ def _equivariance_error(model: nn.Module, set_size: int) -> float:
             f"{type(model).__name__} has in_type={in_type!r}, out_type={out_type!r}, expected two "
             "feature types. Declare on the model what it maps between."
         )
-    return equivariance_error(model, in_type, out_type, samples=2, size=set_size).max
+    structure = getattr(model, "structure", None)  # moves with the elements
+    report = equivariance_error(
+        model, in_type, out_type, samples=2, size=set_size, structure=structure
+    )
+    return report.max

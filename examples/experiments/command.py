@@ -59,7 +59,7 @@ def run_parsed(experiment: Experiment, given: argparse.Namespace) -> int:
         return 130
     console.print(summary(experiment, rows))
     ours = [row for row in rows if row.model.startswith("dss")] or rows
-    best = max(ours, key=lambda row: row.figure)
+    best = (min if experiment.lower else max)(ours, key=lambda row: row.figure)
     print(f"equivariance error of the best {best.model} {best.equivariance_error:.1e}")
     return 0
 
@@ -75,7 +75,7 @@ def _with_models(experiment: Experiment, names: Sequence[str]) -> Experiment:
 
 def summary(experiment: Experiment, rows: Sequence[Row]) -> Table:
     """Return the table of a terminal: models down, settings across, mean over seeds."""
-    settings = list(dict.fromkeys(row.setting for row in rows))
+    settings, digits = list(dict.fromkeys(row.setting for row in rows)), experiment.decimals
     table = Table(title=f"{experiment.title}: {experiment.figure}")
     table.add_column("model")
     for setting in settings:
@@ -84,7 +84,7 @@ def summary(experiment: Experiment, rows: Sequence[Row]) -> Table:
     for model in dict.fromkeys(row.model for row in rows):
         own = [row for row in rows if row.model == model]
         cells = [
-            f"{statistics.fmean(row.figure for row in own if row.setting == setting):.1f}"
+            f"{statistics.fmean(row.figure for row in own if row.setting == setting):.{digits}f}"
             for setting in settings
         ]
         table.add_row(experiment.titles.get(model, model), *cells, f"{own[0].parameters:,}")

@@ -24,6 +24,7 @@ class Size:
         learning_rates: of which each model gets the one that is best on the validation sets ...
         tune_at: ... of this setting, with the first seed.
         tests: how many of the validation and of the test sets to use, or ``None`` for all.
+        nested: choose for each seed by itself, where seeds are splits or folds.
     """
 
     recipe: Recipe
@@ -32,6 +33,7 @@ class Size:
     learning_rates: tuple[float, ...]
     tune_at: str
     tests: int | None = None
+    nested: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,19 @@ class Experiment:
         figure: what the figure is, with its unit.
         axis: what the settings are.
         models: for each name how to build the model; it declares ``in_type`` and ``out_type``.
-        data: ``data(setting, seed)``; test sets must not depend on the seed.
+        data: ``data(setting, seed)``; test sets depend on the seed where seeds are splits only.
         sizes: ``"full"``, ``"quick"`` and ``"smoke"``.
         titles: of the models, for people.
         plan: of the networks; finished trainings of another plan do not count.
         chance: the figure of guessing.
         set_size: elements of a set on which equivariance is measured.
         loss: of output and answer.
-        score: the figure; higher is better.
+        score: the figure; higher is better, unless ``lower``.
+        lower: whether a lower figure is better.
+        decimals: of the figure in tables.
+        also: other figures of the same output and answer, by name.
+        error: measures the equivariance of a model that is no map between tensors of its types.
+        runs: what the seeds are, for people.
     """
 
     name: str
@@ -67,6 +74,11 @@ class Experiment:
     set_size: int = 4
     loss: Callable[[Tensor, Tensor], Tensor] = set_cross_entropy
     score: Callable[[Tensor, Tensor], float] = accuracy
+    lower: bool = False
+    decimals: int = 1
+    also: Mapping[str, Callable[[Tensor, Tensor], float]] = field(default_factory=dict)
+    error: Callable[[nn.Module], float] | None = None
+    runs: str = "seeds"
 
 
 @dataclass(frozen=True)

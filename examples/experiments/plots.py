@@ -1,4 +1,7 @@
-"""Plots of results: a curve where the settings are several numbers, else dots side by side."""
+"""Plots of results: a curve where the settings are several numbers, else dots side by side.
+
+And one of the data: the frames of a set of meshes.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from experiments.rows import Row
 from experiments.tables import ascending, mean_and_error, models, settings
 
-__all__ = ["draw", "draw_bins"]
+__all__ = ["draw", "draw_bins", "draw_frames"]
 
 _COLOURS = (
     *("#b3402a", "#d98032", "#7a1f5c", "#1b6ca8", "#3fa7d6"),
@@ -49,6 +54,27 @@ def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
         )
     _label(axes, about, names, places)
     figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})
+
+
+def draw_frames(path: Path, frames: Tensor, edges: Tensor, answer: int) -> None:
+    """Write a PNG of meshes side by side, seen from the front, with the answer in colour.
+
+    Arguments:
+        path: of the picture.
+        frames: ``(N, P, 3)``, y up.
+        edges: ``(2, M)`` between points.
+        answer: which frame is the one to be found.
+    """
+    figure = Figure((1.3 * len(frames), 2.6), dpi=110, layout="constrained")
+    for number, axes in enumerate(figure.subplots(1, len(frames), sharex=True, sharey=True)):
+        flat = frames[number, :, :2]
+        colour = _COLOURS[0] if number == answer else _COLOURS[8]
+        axes.add_collection(LineCollection(flat[edges.T].tolist(), colors=colour, linewidths=0.6))
+        axes.scatter(*flat.T.tolist(), s=4, color=colour)
+        axes.set_aspect("equal")
+        axes.axis("off")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})
 

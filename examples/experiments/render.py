@@ -1,4 +1,4 @@
-"""Write measured results into a page of the docs: `make results`.
+"""Write measured results into pages of the docs: `make results`.
 
 A page says where by a pair of comments,
 
@@ -17,11 +17,14 @@ from pathlib import Path
 
 from eqsets import OptionError
 from eqsets.errors import choices
+from experiments import efficiency
 from experiments.plots import draw
 from experiments.rows import read_results
 from experiments.tables import caption, table
 
-__all__ = ["main", "render_page", "render_results"]
+__all__ = ["PAGES", "main", "render_page", "render_results"]
+
+PAGES = ("docs/results.md", "docs/densities.md")
 
 _PLACE = re.compile(
     r"(?P<begin><!-- results: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end of results -->)",
@@ -31,6 +34,9 @@ _PLACE = re.compile(
 
 def render_results(path: Path, picture: str) -> str:
     """Return plot, caption and table of one file of results as Markdown."""
+    other = efficiency.render(path, picture)
+    if other is not None:
+        return other
     about, rows = read_results(path)
     text = caption(about, rows)
     return f"\n![{text.partition('.')[0]}]({picture})\n\n{text}\n\n{table(about, rows)}\n\n"
@@ -63,19 +69,20 @@ def picture_of(name: str) -> str:
 
 
 def main() -> None:
-    """Render the page of the docs."""
+    """Render the pages of the docs."""
     parser = argparse.ArgumentParser(description="Write measured results into the docs.")
     parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--page", type=Path, default=Path("docs/results.md"))
+    parser.add_argument("--pages", type=Path, nargs="+", default=[Path(page) for page in PAGES])
     given = parser.parse_args()
-    text = render_page(given.page.read_text(encoding="utf-8"), given.results)
-    given.page.write_text(text, encoding="utf-8")
-    for place in _PLACE.finditer(text):
-        draw(
-            given.page.parent / picture_of(place["name"]),
-            *read_results(given.results / f"{place['name']}.json"),
-        )
-        print(f"{given.page}: {place['name']}")
+    for page in given.pages:
+        text = render_page(page.read_text(encoding="utf-8"), given.results)
+        page.write_text(text, encoding="utf-8")
+        for place in _PLACE.finditer(text):
+            path = given.results / f"{place['name']}.json"
+            picture = page.parent / picture_of(place["name"])
+            if not efficiency.plot(path, picture):
+                draw(picture, *read_results(path))
+            print(f"{page}: {place['name']}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,51 +41,76 @@ def ascending(names: Sequence[str]) -> list[float] | None:
         return None
 
 
-def _figures(rows: Sequence[Row], model: str, setting: str) -> list[float]:
-    return [row.figure for row in rows if (row.model, row.setting) == (model, setting)]
-
-
 def table(about: Mapping[str, Any], rows: Sequence[Row]) -> str:
     """Return the table; the best of each column, and what is within its error, is bold."""
-    columns = settings(rows)
-    best = {}
-    for setting in columns:
-        found = [mean_and_error(_figures(rows, model, setting)) for model in models(rows)]
-        best[setting] = max(mean for mean, _ in found)
+    columns = _columns(rows)
     timed = about["recipe"]["seconds"] is not None
     head = ["model", *columns, "parameters", "CPU s", "learning rate", "equivariance error"]
     head += ["steps"] if timed else []
     lines = [_line(head), _line(["---", *["--:"] * (len(head) - 1)])]
+    cells = {name: _cells(about, found) for name, found in columns.items()}
     for model in models(rows):
         own = [row for row in rows if row.model == model]
-        cells = [about["titles"].get(model, model)]
-        for setting in columns:
-            mean, error = mean_and_error(_figures(rows, model, setting))
-            cell = f"{mean:.1f} ± {error:.1f}" if len(_seeds(rows)) > 1 else f"{mean:.1f}"
-            cells.append(f"**{cell}**" if mean + error >= best[setting] else cell)
+        line = [about["titles"].get(model, model), *[cells[name][model] for name in columns]]
         seconds = statistics.fmean(row.cpu_seconds for row in own)
-        cells += [f"{own[0].parameters:,}", f"{seconds:.0f}", f"{own[0].learning_rate:g}"]
-        cells.append(f"{max(row.equivariance_error for row in own):.0e}")
-        cells += [f"{statistics.fmean(row.steps for row in own):.0f}"] if timed else []
-        lines.append(_line(cells))
+        line += [f"{own[0].parameters:,}", f"{seconds:.0f}", f"{_rates(own)}"]
+        line.append(f"{max(row.equivariance_error for row in own):.0e}")
+        line += [f"{statistics.fmean(row.steps for row in own):.0f}"] if timed else []
+        lines.append(_line(line))
     return "\n".join(lines)
+
+
+def _rates(rows: Sequence[Row]) -> str:
+    return ", ".join(f"{rate:g}" for rate in sorted({row.learning_rate for row in rows}))
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, dict[str, list[float]]]:
+    """Return for each column of figures those of each model."""
+    names = settings(rows)
+    found: dict[str, dict[str, list[float]]] = {}
+    for setting, other in itertools.product(names, [None, *rows[0].also]):
+        title = setting if other is None else other if len(names) == 1 else f"{setting}, {other}"
+        found[title] = {
+            model: [
+                row.figure if other is None else row.also[other]
+                for row in rows
+                if (row.model, row.setting) == (model, setting)
+            ]
+            for model in models(rows)
+        }
+    return found
+
+
+def _cells(about: Mapping[str, Any], figures: Mapping[str, Sequence[float]]) -> dict[str, str]:
+    """Return what a column says of each model."""
+    sign, digits = -1 if about.get("lower") else 1, about.get("decimals", 1)
+    known = {model: mean_and_error(values) for model, values in figures.items()}
+    best = max(sign * mean for mean, _ in known.values())
+    cells = {}
+    for model, (mean, error) in known.items():
+        spread = f" ± {error:.{digits}f}" if len(figures[model]) > 1 else ""
+        cell = f"{mean:.{digits}f}{spread}"
+        cells[model] = f"**{cell}**" if sign * mean + error >= best else cell
+    return cells
 
 
 def caption(about: Mapping[str, Any], rows: Sequence[Row]) -> str:
     """Return what the table shows, and how it was measured."""
     recipe, seeds = about["recipe"], _seeds(rows)
+    runs = about.get("runs", "seeds")
     size = "Full size" if about["size"] == "full" else f"**{about['size'].capitalize()} size**"
     chance = "" if about["chance"] is None else f" Chance: {about['chance']:.1f}."
     rates = ", ".join(f"{rate:g}" for rate in about["learning_rates"])
-    chosen = f"chosen from {rates} on validation sets ({about['axis']}: {about['tuned_at']})"
+    where = "of each" if about.get("nested") else f"({about['axis']}: {about['tuned_at']})"
+    chosen = f"chosen from {rates} on validation sets {where}"
     timed = recipe["seconds"] is not None
     length = f"{recipe['seconds']} s of a core, in steps" if timed else f"{recipe['steps']} steps"
     rate = f"learning rate {chosen}" if len(about["learning_rates"]) > 1 else f"rate {rates}"
     return (
         f"{about['title']}: {about['figure']}, by {about['axis']}.{chance} {size}: "
         f"{length} of {recipe['batch']} sets, {rate}; "
-        f"mean ± one standard error over {len(seeds)} seeds. CPU seconds are those of one training "
-        "on one core."
+        f"mean ± one standard error over {len(seeds)} {runs}. CPU seconds are those of one "
+        "training on one core."
     )
 
 

@@ -12,7 +12,17 @@ import torch
 from rich.console import Console
 
 from eqsets import element_group
-from experiments import Data, Experiment, Plan, Recipe, Size, models_of, run_campaign, shuffled
+from experiments import (
+    Data,
+    Experiment,
+    Plan,
+    Recipe,
+    Size,
+    accuracy,
+    models_of,
+    run_campaign,
+    shuffled,
+)
 
 PLAN = Plan(
     symmetry=element_group("cyclic", size=4),
@@ -73,6 +83,24 @@ def test_the_learning_rate_is_that_of_the_best_validation(tmp_path):
         }
         assert len(merits) == 2
         assert max(merits, key=lambda key: merits[key]) == f"{rate:g}"
+
+
+def test_rates_may_be_chosen_for_each_seed_and_where_lower_is_better(tmp_path):
+    size = replace(EXPERIMENT.sizes["smoke"], nested=True)
+    experiment = replace(EXPERIMENT, sizes={"smoke": size}, lower=True, also={"twice": twice})
+    for row in run(tmp_path, experiment):
+        assert row["also"] == {"twice": pytest.approx(2 * row["figure"], abs=1e-3)}
+        merits = {
+            path.stem.split("--")[2]: json.loads(path.read_text())["merit"]
+            for path in tmp_path.glob(f".partial/*/64--{row['model']}--*--{row['seed']}.json")
+        }
+        assert len(merits) == 2
+        assert all(merit[0] <= 0 for merit in merits.values()), "lower is better"
+        assert max(merits, key=lambda key: merits[key]) == f"{row['learning_rate']:g}"
+
+
+def twice(output: torch.Tensor, answer: torch.Tensor) -> float:
+    return 2 * accuracy(output, answer)
 
 
 def test_a_killed_campaign_loses_nothing(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from eqsets import OptionError
 from experiments import Row, read_results, write_results
 from experiments.plots import draw
-from experiments.render import picture_of, render_page
+from experiments.render import PAGES, render_page
 from experiments.tables import caption, mean_and_error, table
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +44,15 @@ def test_tables_have_means_and_errors_over_seeds():
         *("1,234", "2", "0.01", "1e-07"),
     ]
     assert cells[3][:3] == ["early", "70.0 ± 0.0", "**95.0 ± 1.2**"], "as good, within its error"
+
+
+def test_a_lower_figure_may_be_better_and_others_stand_beside_it():
+    rows = [replace(row, also={"RMSE": 2 * row.figure}) for row in ROWS if row.setting == "100"]
+    lines = table({**ABOUT, "lower": True, "decimals": 2}, rows).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert cells[0][:3] == ["model", "100", "RMSE"]
+    assert cells[2][1:3] == ["92.00 ± 1.15", "184.00 ± 2.31"]
+    assert cells[3][1:3] == ["**70.00 ± 0.00**", "**140.00 ± 0.00**"]
 
 
 def test_one_seed_has_no_error():
@@ -89,10 +98,17 @@ def test_results_that_nobody_measured_are_refused(tmp_path):
         render_page(page, tmp_path)
 
 
-def test_the_page_shows_the_committed_rows():
-    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    assert render_page(page, ROOT / "results") == page, "run `make results`"
-    names = re.findall(r"<!-- results: ([\w-]+) -->", page)
-    assert names, "the page shows some results"
-    assert all((ROOT / "docs" / picture_of(name)).exists() for name in names)
-    assert {path.stem for path in (ROOT / "results").glob("*.json")} == set(names)
+def test_the_pages_show_the_committed_rows():
+    shown: list[str] = []
+    for name in PAGES:
+        page = (ROOT / name).read_text(encoding="utf-8")
+        assert render_page(page, ROOT / "results") == page, "run `make results`"
+        names = re.findall(r"<!-- results: ([\w-]+) -->", page)
+        assert names, f"{name} shows some results"
+        shown += names
+    pictures = re.findall(
+        r"\(pictures/(results-[\w-]+\.png)\)",
+        "".join((ROOT / name).read_text(encoding="utf-8") for name in PAGES),
+    )
+    assert all((ROOT / "docs" / "pictures" / picture).exists() for picture in pictures)
+    assert {path.stem for path in (ROOT / "results").glob("*.json")} == set(shown)

@@ -10,7 +10,9 @@ import torch
 import eqsets
 import match_colours
 import odd_leaf
+import select_clouds
 import select_frames
+import select_meshes
 import signals
 import signals_published
 from experiments import DESIGNS, count_parameters, read_results, run_command
@@ -20,7 +22,9 @@ EXPERIMENTS = {
     for experiment in (
         match_colours.EXPERIMENT,
         odd_leaf.EXPERIMENT,
+        select_clouds.experiment(),
         select_frames.experiment(),
+        select_meshes.experiment(),
         signals.EXPERIMENT,
         signals_published.EXPERIMENT,
     )

@@ -14,9 +14,9 @@ from eqsets.generative.files import fingerprint
 from eqsets.generative.needs import require
 from eqsets.generative.objective import Objective, Step
 from eqsets.generative.presets import StagePlan
+from eqsets.generative.vae.augment import Augmentation, Resampling
 
 if TYPE_CHECKING:
-    from eqsets.generative.vae.augment import Augmentation
     from eqsets.generative.vae.plain import VAE
 
 __all__ = ["ELBO", "LEVEL", "fit_vae", "rough"]
@@ -47,24 +47,39 @@ class ELBO(Objective):
         self.network: VAE = network
         self.images, self.held_out = images, held_out
         self.augment, self.level = augment, level
+        self.known: tuple[Tensor, ...] = ()
+        if augment is None:
+            self.known = network.look(images)
+        elif isinstance(augment, Resampling):
+            self.known = augment.look(images)
+        self.known_held_out = network.look(held_out)
 
     def to(self, device: torch.device) -> None:
         self.images, self.held_out = self.images.to(device), self.held_out.to(device)
+        self.known = tuple(part.to(device) for part in self.known)
+        self.known_held_out = tuple(part.to(device) for part in self.known_held_out)
 
     def loss(self, step: Step) -> dict[str, Tensor]:
-        x = self.images[step.choose(len(self.images)).to(self.images.device)]
-        if self.augment is not None:
+        chosen = step.choose(len(self.images)).to(self.images.device)
+        x, known = self.images[chosen], tuple(part[chosen] for part in self.known)
+        if isinstance(self.augment, Resampling):
+            x = self.augment.draw(x, known, step.generator)
+        elif self.augment is not None:
             x = self.augment(x, step.generator)
+        if self.augment is not None:
+            known = self.network.look(x)
         x = rough(x, self.level, step.generator)
-        return {"loss": -self.network.log_weights(x, 1, step.generator).mean()}
+        return {"loss": -self.network.log_weights(x, 1, step.generator, known).mean()}
 
     @torch.no_grad()
     def check(self) -> dict[str, float]:
         self.network.eval()
         generator, total = torch.Generator().manual_seed(0), 0.0
-        for x in self.held_out.split(256):
-            noisy = rough(x, self.level, generator)
-            total -= float(self.network.log_weights(noisy, 2, generator).mean()) * len(x)
+        for chosen in torch.arange(len(self.held_out)).split(256):
+            known = tuple(part[chosen] for part in self.known_held_out)
+            noisy = rough(self.held_out[chosen], self.level, generator)
+            logs = self.network.log_weights(noisy, 2, generator, known)
+            total -= float(logs.mean()) * len(chosen)
         self.network.train()
         return {"loss": total / len(self.held_out)}
 

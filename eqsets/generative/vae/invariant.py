@@ -22,6 +22,7 @@ from eqsets.generative.vae.plain import VAE, log_normal
 
 __all__ = ["InvariantVAE"]
 
+_CHUNK = 512  # images that inference looks at at once
 _NARROW = 0.02  # spread of the proposals at the beginning, as a part of the range
 
 
@@ -64,15 +65,26 @@ class InvariantVAE(VAE):
         self.model.eval()
         return self
 
+    @torch.no_grad()
+    def look(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return prototypes ``(B, C, H, W)`` and ``eta: (B, k)`` by inference."""
+        family, known = self.model.family, []
+        for part in x.split(_CHUNK):
+            g = self.model.inference(part).g
+            made = family.act(family.group.inverse(g), part)
+            known.append((made, self.model.chart.coordinates(g).to(x.dtype)))
+        return tuple(torch.cat(column) for column in zip(*known, strict=True))
+
     def log_weights(
-        self, x: Tensor, draws: int, generator: torch.Generator | None = None
+        self,
+        x: Tensor,
+        draws: int,
+        generator: torch.Generator | None = None,
+        known: tuple[Tensor, ...] = (),
     ) -> Tensor:
         """Return ``log p(x, z, eta) - log q(z, eta | x)``: ``(draws, B)``."""
         family, chart = self.model.family, self.model.chart
-        with torch.no_grad():
-            g = self.model.inference(x).g
-            prototype = family.act(family.group.inverse(g), x)
-            centre = chart.coordinates(g).to(x.dtype)
+        prototype, centre = known or self.look(x)
         z, ratio = self.encode(prototype, draws, generator)
         noise = torch.randn((draws, *centre.shape), generator=generator, dtype=x.dtype).to(x.device)
         eta = centre + self.log_spread.exp() * noise

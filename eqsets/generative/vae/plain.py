@@ -62,10 +62,26 @@ class VAE(nn.Module):
         self.log_noise = nn.Parameter(torch.tensor(-1.0))
         self.curve: list[dict[str, float]] = []
 
+    def look(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return what the proposals know of images and no fit changes: tensors with ``B`` rows."""
+        return ()
+
     def log_weights(
-        self, x: Tensor, draws: int, generator: torch.Generator | None = None
+        self,
+        x: Tensor,
+        draws: int,
+        generator: torch.Generator | None = None,
+        known: tuple[Tensor, ...] = (),
     ) -> Tensor:
-        """Return ``log p(x, z) - log q(z | x)`` of draws from ``q``: ``(draws, B)``."""
+        """Return ``log p(x, z) - log q(z | x)`` of draws from ``q``: ``(draws, B)``.
+
+        Args:
+            x: images, with the noise that makes bytes continuous.
+            draws: how many.
+            generator: source of randomness.
+            known: :meth:`look` of the images; default: it looks at ``x``. A proposal may depend on
+                what it likes, so it is right to pass the look of images without that noise.
+        """
         z, ratio = self.encode(x, draws, generator)
         mean = self.decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])
         return self.log_noisy(x, mean) + ratio
@@ -100,10 +116,10 @@ class VAE(nn.Module):
         images = as_images(x).to(self.log_noise.device)
         check_shape(images, self.image_shape)
         generator = torch.Generator().manual_seed(seed)
-        images = rough(images, level, generator)
+        images = rough(images, level, generator).to(self.log_noise.dtype)
         parts = [
             importance_bound(self.log_weights(part, draws, generator))
-            for part in images.to(self.log_noise.dtype).split(max(1, _CHUNK // draws))
+            for part in images.split(max(1, _CHUNK // draws))
         ]
         return Bound(*(torch.cat(column) for column in zip(*parts, strict=True)))
 

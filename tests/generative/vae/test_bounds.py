@@ -153,6 +153,21 @@ def test_the_invariant_bound_is_in_the_space_of_images(decoder, x):
     assert truth > still + 1  # control: without the turn it is another density
 
 
+@pytest.mark.parametrize("wrong", [0.0, 1.5])
+def test_it_is_a_bound_wherever_the_proposals_look(decoder, x, wrong):
+    vae, turned = invariant(decoder), eqsets.transformation("rotation")
+    angle = torch.linspace(-1, 1, 6, dtype=torch.float64)[:, None]
+    images = turned.act(turned.element(angle), x[:6])
+    truth = float(integrated(decoder, images).mean())
+    prototype, centre = vae.look(images.flip(0))  # of other images, and turned by the wrong angle
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        logs = vae.log_weights(images, 8000, generator, (prototype, centre.flip(0) + wrong))
+    few, many = (float(importance_bound(part).iwlb.mean()) for part in (logs[:20], logs))
+    assert few < many < truth + 0.2
+    assert many > truth - 1.5
+
+
 def test_proposals_are_densities(decoder):
     vae = invariant(decoder)
     vae.log_spread.data.fill_(log(2.0))  # so wide that it wraps

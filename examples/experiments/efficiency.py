@@ -1,0 +1,190 @@
+"""Rows of the data-efficiency example, and what the page "Densities of images" makes of them.
+
+What a VAE loses is given in nats, and as a share of what it gained over the best model that knows
+only the mean image. Nats below or above 0 depend on the units of pixels; differences of nats, and
+so this share, do not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from experiments.rows import write_json
+from experiments.tables import mean_and_error
+
+__all__ = ["KINDS", "add_row", "draw", "markdown", "plot", "published", "read_rows", "render"]
+
+KINDS = {
+    "vae": "VAE",
+    "wsda": "VAE, standard augmentation",
+    "aug": "AugVAE",
+    "inv": "InvVAE",
+    "wide": "AugVAE, affine",
+    "mended": "InvVAE, on images of AugVAE, affine",
+}
+_COLOURS = ("#6a737d", "#d98032", "#1b6ca8", "#b3402a", "#3fa7d6", "#7a1f5c")
+
+
+def render(path: Path, picture: str) -> str | None:
+    """Return what a page shows of results, if they are of this example."""
+    view = _VIEWS.get(path.stem)
+    if view is None:
+        return None
+    plot = f"![Bound by number of digits]({picture})\n\n" if path.stem in _PLOTTED else ""
+    return f"\n{plot}{view(*read_rows(path))}\n\n"
+
+
+def plot(path: Path, picture: Path) -> bool:
+    """Draw the picture of results; return whether they are of this example."""
+    if path.stem in _PLOTTED:
+        draw(picture, *read_rows(path))
+    return path.stem in _VIEWS
+
+
+def read_rows(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Read what :func:`add_row` wrote: what the rows are about, and the rows."""
+    if not path.exists():
+        return {}, []
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return content, content.pop("rows")
+
+
+def add_row(path: Path, about: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+    """Add a row to a file, which is read again first: other processes may have added theirs."""
+    rows = [*read_rows(path)[1], dict(row)]
+    rows.sort(
+        key=lambda one: (one["seed"], -one["digits"], [*KINDS, "published"].index(one["kind"]))
+    )
+    write_json(path, {**about, "rows": rows})
+
+
+def markdown(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return caption and table: kinds down, numbers of digits across, then what is lost."""
+    rows = [row for row in rows if row["kind"] in KINDS]
+    sizes = _sizes(rows)
+    most, fewer, least = sizes[0], max(sizes[0] // 4, sizes[-1]), sizes[-1]
+    head = ["nats", *(f"{size:,}" for size in sizes)]
+    head += [f"lost: {most:,} to {few:,}" for few in dict.fromkeys((fewer, least))]
+    head += ["effective draws", "steps", "CPU s"]
+    lines = [_line(head), _line(["---", *["--:"] * (len(head) - 1)])]
+    for kind in (kind for kind in KINDS if any(row["kind"] == kind for row in rows)):
+        own = [row for row in rows if row["kind"] == kind]
+        cells = [KINDS[kind], *(_figure(_values(own, size)) for size in sizes)]
+        cells += [_lost(about, own, most, few) for few in dict.fromkeys((fewer, least))]
+        cells.append(f"{mean_and_error([row['ess'] for row in own])[0]:.1f}")
+        cells.append(" to ".join(_figure(_values(own, n, "best"), places=0) for n in (most, least)))
+        cells.append(f"{mean_and_error([row['cpu'] for row in own])[0]:.0f}")
+        lines.append(_line(cells))
+    counts = Counter((row["kind"], row["digits"]) for row in rows).values()
+    seeds = " to ".join(str(count) for count in dict.fromkeys((min(counts), max(counts))))
+    caption = (
+        f"Bound of $\\log p(x)$ in nats, $K = {rows[0]['draws']}$, on {about['tests']} digits that "
+        "nobody has seen, by number of digits to learn from; mean ± one standard error over "
+        f"{seeds} seed{'s' if max(counts) > 1 else ''} of weights and steps (no error: one). "
+        "Lost: in nats, and as a share of what was gained over the best model that knows only the "
+        f"mean image ({about['base']:.0f} nats). Steps: where validation was best, with the most "
+        f"and with the least digits, of {rows[0]['steps']:,} at most."
+    )
+    return f"{caption}\n\n" + "\n".join(lines)
+
+
+def published(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the table of the published InvVAE: what its nats are made of."""
+    own = [row for row in rows if row["kind"] == "published"]
+    head = ["digits", "bound of $\\log p(\\hat x)$", "$\\log p(\\eta \\mid \\hat x)$"]
+    head += [
+        "best at step",
+        "pixels at the floor",
+        "nats from them",
+        "from the others",
+        "digits with ink on them",
+    ]
+    lines = [_line(head), _line(["--:"] * len(head))]
+    for size in _sizes(own):
+        cells = [f"{size:,}"]
+        for name in ("bound", "pose", "best", "pixels", "floor", "others"):
+            cells.append(_figure(_values(own, size, name), places=0 if name != "pose" else 1))
+        cells.append(f"{100 * mean_and_error(_values(own, size, 'hit'))[0]:.0f} %")
+        lines.append(_line(cells))
+    return "\n".join(lines)
+
+
+def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a PNG: the bounds against the number of digits."""
+    sizes = _sizes(rows)
+    figure = Figure((7.2, 4.2), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    for (kind, title), colour, mark in zip(KINDS.items(), _COLOURS, "osD^vP", strict=True):
+        own = [row for row in rows if row["kind"] == kind]
+        known = [size for size in sizes if _values(own, size)]
+        if not known:
+            continue
+        found = [mean_and_error(_values(own, size)) for size in known]
+        axes.errorbar(
+            known,
+            [mean for mean, _ in found],
+            [error for _, error in found],
+            label=title,
+            color=colour,
+            marker=mark,
+            markersize=5,
+            capsize=3,
+        )
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    axes.set_xlabel("digits to learn from")
+    axes.set_ylabel("bound of log p(x), nats")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", linewidth=0.4)
+    axes.legend(fontsize=8, frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})
+
+
+def _sizes(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    return sorted({int(row["digits"]) for row in rows}, reverse=True)
+
+
+def _values(rows: Sequence[Mapping[str, Any]], size: int, name: str = "iwlb") -> list[float]:
+    return [float(row[name]) for row in rows if row["digits"] == size]
+
+
+def _lost(about: Mapping[str, Any], own: Sequence[Mapping[str, Any]], most: int, few: int) -> str:
+    """Return nats and share, with errors, of the seeds that have both sizes."""
+    by_seed = {(row["seed"], row["digits"]): float(row["iwlb"]) for row in own}
+    pairs = [
+        (by_seed[seed, most], by_seed.get((seed, few))) for seed, size in by_seed if size == most
+    ]
+    both = [(full, less) for full, less in pairs if less is not None]
+    if not both:
+        return ""
+    nats = _figure([full - less for full, less in both])
+    mean, error = mean_and_error([100 * (a - b) / (a - about["base"]) for a, b in both])
+    share = f"{mean:.1f} ± {error:.1f} %" if len(both) > 1 else f"{mean:.1f} %"
+    return f"{nats} ({share})"
+
+
+def _figure(values: Sequence[float], *, places: int = 1) -> str:
+    if not values:
+        return ""
+    mean, error = mean_and_error(values)
+    return f"{mean:.{places}f}" + (f" ± {error:.{places}f}" if len(values) > 1 else "")
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+_VIEWS: dict[str, Callable[..., str]] = {
+    "data-efficiency": markdown,
+    "data-efficiency-long": markdown,
+    "published-invvae": published,
+}
+_PLOTTED = ("data-efficiency",)

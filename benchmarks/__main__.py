@@ -20,6 +20,7 @@ from benchmarks.network import network
 from benchmarks.plugins import graph_growth, plugins
 from benchmarks.report import Row, write
 from benchmarks.startup import startup
+from benchmarks.steps import steps
 from benchmarks.timing import Effort
 from benchmarks.warps import warps
 
@@ -35,6 +36,7 @@ SECTIONS: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "compiled": compiled,
     "any-size": any_size,
     "warps": warps,
+    "steps": steps,
 }
 
 

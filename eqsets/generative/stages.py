@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from eqsets.families import ProductFamily, TransformationFamily
+from eqsets.generative.chart import factors_of
 from eqsets.generative.density import ConditionalDensity
 from eqsets.generative.inference import Inference
 from eqsets.generative.losses import LossWeights, blur, inference_loss
@@ -14,6 +16,8 @@ from eqsets.generative.presets import Preset
 __all__ = ["DensityObjective", "InferenceObjective", "prototype_pairs"]
 
 _CHUNK = 256
+_EXACT = 1e-6  # tolerance of families that interpolate nothing: what they lose was clipped
+_LOST = 1e-3
 _SIZE = 0.05  # log scale
 
 
@@ -69,7 +73,7 @@ class InferenceObjective(Objective):
         for moved in (True, self.preset.symmetrised):
             eta = family.sample(len(x), generator=generator, bounds=self.bounds, dtype=x.dtype)
             eta = eta if moved else torch.zeros_like(eta)
-            views.append(family.element(eta.to(x.device)))
+            views.append(_unclipped(family, family.element(eta.to(x.device)), x))
         return inference_loss(
             self.network, x, (views[0], views[1]), self.weights, order=self.preset.order
         )
@@ -96,6 +100,9 @@ def prototype_pairs(
     the pixels of :math:`x_r`, not of those of ``x``: interpolation leaves traces, and from traces
     of :math:`\eta` the density would learn to read :math:`\eta` off.
 
+    A saturation or value that was clipped on the way to :math:`x_r` is no longer there to be found.
+    Such members of the orbit are not taken: colours stay as they are, and places move.
+
     Softness counts as width, so a prototype of something small is small by a percent. Its size is
     made random, by up to 5 %, and eta with it: it tells nothing, and the density learns what it
     means.
@@ -108,7 +115,7 @@ def prototype_pairs(
         rows = []
         for _ in range(views):
             drawn = family.sample(len(x), generator=generator, bounds=bounds, dtype=x.dtype)
-            r = family.element(drawn.to(x.device))
+            r = _unclipped(family, family.element(drawn.to(x.device)), x)
             view = family.act(r, x, order=order)
             found = network(view).g
             if bool(sizes.any()):
@@ -120,6 +127,21 @@ def prototype_pairs(
         etas.append(torch.stack([eta for eta, _ in rows], 1))
         prototypes.append(torch.stack([made for _, made in rows], 1))
     return torch.cat(etas), torch.cat(prototypes)
+
+
+def _unclipped(family: TransformationFamily, r: Tensor, x: Tensor) -> Tensor:
+    """Return ``r`` without the parts that lose what ``x`` shows although they move no pixel."""
+    parts = list(family.group.unpack(r)) if isinstance(family, ProductFamily) else [r]
+    for place, factor in enumerate(factors_of(family)):
+        if factor.tolerance > _EXACT:
+            continue
+        part, group = parts[place], factor.group
+        again = factor.act(group.inverse(part), factor.act(part, x))
+        lost = (again - x).abs().amax((-3, -2, -1)) > _LOST
+        axes = (..., *[None] * len(group.element_shape))
+        still = group.identity(len(x), device=part.device).to(part.dtype)
+        parts[place] = torch.where(lost[axes], still, part)
+    return family.group.pack(*parts) if isinstance(family, ProductFamily) else parts[0]
 
 
 class DensityObjective(Objective):

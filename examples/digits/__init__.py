@@ -1,0 +1,1 @@
+"""What the examples and benchmarks of digits share: data, the published reference, measures."""

@@ -126,7 +126,7 @@ EXPERIMENT = Experiment(
     chance=100 / CLASSES,
     set_size=COPIES,
     sizes={
-        "full": Size(Recipe(ENDLESS, seconds=60), ("500",), (0, 1, 2), RATES, "500", tests=500),
+        "full": Size(Recipe(ENDLESS, seconds=10), ("500",), (0, 1, 2), RATES, "500", tests=300),
         "quick": Size(Recipe(ENDLESS, seconds=4), ("500",), (0, 1, 2), RATES[1:], "500", tests=60),
         "smoke": Size(Recipe(2, batch=2), ("20",), (0,), RATES[:1], "20", tests=4),
     },

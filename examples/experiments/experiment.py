@@ -52,6 +52,9 @@ class Experiment:
         set_size: elements of a set on which equivariance is measured.
         loss: of output and answer.
         score: the figure; higher is better.
+        extra: further figures of output and answer, by name.
+        digits: of the figure, behind the point.
+        references: what needs no training: for each title, answers to test sets.
     """
 
     name: str
@@ -67,6 +70,9 @@ class Experiment:
     set_size: int = 4
     loss: Callable[[Tensor, Tensor], Tensor] = set_cross_entropy
     score: Callable[[Tensor, Tensor], float] = accuracy
+    extra: Mapping[str, Callable[[Tensor, Tensor], float]] = field(default_factory=dict)
+    digits: int = 1
+    references: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

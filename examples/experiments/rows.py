@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class Row:
         learning_rate: chosen on the validation sets.
         steps: of the optimiser.
         equivariance_error: of the trained model, relative, in float32.
+        extra: further figures on the test sets, by name.
     """
 
     setting: str
@@ -37,6 +38,7 @@ class Row:
     learning_rate: float
     steps: int
     equivariance_error: float
+    extra: Mapping[str, float] = field(default_factory=dict)
 
 
 def write_json(path: Path, content: Any) -> None:

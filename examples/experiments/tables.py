@@ -52,16 +52,26 @@ def table(about: Mapping[str, Any], rows: Sequence[Row]) -> str:
         found = [mean_and_error(_figures(rows, model, setting)) for model in models(rows)]
         best[setting] = max(mean for mean, _ in found)
     timed = about["recipe"]["seconds"] is not None
-    head = ["model", *columns, "parameters", "CPU s", "learning rate", "equivariance error"]
+    digits = about.get("digits", 1)
+    extra = [(name, setting) for name in rows[0].extra for setting in columns]
+    more = [name if len(columns) == 1 else f"{setting}: {name}" for name, setting in extra]
+    head = ["model", *columns, *more, "parameters", "CPU s", "learning rate", "equivariance error"]
     head += ["steps"] if timed else []
     lines = [_line(head), _line(["---", *["--:"] * (len(head) - 1)])]
+    for title, found in about.get("references", {}).items():
+        cells = [title, *(f"{found[setting]['figure']:.{digits}f}" for setting in columns)]
+        cells += [f"{found[setting][name]:.3f}" for name, setting in extra]
+        lines.append(_line(cells + [""] * (len(head) - len(cells))))
     for model in models(rows):
         own = [row for row in rows if row.model == model]
         cells = [about["titles"].get(model, model)]
         for setting in columns:
             mean, error = mean_and_error(_figures(rows, model, setting))
-            cell = f"{mean:.1f} ± {error:.1f}" if len(_seeds(rows)) > 1 else f"{mean:.1f}"
+            cell = _cell(mean, error, digits, len(_seeds(rows)))
             cells.append(f"**{cell}**" if mean + error >= best[setting] else cell)
+        for name, setting in extra:
+            values = [row.extra[name] for row in own if row.setting == setting]
+            cells.append(_cell(*mean_and_error(values), 3, len(values)))
         seconds = statistics.fmean(row.cpu_seconds for row in own)
         cells += [f"{own[0].parameters:,}", f"{seconds:.0f}", f"{own[0].learning_rate:g}"]
         cells.append(f"{max(row.equivariance_error for row in own):.0e}")
@@ -86,6 +96,11 @@ def caption(about: Mapping[str, Any], rows: Sequence[Row]) -> str:
         f"mean ± one standard error over {len(seeds)} seeds. CPU seconds are those of one training "
         "on one core."
     )
+
+
+def _cell(mean: float, error: float, digits: int, seeds: int) -> str:
+    spread = f" ± {error:.{digits}f}" if seeds > 1 else ""
+    return f"{mean:.{digits}f}{spread}"
 
 
 def _seeds(rows: Sequence[Row]) -> set[int]:

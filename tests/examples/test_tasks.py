@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+import deblur_bursts
 import eqsets
 import match_colours
 import odd_leaf
@@ -18,6 +19,7 @@ from experiments import DESIGNS, count_parameters, read_results, run_command
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
+        deblur_bursts.EXPERIMENT,
         match_colours.EXPERIMENT,
         odd_leaf.EXPERIMENT,
         select_frames.experiment(),

@@ -13,8 +13,8 @@ eqsets has, DSS with independent alignment, in which elements share invariants a
 Only the data files of sktime are read; it is not imported.
 
 Expected (% right with 4 and 8 leaves; chance 25 and 12.5): DSS with independent alignment and DSS
-(mean) 82 and 82, Aittala 80 and 82, Siamese + late aggregation 82 and 79, DSS (sum) 41 and 22, early
-aggregation 36 and 40.
+(mean) 82 and 82, Aittala 80 and 82, Siamese + late aggregation 82 and 79, DSS (sum) 41 and 22,
+early aggregation 36 and 40.
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ from experiments.plan import fit_budget
 
 __all__ = ["SetUNet", "UNetPlan", "unets_of"]
 
+_BEGIN = 0.1  # of the usual scale, where a correction begins
+
 
 @dataclass(frozen=True)
 class UNetPlan:
@@ -84,6 +86,10 @@ class SetUNet(nn.Module):
         last = DSS(plan.symmetry, fine, channels, aggregation="none", kernel_size=3)
         between = [self._layer(design, fine, fine, kernel_size=3, use="none")] if plan.fuse else []
         self.leave = SetSequential(*between, last)
+        if plan.fuse:  # begin near the mean of the set, which is no bad answer
+            with torch.no_grad():
+                for weight in last.parameters():
+                    weight.mul_(_BEGIN)
 
     def _twice(self, spec: str) -> str:
         count, _, step = spec.partition(" ")

@@ -155,8 +155,8 @@ EXPERIMENT = Experiment(
     set_size=COPIES,
     references={"the best that can be known": best_answer},
     sizes={
-        "full": Size(Recipe(steps=250), ("100", "500", "3000"), (0, 1, 2), RATES, tune_at="500"),
-        "quick": Size(Recipe(steps=80), ("500",), (0, 1, 2), RATES[1:], tune_at="500", tests=500),
+        "full": Size(Recipe(steps=150), ("100", "500", "3000"), (0, 1, 2), RATES, tune_at="500"),
+        "quick": Size(Recipe(steps=60), ("500",), (0, 1, 2), RATES[1:], tune_at="500", tests=500),
         "smoke": Size(Recipe(steps=3, batch=4), ("20",), (0,), RATES[:1], tune_at="20", tests=8),
     },
 )

@@ -35,12 +35,13 @@ class UNetPlan:
     """What the U-Nets of a task have in common.
 
     Arguments:
-        symmetry: translations with a total stride of 2 to the number of levels.
+        symmetry: translations with a stride of ``begin`` times 2 to the number of levels.
         channels: of the input and the output.
         element: sizes of an element, ``(channels, H, W)``, multiples of that stride.
         budget: parameters of every model, to within 5 %.
         levels: how often the resolution is halved.
         fuse: make one image of a set.
+        begin: stride of the first layer, and of the last one back.
     """
 
     symmetry: ElementSymmetry
@@ -49,6 +50,7 @@ class UNetPlan:
     budget: int
     levels: int = 2
     fuse: bool = False
+    begin: int = 1
 
 
 class SetUNet(nn.Module):
@@ -60,14 +62,16 @@ class SetUNet(nn.Module):
         self.in_type = self.out_type = plan.symmetry.feature_type(channels)
         unit = 2 if "aittala" in (design.first, design.rest) else 1
         count, self.fuse = plan.levels + 1, plan.fuse
+        steps = [plan.begin * 2**level for level in range(count)]
         specs = [
-            f"{unit * ((scale + level) // count)}" + (f" /{2**level}" if level else "")
-            for level in range(count)
+            f"{unit * ((scale + level) // count)}" + (f" /{step}" if step > 1 else "")
+            for level, step in enumerate(steps)
         ]
         fine, low = specs[0], specs[-1]
         down = list(itertools.pairwise(specs))
         make = partial(self._layer, design)
-        self.enter = make(channels, fine, kernel_size=3, first=True)
+        outer = 3 if plan.begin == 1 else 2 * plan.begin
+        self.enter = make(channels, fine, kernel_size=outer, first=True)
         self.down = nn.ModuleList([make(above, below, kernel_size=4) for above, below in down])
         bottom = ("max", "max") if design.head == "deep-sets" else ("none", "none")
         self.bottom = SetSequential(
@@ -83,7 +87,7 @@ class SetUNet(nn.Module):
             [make(self._twice(spec), spec, kernel_size=3, use=use) for spec, use in joined]
         )
         self.pool = SetPool(plan.symmetry, fine, late or "max") if plan.fuse else None
-        last = DSS(plan.symmetry, fine, channels, aggregation="none", kernel_size=3)
+        last = DSS(plan.symmetry, fine, channels, aggregation="none", kernel_size=outer)
         between = [self._layer(design, fine, fine, kernel_size=3, use="none")] if plan.fuse else []
         self.leave = SetSequential(*between, last)
         if plan.fuse:  # begin near the mean of the set, which is no bad answer

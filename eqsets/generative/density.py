@@ -28,8 +28,8 @@ from torch.nn import functional as F
 from eqsets.errors import ShapeError
 from eqsets.generative.chart import Chart
 from eqsets.generative.encoders import ConvEncoder
-from eqsets.generative.losses import blur
 from eqsets.generative.needs import require
+from eqsets.generative.traces import hide_traces
 
 if TYPE_CHECKING:
     from zuko.flows import Flow
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["ConditionalDensity", "TransformDistribution"]
 
 _FEATURES = 64
-_BLUR = 0.8  # pixels
 
 
 class ConditionalDensity(nn.Module):
@@ -104,9 +103,9 @@ class ConditionalDensity(nn.Module):
     def features(self, prototype: Tensor) -> Tensor:
         """Return ``(B, F)``: what the densities know of prototypes, of which they see a blur.
 
-        The blur takes away traces of interpolation, from which they could read off ``eta``.
+        From sharpness and traces of interpolation they could read off ``eta``.
         """
-        features: Tensor = self.trunk(blur(prototype, _BLUR))
+        features: Tensor = self.trunk(hide_traces(prototype, random=self.training))
         return features
 
     def log_prob(self, features: Tensor, eta: Tensor) -> Tensor:

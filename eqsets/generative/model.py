@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from eqsets.errors import OptionError, choices
 from eqsets.families import TransformationFamily
+from eqsets.generative.chart import factors_of, is_affine
 from eqsets.generative.checkpoint import load_model, save_model
 from eqsets.generative.data import as_images, check_shape
 from eqsets.generative.density import ConditionalDensity, TransformDistribution
@@ -26,6 +27,7 @@ from eqsets.generative.losses import LossWeights
 from eqsets.generative.objective import Fit
 from eqsets.generative.orbits import OrbitVariance, orbit_variance
 from eqsets.generative.presets import Preset, preset_of
+from eqsets.generative.traces import as_view
 from eqsets.registry import transformation
 
 if TYPE_CHECKING:
@@ -161,8 +163,13 @@ class SymmetryModel(nn.Module):
 
     @torch.no_grad()
     def element(self, x: Any) -> Tensor:
-        """Return group elements ``(B, *element_shape)`` that make images of their prototypes."""
-        g: Tensor = self.inference(self._images(x)).g
+        """Return group elements ``(B, *element_shape)`` that make images of their prototypes.
+
+        Inference sees images as soft as those it learned from, which were warped.
+        """
+        images = self._images(x)
+        moves = any(is_affine(factor) for factor in factors_of(self.family))
+        g: Tensor = self.inference(as_view(images) if moves else images).g
         return g
 
     def transformation(self, x: Any) -> Tensor:
@@ -190,7 +197,7 @@ class SymmetryModel(nn.Module):
             return self.family.act(group.inverse(self.element(checked)), checked)
         eta = self.family.sample(len(checked), generator=generator).to(checked)
         r = self.family.element(eta)
-        g = self.element(self.family.act(r, checked))
+        g = self.inference(self.family.act(r, checked)).g
         return self.family.act(group.compose(group.inverse(g), r), checked)
 
     def clarity(self, x: Any) -> Tensor:

@@ -14,6 +14,7 @@ from eqsets.generative.presets import Preset
 __all__ = ["DensityObjective", "InferenceObjective", "prototype_pairs"]
 
 _CHUNK = 256
+_SIZE = 0.05  # log scale
 
 
 class InferenceObjective(Objective):
@@ -94,9 +95,14 @@ def prototype_pairs(
     inference is not invariant, or cannot be: a disc gets every rotation. The prototype is made of
     the pixels of :math:`x_r`, not of those of ``x``: interpolation leaves traces, and from traces
     of :math:`\eta` the density would learn to read :math:`\eta` off.
+
+    Softness counts as width, so a prototype of something small is small by a percent. Its size is
+    made random, by up to 5 %, and eta with it: it tells nothing, and the density learns what it
+    means.
     """
     family, chart = network.family, network.chart
     group = family.group
+    sizes = torch.tensor([_SIZE * name.startswith(("scale", "shear")) for name in family.names])
     etas, prototypes = [], []
     for x in images.split(_CHUNK):
         rows = []
@@ -105,6 +111,9 @@ def prototype_pairs(
             r = family.element(drawn.to(x.device))
             view = family.act(r, x, order=order)
             found = network(view).g
+            if bool(sizes.any()):
+                nudge = (2 * torch.rand(len(x), len(sizes), generator=generator) - 1) * sizes
+                found = group.compose(found, family.element(nudge.to(x)))
             made = family.act(group.inverse(found), view, order=order)
             eta = chart.coordinates(group.compose(group.inverse(r), found))
             rows.append((eta.to(x.dtype), made))

@@ -230,4 +230,8 @@ def _equivariance_error(model: nn.Module, set_size: int) -> float:
             f"{type(model).__name__} has in_type={in_type!r}, out_type={out_type!r}, expected two "
             "feature types. Declare on the model what it maps between."
         )
-    return equivariance_error(model, in_type, out_type, samples=2, size=set_size).max
+    structure = getattr(model, "structure", None)  # moves with the elements
+    report = equivariance_error(
+        model, in_type, out_type, samples=2, size=set_size, structure=structure
+    )
+    return report.max

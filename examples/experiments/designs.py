@@ -77,11 +77,20 @@ DESIGNS: Mapping[str, Design] = MappingProxyType(
     }
 )
 
-# Not of the paper: for elements that are not aligned, by name "dss-independent".
-INDEPENDENT = Design("DSS (sum), independent alignment", "sum", "sum", alignment="independent")
+# Not of the paper: for elements that are not aligned.
+INDEPENDENT: Mapping[str, Design] = MappingProxyType(
+    {
+        "dss-independent": Design(
+            "DSS (sum), independent alignment", "sum", "sum", alignment="independent"
+        ),
+        "dss-mean-independent": Design(
+            "DSS (mean), independent alignment", "mean", "mean", alignment="independent"
+        ),
+    }
+)
 
 
 def standard_titles() -> dict[str, str]:
     """Return the titles of the models, for people."""
-    known = {**DESIGNS, "dss-independent": INDEPENDENT}
+    known = {**DESIGNS, **INDEPENDENT}
     return {name: design.title for name, design in known.items()}

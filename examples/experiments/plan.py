@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import prod
 from typing import Any, TypeVar
@@ -37,6 +37,8 @@ class Plan:
         head_aggregation: of a DeepSets head; the paper's is the maximum.
         normalization: ``"batch"``, ``"element"`` or ``None``.
         activation: between the layers.
+        structure: side information that all elements share, such as the edges of a mesh; it
+            belongs to the data, so plans that differ in nothing else look alike.
     """
 
     symmetry: ElementSymmetry
@@ -50,33 +52,44 @@ class Plan:
     head_aggregation: str = "max"
     normalization: str | None = "batch"
     activation: str = "relu"
+    structure: Any = field(default=None, repr=False)
 
 
 class SetModel(nn.Module):
     """An encoder and a head, with the types that the whole claims to map between."""
 
-    def __init__(self, body: SetSequential, plan: Plan, widths: tuple[int, ...]) -> None:
+    def __init__(
+        self, encoder: nn.Module, head: nn.Module, plan: Plan, widths: tuple[int, ...]
+    ) -> None:
         super().__init__()
-        self.body, self.widths = body, widths
+        self.encoder, self.head, self.widths = encoder, head, widths
         self.symmetry = plan.symmetry
         self.in_type: FeatureType = plan.symmetry.feature_type(plan.in_features)
         self.out_type = InvariantFeatures(plan.outputs)
+        self.structure = self.symmetry.prepare_structure(plan.structure)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, *, structure: Any = None) -> Tensor:
-        """Map ``x: (B, N, *element)`` to classes ``(B, outputs)`` or scores ``(B, N, 1)``."""
-        y: Tensor = self.body(x, mask, structure=structure)
+        """Map ``x: (B, N, *element)`` to classes ``(B, outputs)`` or scores ``(B, N, 1)``.
+
+        Arguments:
+            x: sets of elements.
+            mask: which are present, ``(B, N)``.
+            structure: side information; that of the plan unless given.
+        """
+        given = self.structure if structure is None else structure
+        y: Tensor = self.head(self.encoder(x, mask, structure=given), mask)
         return y
 
 
 class _Flat(nn.Module):
     """See an element as a plain vector; then the symmetry is forgotten."""
 
-    def __init__(self, body: SetSequential) -> None:
+    def __init__(self, encoder: SetSequential) -> None:
         super().__init__()
-        self.body = body
+        self.encoder = encoder
 
     def forward(self, x: Tensor, mask: Tensor | None = None, *, structure: Any = None) -> Tensor:
-        y: Tensor = self.body(x.flatten(2), mask)
+        y: Tensor = self.encoder(x.flatten(2), mask)
         return y
 
 
@@ -91,7 +104,7 @@ def build_model(plan: Plan, name: str) -> SetModel:
     Raises:
         OptionError: the name is unknown, or no width comes within 5 % of the budget.
     """
-    known = {**DESIGNS, "dss-independent": INDEPENDENT}
+    known = {**DESIGNS, **INDEPENDENT}
     if name not in known:
         raise OptionError(f"no model is called {name!r}: {choices(name, known)}")
     design = known[name]
@@ -135,9 +148,9 @@ def _of_scale(plan: Plan, design: Design, scale: int) -> SetModel:
     unit = 2 if "aittala" in (design.first, design.rest) else 1  # two halves
     widths = tuple(unit * ((scale + layer) // count) for layer in range(count))
     encode = _encoder if design.symmetric else _plain_encoder
-    parts = encode(plan, design, widths)
-    body = SetSequential(*parts, *_head(plan, design, widths[-1]))
-    return SetModel(body if design.symmetric else _Flat(body), plan, widths)  # type: ignore[arg-type]
+    encoder = SetSequential(*encode(plan, design, widths))
+    head = SetSequential(*_head(plan, design, widths[-1]))
+    return SetModel(encoder if design.symmetric else _Flat(encoder), head, plan, widths)
 
 
 def _encoder(plan: Plan, design: Design, widths: tuple[int, ...]) -> list[nn.Module]:

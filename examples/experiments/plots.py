@@ -1,4 +1,7 @@
-"""Plots of results: a curve where the settings are several numbers, else dots side by side."""
+"""Plots of results: a curve where the settings are several numbers, else dots side by side.
+
+And one of the data: the frames of a set of meshes.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from experiments.rows import Row
 from experiments.tables import ascending, mean_and_error, models, settings
 
-__all__ = ["draw"]
+__all__ = ["draw", "draw_bins", "draw_frames"]
 
 _COLOURS = (
     *("#b3402a", "#d98032", "#7a1f5c", "#1b6ca8", "#3fa7d6"),
@@ -56,6 +61,27 @@ def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
     figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})
 
 
+def draw_frames(path: Path, frames: Tensor, edges: Tensor, answer: int) -> None:
+    """Write a PNG of meshes side by side, seen from the front, with the answer in colour.
+
+    Arguments:
+        path: of the picture.
+        frames: ``(N, P, 3)``, y up.
+        edges: ``(2, M)`` between points.
+        answer: which frame is the one to be found.
+    """
+    figure = Figure((1.3 * len(frames), 2.6), dpi=110, layout="constrained")
+    for number, axes in enumerate(figure.subplots(1, len(frames), sharex=True, sharey=True)):
+        flat = frames[number, :, :2]
+        colour = _COLOURS[0] if number == answer else _COLOURS[8]
+        axes.add_collection(LineCollection(flat[edges.T].tolist(), colors=colour, linewidths=0.6))
+        axes.scatter(*flat.T.tolist(), s=4, color=colour)
+        axes.set_aspect("equal")
+        axes.axis("off")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})
+
+
 def _label(
     axes: Axes, about: Mapping[str, Any], names: Sequence[str], places: list[float] | None
 ) -> None:
@@ -71,3 +97,27 @@ def _label(
     axes.set_ylabel(about["figure"])
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", linewidth=0.4)
+
+
+def draw_bins(
+    path: Path, names: Sequence[str], rows: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]
+) -> None:
+    """Write a PNG of distributions, the learned ones over the true ones.
+
+    Args:
+        path: of the file.
+        names: of the columns.
+        rows: name and, for each column, ``edges`` of bins, the probabilities ``true`` and
+            ``learned``, and their total variation ``tv``.
+    """
+    figure = Figure((9.0, 1.7 * len(rows)), dpi=100, layout="constrained")
+    grid = figure.subplots(len(rows), len(names), squeeze=False)
+    for axes, (title, columns) in zip(grid, rows, strict=True):
+        for axis, name, bins in zip(axes, names, columns, strict=True):
+            widths = bins["edges"].diff()
+            axis.stairs(bins["true"] / widths, bins["edges"], fill=True, color="#c9d6e8")
+            axis.stairs(bins["learned"] / widths, bins["edges"], color="#b3402a", linewidth=1.4)
+            axis.set_title(f"{title}: {name} ({bins['tv']:.3f})", fontsize=9)
+            axis.set_yticks([])
+            axis.tick_params(labelsize=8)
+    figure.savefig(path)

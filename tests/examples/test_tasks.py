@@ -11,7 +11,9 @@ import deblur_bursts
 import eqsets
 import match_colours
 import odd_leaf
+import select_clouds
 import select_frames
+import select_meshes
 import signals
 import signals_published
 from experiments import DESIGNS, count_parameters, read_results, run_command
@@ -22,7 +24,9 @@ EXPERIMENTS = {
         deblur_bursts.EXPERIMENT,
         match_colours.EXPERIMENT,
         odd_leaf.EXPERIMENT,
+        select_clouds.experiment(),
         select_frames.experiment(),
+        select_meshes.experiment(),
         signals.EXPERIMENT,
         signals_published.EXPERIMENT,
     )

@@ -1,0 +1,89 @@
+"""Read the registrations of D-FAUST that you have on disk; nothing is downloaded.
+
+``registrations_f.hdf5`` and ``registrations_m.hdf5`` hold an array ``(6890, 3, T)`` for every
+sequence, by subject and name (``50004_chicken_wings``), in metres at 60 frames a second, and the
+triangles that all of them share (``faces``).
+
+Reference: Dynamic FAUST: Registering Human Bodies in Motion, Bogo, Romero, Pons-Moll, Black, CVPR
+2017, https://dfaust.is.tue.mpg.de.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eqsets import OptionError
+from experiments.folders import SPLITS
+from experiments.shapes import Shapes
+from experiments.surfaces import farthest_points, touching_cells
+
+__all__ = ["load_dfaust"]
+
+_FACES = "faces"
+
+
+def load_dfaust(path: Path, points: int, frames: int) -> Shapes:
+    """Return the sequences of one file, or of all ``.hdf5`` files of a folder.
+
+    Subjects are in one split only: of every five, in the order of their numbers, the fourth is for
+    validation and the fifth for tests.
+
+    Arguments:
+        path: file or folder.
+        points: of a shape, spread evenly over the first one; the same in all.
+        frames: shorter sequences are left out.
+
+    Raises:
+        OptionError: there is no such file, no h5py to read it, or a split remains empty.
+    """
+    files = sorted(path.glob("*.hdf5")) if path.is_dir() else [path]
+    motions: dict[str, list[Tensor]] = {split: [] for split in SPLITS}
+    found: list[tuple[str, Any]] = []
+    faces: Any = None
+    picked: Any = None
+    edges: Any = None
+    for file in files:
+        with _open(file) as content:
+            faces = np.asarray(content[_FACES], dtype=np.int64)
+            for name in sorted(set(content) - {_FACES}):
+                vertices = np.asarray(content[name], dtype=np.float64)
+                if picked is None:
+                    picked = farthest_points(vertices[:, :, 0], points)
+                    edges = touching_cells(vertices[:, :, 0], faces, picked)
+                if vertices.shape[2] >= frames:
+                    kept = vertices[picked].transpose(2, 0, 1)
+                    found.append((name.partition("_")[0], kept - kept.mean((0, 1))))
+    subjects = sorted({subject for subject, _ in found})
+    for subject, kept in found:
+        split = SPLITS[(0, 0, 0, 1, 2)[subjects.index(subject) % 5]]
+        motions[split].append(torch.tensor(kept, dtype=torch.float32))
+    if not all(motions.values()):
+        raise OptionError(
+            f"{path} has sequences of at least {frames} frames of {len(subjects)} subjects "
+            f"({', '.join(subjects) or 'none'}), expected at least 5 subjects: training, "
+            "validation and tests get their own. Name registrations_f.hdf5, registrations_m.hdf5 "
+            "or the folder that holds them."
+        )
+    return Shapes(motions, torch.tensor(edges))
+
+
+def _open(file: Path) -> Any:
+    if not file.is_file():
+        raise OptionError(
+            f"there is no file {file}, expected registrations of D-FAUST. Name "
+            "registrations_f.hdf5, registrations_m.hdf5 or the folder that holds them."
+        )
+    try:
+        h5py = import_module("h5py")
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            f"{file} is an HDF5 file, expected h5py to read it, which is not installed. "
+            "Run: pip install h5py"
+        ) from error
+    return h5py.File(file, "r")

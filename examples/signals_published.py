@@ -1,6 +1,6 @@
 """Why the published network for signals learns so slowly: change one thing at a time.
 
-    python examples/signals_published.py            # 500 training sets, half a minute of a core each
+    python examples/signals_published.py            # 500 training sets, half a minute each
     python examples/signals_published.py --quick    # four seconds of a core for each
     python examples/signals_published.py --smoke    # a few steps, shows only that it runs
 

@@ -13,7 +13,8 @@ reordered nor if all are shifted together.
 What can be known at all is measured beside: `best_answer` compares the mean copy with every wave
 there is, as Bayes says.
 
-Expected: see docs/results.md.
+Expected of --quick (% right; chance 33.3): DSS (sum) 88, DSS (mean) 86, DSS (max) 68, early
+aggregation 66, Aittala 60, Siamese 48 to 54, Sridhar at chance; the best that can be known 100.
 """
 
 from __future__ import annotations

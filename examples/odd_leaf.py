@@ -1,7 +1,7 @@
 """Find the leaf of another species: sets of real outlines, each turned in its own way.
 
-    python examples/odd_leaf.py            # two sizes of sets
-    python examples/odd_leaf.py --quick    # one size, few steps
+    python examples/odd_leaf.py            # two sizes of sets: 14 CPU minutes
+    python examples/odd_leaf.py --quick    # one size, few steps: two CPU minutes
     python examples/odd_leaf.py --smoke    # a few steps, shows only that it runs
 
 Needs: pip install "eqsets[cli,translations]" && pip install --no-deps sktime==1.2.0
@@ -11,6 +11,10 @@ of six species). Where the walk around a leaf begins means nothing, and each lea
 beginning: the elements are not aligned. So beside the nine models there is a tenth that only
 eqsets has, DSS with independent alignment, in which elements share invariants alone.
 Only the data files of sktime are read; it is not imported.
+
+Expected (% right with 4 and 8 leaves; chance 25 and 12.5): DSS with independent alignment and DSS
+(mean) 82 and 82, Aittala 80 and 82, Siamese + late aggregation 82 and 79, DSS (sum) 41 and 22,
+early aggregation 36 and 40.
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ def _experiment(
         chance=100 / FRAMES,
         set_size=FRAMES,
         sizes={
-            "full": Size(Recipe(steps=500), settings, (0, 1, 2), RATES, at),
+            "full": Size(Recipe(steps=100), settings, (0, 1, 2), RATES, at),
             "quick": Size(Recipe(steps=120), few, (0, 1, 2), RATES, few[0]),
             "smoke": Size(Recipe(steps=3, batch=4), (at,), (0,), RATES[:1], at, tests=8),
         },

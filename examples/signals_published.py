@@ -1,6 +1,6 @@
 """Why the published network for signals learns so slowly: change one thing at a time.
 
-    python examples/signals_published.py            # 500 training sets, a minute of a core for each
+    python examples/signals_published.py            # 500 training sets, half a minute each
     python examples/signals_published.py --quick    # four seconds of a core for each
     python examples/signals_published.py --smoke    # a few steps, shows only that it runs
 
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -36,6 +37,7 @@ from experiments import (
 from signals import COPIES, PLAN, SIGNALS, TEST, VALIDATION, make_sets, standardise
 
 WIDTHS = (160, 160, 80)
+SMALL = replace(PLAN, budget=35_000, head=32)
 LONG, SHORT = (100, 50, 25), (9, 9, 9)
 CLASSES = 3
 
@@ -83,11 +85,11 @@ class Published(nn.Module):
 
 
 class Small(nn.Module):
-    """The network of `signals.py` on signals as they are."""
+    """The network of `signals.py`, wider, on signals as they are."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = build_model(PLAN, "dss-max")
+        self.body = build_model(SMALL, "dss-max")
         self.in_type, self.out_type = self.body.in_type, self.body.out_type
 
     def forward(self, x: Tensor) -> Tensor:
@@ -126,7 +128,7 @@ EXPERIMENT = Experiment(
     chance=100 / CLASSES,
     set_size=COPIES,
     sizes={
-        "full": Size(Recipe(ENDLESS, seconds=60), ("500",), (0, 1, 2), RATES, "500", tests=500),
+        "full": Size(Recipe(ENDLESS, seconds=30), ("500",), (0, 1, 2), RATES, "500", tests=150),
         "quick": Size(Recipe(ENDLESS, seconds=4), ("500",), (0, 1, 2), RATES[1:], "500", tests=60),
         "smoke": Size(Recipe(2, batch=2), ("20",), (0,), RATES[:1], "20", tests=4),
     },

@@ -35,7 +35,13 @@ class Column:
 
 
 def draw_picture(
-    path: Path, frames: Tensor, columns: Sequence[Column], *, best: str, caption: str
+    path: Path,
+    frames: Tensor,
+    columns: Sequence[Column],
+    *,
+    best: str,
+    caption: str,
+    note: str = "each its own shake, shift, noise",
 ) -> None:
     """Write a PNG: the frames of each burst, then the columns.
 
@@ -45,6 +51,7 @@ def draw_picture(
         columns: what was made of them.
         best: title of the column to stress.
         caption: below the picture.
+        note: under the title of the frames.
     """
     scenes, count = frames.shape[:2]
     mosaics = [_mosaic(burst) for burst in frames]
@@ -67,7 +74,7 @@ def draw_picture(
             top = _TOP + row * (side + _GAP)
             figure.figimage(_pixels(image), left, height - top - image.shape[1])
 
-    show(_LEFT, f"the burst: {count} frames", "each its own shake, shift, noise", mosaics, False)
+    show(_LEFT, f"the burst: {count} frames", note, mosaics, False)
     left = _LEFT + wide + _GAP
     for column in columns:
         stressed = column.title == best

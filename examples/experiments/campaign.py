@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from torch import nn
+from torch import Tensor, nn
 
 from eqsets import FeatureType, FeatureTypeError, equivariance_error
 from eqsets.demo.interrupt import polite_interrupt
@@ -79,7 +79,7 @@ def run_campaign(
         ]
         campaign.run(jobs, board, workers)
     rows = [campaign.row(job) for job in jobs]
-    write_results(campaign.file, campaign.about(), rows)
+    write_results(campaign.file, {**campaign.about(), **campaign.references()}, rows)
     return rows
 
 
@@ -112,6 +112,23 @@ class _Campaign:
             "tuned_at": self.size.tune_at,
             "nested": self.size.nested,
         }
+
+    def references(self) -> dict[str, Any]:
+        """Return the figures of what needs no training, for each setting."""
+        found: dict[str, dict[str, dict[str, float]]] = {}
+        for title, reference in self.experiment.references.items():
+            found[title] = {}
+            for setting in self.size.settings:
+                sets, answer = self.data_of(setting, self.size.seeds[0]).test
+                limit = self.size.tests
+                found[title][setting] = self.figures(reference(sets[:limit]), answer[:limit])
+        return {"references": found} if found else {}
+
+    def figures(self, output: Tensor, answer: Tensor) -> dict[str, float]:
+        """Return the figure, under its name, and what else is measured."""
+        experiment = self.experiment
+        scores = {"figure": experiment.score, **experiment.also}
+        return {name: round(score(output, answer), 4) for name, score in scores.items()}
 
     def identity(self) -> dict[str, Any]:
         """Return what a finished training must agree with to count."""
@@ -159,18 +176,18 @@ class _Campaign:
             for sets, answer in (data.validation, data.test)
         )
         measure = experiment.error or partial(_equivariance_error, set_size=experiment.set_size)
-        error = measure(model)
+        error, figures = measure(model), self.figures(*test)
         row = Row(
             setting=job.setting,
             model=job.model,
             seed=job.seed,
-            figure=round(experiment.score(*test), 4),
+            figure=figures.pop("figure"),
             parameters=count_parameters(model),
             cpu_seconds=round(training.seconds, 1),
             learning_rate=job.learning_rate,
             steps=training.step,
             equivariance_error=float(f"{error:.2g}"),
-            also={name: round(score(*test), 4) for name, score in experiment.also.items()},
+            also=figures,
         )
         sign = -1 if experiment.lower else 1
         merit = [sign * experiment.score(*validation), -float(experiment.loss(*validation))]

@@ -59,6 +59,7 @@ class Experiment:
         also: other figures of the same output and answer, by name.
         error: measures the equivariance of a model that is no map between tensors of its types.
         runs: what the seeds are, for people.
+        references: what needs no training: for each title, answers to test sets.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Experiment:
     also: Mapping[str, Callable[[Tensor, Tensor], float]] = field(default_factory=dict)
     error: Callable[[nn.Module], float] | None = None
     runs: str = "seeds"
+    references: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

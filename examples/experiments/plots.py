@@ -32,6 +32,7 @@ def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
     places = ascending(names) if len(names) > 1 else None
     figure = Figure((8.0, 4.4), dpi=110, layout="constrained")
     axes = figure.subplots()
+    across = range(len(names)) if places is None else places
     for number, model in enumerate(models(rows)):
         found = [
             mean_and_error(
@@ -39,7 +40,6 @@ def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
             )
             for name in names
         ]
-        across = range(len(names)) if places is None else places
         shift = 0.06 * (number - len(models(rows)) / 2) if places is None else 0.0
         axes.errorbar(
             [place + shift for place in across],
@@ -52,6 +52,9 @@ def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
             markersize=5,
             capsize=3,
         )
+    for title, found in about.get("references", {}).items():
+        figures = [found[name]["figure"] for name in names]
+        axes.plot(across, figures, "x", label=title, color="#1b1f24", zorder=3)
     _label(axes, about, names, places)
     figure.legend(loc="outside right upper", fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)

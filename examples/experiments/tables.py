@@ -48,6 +48,12 @@ def table(about: Mapping[str, Any], rows: Sequence[Row]) -> str:
     head = ["model", *columns, "parameters", "CPU s", "learning rate", "equivariance error"]
     head += ["steps"] if timed else []
     lines = [_line(head), _line(["---", *["--:"] * (len(head) - 1)])]
+    for title, found in about.get("references", {}).items():
+        line = [
+            title,
+            *(f"{number:.{about.get('decimals', 1)}f}" for number in _known(found, rows)),
+        ]
+        lines.append(_line(line + [""] * (len(head) - len(line))))
     cells = {name: _cells(about, found) for name, found in columns.items()}
     for model in models(rows):
         own = [row for row in rows if row.model == model]
@@ -64,11 +70,21 @@ def _rates(rows: Sequence[Row]) -> str:
     return ", ".join(f"{rate:g}" for rate in sorted({row.learning_rate for row in rows}))
 
 
+def _places(rows: Sequence[Row]) -> list[tuple[str, str | None]]:
+    """Return the setting of each column, and which other figure it has, if not the main one."""
+    return list(itertools.product(settings(rows), [None, *rows[0].also]))
+
+
+def _known(found: Mapping[str, Mapping[str, float]], rows: Sequence[Row]) -> list[float]:
+    """Return the figures of a reference, column by column."""
+    return [found[setting][other or "figure"] for setting, other in _places(rows)]
+
+
 def _columns(rows: Sequence[Row]) -> dict[str, dict[str, list[float]]]:
     """Return for each column of figures those of each model."""
     names = settings(rows)
     found: dict[str, dict[str, list[float]]] = {}
-    for setting, other in itertools.product(names, [None, *rows[0].also]):
+    for setting, other in _places(rows):
         title = setting if other is None else other if len(names) == 1 else f"{setting}, {other}"
         found[title] = {
             model: [

@@ -1,12 +1,16 @@
 """A set U-Net in each of the nine designs: sets of images in, sets of images out.
 
-Two levels down and up by strided convolutions, with skips. A design with a DeepSets head has it at
+Some levels down and up by strided convolutions, with skips. A design with a DeepSets head has it at
 the bottom, as in the paper: two layers that share over the set. Late aggregation is one mean before
 the last layer.
+
+Where a set becomes one image, the maximum over the set follows the decoder, then two convolutions,
+as in the paper; late aggregation has the mean there.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,11 +21,13 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import DSS, ElementSymmetry, FeatureType, element_group
-from eqsets.nn import SetSequential, nonlinearity, norm
+from eqsets.nn import SetPool, SetSequential, nonlinearity, norm
 from experiments.designs import DESIGNS, Design
 from experiments.plan import fit_budget
 
 __all__ = ["SetUNet", "UNetPlan", "unets_of"]
+
+_BEGIN = 0.1  # of the usual scale, where a correction begins
 
 
 @dataclass(frozen=True)
@@ -29,44 +35,65 @@ class UNetPlan:
     """What the U-Nets of a task have in common.
 
     Arguments:
-        symmetry: translations with a total stride of 4.
+        symmetry: translations with a stride of ``begin`` times 2 to the number of levels.
         channels: of the input and the output.
-        element: sizes of an element, ``(channels, H, W)``, multiples of 4.
+        element: sizes of an element, ``(channels, H, W)``, multiples of that stride.
         budget: parameters of every model, to within 5 %.
+        levels: how often the resolution is halved.
+        fuse: make one image of a set.
+        begin: stride of the first layer, and of the last one back.
     """
 
     symmetry: ElementSymmetry
     channels: int
     element: tuple[int, ...]
     budget: int
+    levels: int = 2
+    fuse: bool = False
+    begin: int = 1
 
 
 class SetUNet(nn.Module):
-    """Map ``(B, N, C, H, W)`` to the same shape: the input plus a correction."""
+    """Map ``(B, N, C, H, W)`` to the same shape, or ``(B, C, H, W)``: input plus a correction."""
 
     def __init__(self, plan: UNetPlan, design: Design, scale: int) -> None:
         super().__init__()
         self.symmetry, channels = plan.symmetry, plan.channels
         self.in_type = self.out_type = plan.symmetry.feature_type(channels)
         unit = 2 if "aittala" in (design.first, design.rest) else 1
-        fine, half, low = (
-            f"{unit * ((scale + extra) // 3)}{step}"
-            for extra, step in enumerate(("", " /2", " /4"))
-        )
-        both_fine, both_half = self._twice(fine), self._twice(half)
+        count, self.fuse = plan.levels + 1, plan.fuse
+        steps = [plan.begin * 2**level for level in range(count)]
+        specs = [
+            f"{unit * ((scale + level) // count)}" + (f" /{step}" if step > 1 else "")
+            for level, step in enumerate(steps)
+        ]
+        fine, low = specs[0], specs[-1]
+        down = list(itertools.pairwise(specs))
         make = partial(self._layer, design)
-        self.enter = make(channels, fine, kernel_size=3, first=True)
-        self.down = nn.ModuleList([make(fine, half, kernel_size=4), make(half, low, kernel_size=4)])
+        outer = 3 if plan.begin == 1 else 2 * plan.begin
+        self.enter = make(channels, fine, kernel_size=outer, first=True)
+        self.down = nn.ModuleList([make(above, below, kernel_size=4) for above, below in down])
         bottom = ("max", "max") if design.head == "deep-sets" else ("none", "none")
         self.bottom = SetSequential(
             *[self._layer(design, low, low, kernel_size=1, use=use) for use in bottom]
         )
-        self.up = nn.ModuleList([make(low, half, kernel_size=4), make(half, fine, kernel_size=4)])
-        late = "mean" if design.head == "late" else None
-        self.join = nn.ModuleList(
-            [make(both_half, half, kernel_size=3), make(both_fine, fine, kernel_size=3, use=late)]
+        self.up = nn.ModuleList(
+            [make(below, above, kernel_size=4) for above, below in reversed(down)]
         )
-        self.leave = DSS(plan.symmetry, fine, channels, aggregation="none", kernel_size=3)
+        late = "mean" if design.head == "late" else None
+        uses = [*[None] * (plan.levels - 1), None if plan.fuse else late]
+        joined = zip(reversed(specs[:-1]), uses, strict=True)
+        self.join = nn.ModuleList(
+            [make(self._twice(spec), spec, kernel_size=3, use=use) for spec, use in joined]
+        )
+        self.pool = SetPool(plan.symmetry, fine, late or "max") if plan.fuse else None
+        last = DSS(plan.symmetry, fine, channels, aggregation="none", kernel_size=outer)
+        between = [self._layer(design, fine, fine, kernel_size=3, use="none")] if plan.fuse else []
+        self.leave = SetSequential(*between, last)
+        if plan.fuse:  # begin near the mean of the set, which is no bad answer
+            with torch.no_grad():
+                for weight in last.parameters():
+                    weight.mul_(_BEGIN)
 
     def _twice(self, spec: str) -> str:
         count, _, step = spec.partition(" ")
@@ -90,14 +117,19 @@ class SetUNet(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map images of sets, ``(B, N, C, H, W)``; H and W multiples of 4."""
-        fine = self.enter(x)
-        half = self.down[0](fine)
-        low = self.bottom(self.down[1](half))
-        half = self.join[0](torch.cat([self.up[0](low), half], 2))
-        fine = self.join[1](torch.cat([self.up[1](half), fine], 2))
-        correction: Tensor = self.leave(fine)
-        return x + correction
+        """Map images of sets, ``(B, N, C, H, W)``; H and W multiples of the stride."""
+        skips, y = [], self.enter(x)
+        for down in self.down:
+            skips.append(y)
+            y = down(y)
+        y = self.bottom(y)
+        for up, join in zip(self.up, self.join, strict=True):
+            y = join(torch.cat([up(y), skips.pop()], 2))
+        if self.pool is None:
+            correction: Tensor = self.leave(y)
+            return x + correction
+        fused: Tensor = self.leave(self.pool(y).unsqueeze(1)).squeeze(1)  # a set of one image
+        return x.mean(1) + fused
 
 
 class _Plain(nn.Module):
@@ -105,7 +137,7 @@ class _Plain(nn.Module):
 
     def __init__(self, plan: UNetPlan, design: Design, scale: int) -> None:
         super().__init__()
-        self.symmetry = plan.symmetry
+        self.symmetry, self.fuse = plan.symmetry, plan.fuse
         self.in_type = self.out_type = plan.symmetry.feature_type(plan.channels)
         plain, size = element_group("trivial"), prod(plan.element)
         first, second = ((scale + extra) // 2 for extra in range(2))
@@ -119,15 +151,15 @@ class _Plain(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images of sets, ``(B, N, C, H, W)``."""
-        correction: Tensor = self.body(x.flatten(2))
-        return x + correction.view(x.shape)
+        correction: Tensor = self.body(x.flatten(2)).view(x.shape)
+        return (x + correction).mean(1) if self.fuse else x + correction
 
 
 def build_unet(plan: UNetPlan, name: str) -> nn.Module:
     """Return the U-Net of a design with as many parameters as the plan says."""
     design = DESIGNS[name]
     kind = SetUNet if design.symmetric else _Plain
-    return fit_budget(lambda scale: kind(plan, design, scale), plan.budget, 3, name)
+    return fit_budget(lambda scale: kind(plan, design, scale), plan.budget, plan.levels + 1, name)
 
 
 def unets_of(plan: UNetPlan) -> dict[str, Callable[[], nn.Module]]:

@@ -20,9 +20,12 @@ from experiments import (
     Size,
     accuracy,
     models_of,
+    read_results,
     run_campaign,
     shuffled,
 )
+from experiments.plots import draw
+from experiments.tables import table
 
 PLAN = Plan(
     symmetry=element_group("cyclic", size=4),
@@ -72,6 +75,29 @@ def test_every_model_setting_and_seed_has_a_row(tmp_path):
     assert len(rows) == len(found)
     assert all(row["equivariance_error"] < 1e-5 and 0 <= row["figure"] <= 100 for row in rows)
     assert not list(tmp_path.rglob("*.pt")), "checkpoints go when the row is written"
+
+
+def test_further_figures_and_references_are_measured(tmp_path):
+    """They are of the same test sets, and the page shows them."""
+
+    def spread(sets: torch.Tensor) -> torch.Tensor:
+        return sets.std(2)
+
+    def chosen(output: torch.Tensor, answer: torch.Tensor) -> float:
+        return float(output.flatten(1).argmax(1).double().mean())
+
+    rows = run(
+        tmp_path,
+        replace(EXPERIMENT, references={"by hand": spread}, also={"place": chosen}, decimals=2),
+    )
+    assert all(0 <= row["also"]["place"] <= 4 for row in rows)  # type: ignore[index]
+    about, read = read_results(tmp_path / "loudest-smoke.json")
+    found = about["references"]["by hand"]
+    assert [found[setting]["figure"] for setting in ("32", "64")] == [100.0, 100.0]
+    line = next(line for line in table(about, read).splitlines() if "by hand" in line)
+    places = [f"100.00 | {found[setting]['place']:.2f}" for setting in ("32", "64")]
+    assert line.startswith(f"| by hand | {' | '.join(places)} | ")
+    draw(tmp_path / "plot.png", about, read)
 
 
 def test_the_learning_rate_is_that_of_the_best_validation(tmp_path):

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+import deblur_bursts
 import discover_galaxies
 import discover_then_compose
 import eqsets
@@ -25,6 +26,7 @@ EXPERIMENTS = {
         discover_then_compose.experiment(
             eqsets.element_group("planar", rotations=4, grid=discover_then_compose.SIDE)
         ),
+        deblur_bursts.EXPERIMENT,
         match_colours.EXPERIMENT,
         odd_leaf.EXPERIMENT,
         select_clouds.experiment(),

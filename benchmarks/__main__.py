@@ -1,6 +1,7 @@
 """Measure speed and memory: ``python -m benchmarks [--only eager network] [--patience 60]``.
 
-Prints the table as it grows and writes ``benchmarks/results.md`` and ``benchmarks/results.json``.
+Prints the table as it grows, writes ``benchmarks/results.md`` and ``benchmarks/results.json``, and
+fills the page ``docs/cost.md``.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.cost import cost
+from benchmarks.cost_page import fill
 from benchmarks.graphs import graphs
 from benchmarks.growth import growth
 from benchmarks.layers import any_size, compiled, eager, layouts
 from benchmarks.network import network
 from benchmarks.plugins import graph_growth, plugins
-from benchmarks.report import Row, write
+from benchmarks.report import Row, Section, machine, write
 from benchmarks.startup import startup
 from benchmarks.steps import steps
 from benchmarks.timing import Effort
@@ -29,6 +32,7 @@ SECTIONS: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "eager": eager,
     "layouts": layouts,
     "network": network,
+    "cost": cost,
     "growth": growth,
     "graphs": graphs,
     "graph-growth": graph_growth,
@@ -51,8 +55,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    rows: list[Row] = []
     for name in args.only:
+        rows: list[Row] = []
         for row in SECTIONS[name](Effort(args.seconds, args.patience)):
             rows.append(row)
             if not args.json:
@@ -61,9 +65,11 @@ def main() -> None:
                     f"{cells[0]:<42} {cells[1]:<44} {'  '.join(filter(None, cells[2:]))}",
                     flush=True,
                 )
-    if args.json:
-        print(json.dumps([{**asdict(row), "ok": row.ok} for row in rows], indent=1))
-    write(rows, args.out)
+        if args.json:
+            print(json.dumps([{**asdict(row), "ok": row.ok} for row in rows], indent=1))
+        write({name: Section(machine(), tuple(rows))}, args.out)
+    if "cost" in args.only:
+        fill(args.out)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,24 @@
-"""What was measured, as rows: to the screen, to a page, and to JSON."""
+"""What was measured, as rows: to the screen, to a page, and to JSON.
+
+The JSON keeps the rows of each section with the machine that measured them; a run that measures
+some sections again keeps the others.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from benchmarks.timing import Ratio
 
-__all__ = ["Row", "page", "write"]
+__all__ = ["Row", "Section", "machine", "page", "read", "write"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class Row:
         cpu: the same by CPU time, where it is a ratio of times or a speed.
         foreign: share of the machine that other programs took meanwhile.
         goal: ``("<=", 1.1)``, or ``None``.
+        at: the setting in parts, for tables with several settings across.
     """
 
     what: str
@@ -37,14 +44,20 @@ class Row:
     cpu: float | None = None
     foreign: float | None = None
     goal: tuple[str, float] | None = None
+    at: Mapping[str, str | int] | None = None
 
     @classmethod
     def of(
-        cls, what: str, setting: str, ratio: Ratio, goal: tuple[str, float] | None = None
+        cls,
+        what: str,
+        setting: str,
+        ratio: Ratio,
+        goal: tuple[str, float] | None = None,
+        at: Mapping[str, str | int] | None = None,
     ) -> Row:
         """Return the row of a paired ratio."""
         spread = (ratio.low, ratio.high, ratio.cpu, ratio.foreign)
-        return cls(what, setting, ratio.median, "x", *spread, goal)
+        return cls(what, setting, ratio.median, "x", *spread, goal, at)
 
     @property
     def ok(self) -> bool | None:
@@ -63,14 +76,25 @@ class Row:
         return [self.what, self.setting, value, spread, cpu, noise, goal, verdict]
 
 
+@dataclass(frozen=True)
+class Section:
+    """Rows that one run measured, and on what."""
+
+    machine: str
+    rows: tuple[Row, ...]
+
+
 _HEAD = ["what", "setting", "median", "quartiles", "CPU time", "others", "goal", "met"]
 
 
-def page(rows: list[Row]) -> str:
+def page(sections: Mapping[str, Section]) -> str:
     """Return a Markdown page with all rows."""
-    table = [_HEAD, ["---"] * len(_HEAD), *(row.cells() for row in rows)]
-    lines = ["| " + " | ".join(cells) + " |" for cells in table]
-    return "\n".join(["# Benchmarks", "", _INTRODUCTION, "", _machine(), "", *lines, ""])
+    lines = ["# Benchmarks", "", _INTRODUCTION, ""]
+    for name, section in sections.items():
+        table = [_HEAD, ["---"] * len(_HEAD), *(row.cells() for row in section.rows)]
+        lines += [f"## {name}", "", section.machine, ""]
+        lines += ["| " + " | ".join(cells) + " |" for cells in table] + [""]
+    return "\n".join(lines)
 
 
 _INTRODUCTION = """Written by `make bench`. Ratios of times are measured side by side in one
@@ -81,18 +105,40 @@ meanwhile: above a few per cent, a line measures them too. *Floor*: the element 
 and backward, float32."""
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Return what measures, in a sentence."""
     versions = f"torch {torch.__version__}, Python {platform.python_version()}"
     threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} CPUs"
     return f"{versions}, {threads}, load {os.getloadavg()[0]:.1f}."
 
 
-def write(rows: list[Row], folder: Path) -> None:
-    """Write ``results.md`` and ``results.json``."""
+def read(folder: Path) -> dict[str, Section]:
+    """Return the sections that :func:`write` wrote, none without a file."""
+    path = folder / "results.json"
+    if not path.exists():
+        return {}
+    return {
+        name: Section(one["machine"], tuple(_row(row) for row in one["rows"]))
+        for name, one in json.loads(path.read_text()).items()
+    }
+
+
+def _row(plain: Mapping[str, Any]) -> Row:
+    fields = {name: value for name, value in plain.items() if name != "ok"}
+    fields["goal"] = fields["goal"] and tuple(fields["goal"])
+    return Row(**fields)
+
+
+def write(sections: Mapping[str, Section], folder: Path) -> None:
+    """Write ``results.md`` and ``results.json``; sections that are not measured anew are kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.md").write_text(page(rows))
+    known = {**read(folder), **sections}
+    (folder / "results.md").write_text(page(known))
     plain = {
-        "machine": _machine(),
-        "rows": [{**asdict(row), "ok": row.ok} for row in rows],
+        name: {
+            "machine": one.machine,
+            "rows": [{**asdict(row), "ok": row.ok} for row in one.rows],
+        }
+        for name, one in known.items()
     }
     (folder / "results.json").write_text(json.dumps(plain, indent=1) + "\n")

@@ -16,7 +16,7 @@ __all__ = ["SIZES", "cost"]
 COUNTS, SIZES = (4, 16, 64, 256, 1024), (8, 16, 32)
 IMAGES = 256  # in all sets of a step together, or one set
 REFERENCE, DEAREST = "Siamese + mean", "attention in every layer"
-MOST_PAIRS = 10**8  # of pixels in a layer: beyond, attention takes more than ten seconds a step
+MOST_PAIRS = 2 * 10**7  # of pixels in a layer: beyond, attention takes many seconds a step
 
 
 def cost(effort: Effort) -> Iterator[Row]:

@@ -13,7 +13,7 @@ import shutil
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -216,7 +216,9 @@ class _Campaign:
             return None
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         mine = self.identity()
-        return found if {key: found.get(key) for key in mine} == mine else None
+        same = {key: found.get(key) for key in mine} == mine
+        known = set(found.get("row", ())) <= {field.name for field in fields(Row)}
+        return found if same and known else None  # else of other code: done again
 
     def row(self, job: Job) -> Row:
         """Return the result of a finished training."""

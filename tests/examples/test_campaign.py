@@ -160,3 +160,8 @@ def test_a_killed_campaign_loses_nothing(tmp_path):
     other = run(tmp_path / "parts", replace(stopping, plan="another network"))
     assert len(trained) == steps, "what another network did does not count"
     assert other == whole
+    trained.clear()
+    record = next((tmp_path / "parts").rglob("*--*.json"))
+    record.write_text(record.read_text().replace('"also"', '"extra"'))
+    assert run(tmp_path / "parts", replace(stopping, plan="another network")) == whole
+    assert trained, "a record of another format does not count"

@@ -1,7 +1,8 @@
 """Pick the best frame of a set: sections 6.2 and 6.4 of the DSS paper, on photos and faces.
 
     python examples/select_frames.py            # photos and faces; noise, blur, occlusion
-    python examples/select_frames.py --quick    # two of the six, eight CPU minutes
+    python examples/select_frames.py --long     # covered faces, four times as long
+    python examples/select_frames.py --quick    # two of the six, few steps: two CPU minutes
     python examples/select_frames.py --smoke    # a few steps, shows only that it runs
     python examples/select_frames.py --celeba img_align_celeba   # the best of a set of your faces
     python examples/select_frames.py --ucf101 UCF-101            # the first frame of your clips
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -32,6 +34,7 @@ from eqsets.demo.photos import load_photo
 from experiments import Data, Experiment, Plan, Recipe, Size, endless, models_of
 from experiments.command import command_line, run_parsed
 from experiments.folders import load_clips, load_images
+from experiments.images import random_crops
 
 FRAMES = 8
 SIZE = 24  # height and width of a frame, in pixels
@@ -63,20 +66,6 @@ def photos() -> dict[str, Tensor]:
         tiles = [x.unfold(1, 48, 24).unfold(2, 48, 24).flatten(1, 2).movedim(0, 1) for x in grey]
         found[split] = torch.cat(tiles).contiguous()
     return found
-
-
-def crops(images: Tensor, sets: int, generator: torch.Generator) -> Tensor:
-    """Return random crops (sets, 1, SIZE, SIZE), half of them mirrored."""
-    picked = torch.randint(len(images), (sets,), generator=generator).tolist()
-    top = torch.randint(images.shape[-2] - SIZE + 1, (sets,), generator=generator).tolist()
-    left = torch.randint(images.shape[-1] - SIZE + 1, (sets,), generator=generator).tolist()
-    scenes = [
-        images[number, :, y : y + SIZE, x : x + SIZE]
-        for number, y, x in zip(picked, top, left, strict=True)
-    ]
-    mirrored = (torch.rand(sets, generator=generator) < 0.5).view(-1, 1, 1, 1)
-    found = torch.stack(scenes)
-    return torch.where(mirrored, found.flip(-1), found)
 
 
 # -------------------------------------------------------------------------- damage
@@ -116,7 +105,7 @@ def make_sets(
     images: Tensor, damage: Damage, sets: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Return frames (sets, FRAMES, 1, SIZE, SIZE), and which one is damaged least."""
-    frames = crops(images, sets, generator).unsqueeze(1).expand(-1, FRAMES, -1, -1, -1)
+    frames = random_crops(images, SIZE, sets, generator).unsqueeze(1).expand(-1, FRAMES, -1, -1, -1)
     strength = torch.rand(sets, FRAMES, 1, 1, 1, generator=generator)
     gain = 1 + GAIN * (2 * torch.rand(strength.shape, generator=generator) - 1)
     damaged = damage(frames, strength, generator) * gain
@@ -132,7 +121,7 @@ def first_of(clips: Tensor, sets: int, generator: torch.Generator) -> tuple[Tens
 
 # ---------------------------------------------------------------------- experiment
 
-RATES = (1e-2, 3e-2)
+RATES, COVERED = (1e-2, 3e-2), "faces occlusion"
 PLAN = Plan(
     symmetry=eqsets.element_group("translations", padding_mode="circular", stride=4, grid=SIZE),
     in_features=1,
@@ -154,15 +143,17 @@ def experiment(celeba: Path | None = None, ucf101: Path | None = None) -> Experi
         clips = load_clips(ucf101, FRAMES, SIZE)
         made = endless(lambda split, sets, rng: first_of(clips[split], sets, rng), VALIDATION, TEST)
         return _experiment("-ucf101", "First frame of a clip", ("clips",), lambda s, seed: made)
-    sources = {"faces": faces(), "photos": photos()} if celeba is None else {}
-    if celeba is not None:
-        sources["celeba"] = load_images(celeba, SIZE + 8)
+    sources = (
+        {"faces": faces(), "photos": photos()}
+        if celeba is None
+        else {"celeba": load_images(celeba, SIZE + 8)}
+    )
 
     def data(setting: str, seed: int) -> Data:
         source, kind = setting.split()
         images, damage = sources[source], DAMAGES[kind]
         return endless(
-            lambda split, sets, rng: make_sets(images[split], damage, sets, rng), VALIDATION, TEST
+            lambda part, n, rng: make_sets(images[part], damage, n, rng), VALIDATION, TEST
         )
 
     settings = tuple(f"{source} {kind}" for source in sources for kind in DAMAGES)
@@ -185,15 +176,24 @@ def _experiment(
         set_size=FRAMES,
         sizes={
             "full": Size(Recipe(steps=100), settings, (0, 1, 2), RATES, at),
-            "quick": Size(Recipe(steps=120), few, (0, 1, 2), RATES, few[0]),
+            "quick": Size(Recipe(steps=60), few, (0, 1, 2), RATES[1:], few[0]),
             "smoke": Size(Recipe(steps=3, batch=4), (at,), (0,), RATES[:1], at, tests=8),
         },
     )
+
+
+def longer(short: Experiment) -> Experiment:
+    """Return the same for faces that are partly covered, with four times as many steps."""
+    full = Size(Recipe(steps=400), (COVERED,), (0, 1, 2), RATES[1:], COVERED)
+    title, sizes = "Best frame of a set, trained for longer", {**short.sizes, "full": full}
+    return replace(short, name="select-frames-long", title=title, sizes=sizes)
 
 
 if __name__ == "__main__":
     parser = command_line("Pick the best frame of a set")
     parser.add_argument("--celeba", type=Path, help="your folder of CelebA images")
     parser.add_argument("--ucf101", type=Path, help="your folder of UCF101 clips")
+    parser.add_argument("--long", action="store_true", help="covered faces, four times as long")
     given = parser.parse_args()
-    sys.exit(run_parsed(experiment(given.celeba, given.ucf101), given))
+    chosen = experiment(given.celeba, given.ucf101)
+    sys.exit(run_parsed(longer(chosen) if given.long else chosen, given))

@@ -1,11 +1,12 @@
-"""How far an image is from the truth: error, PSNR and SSIM of images with mean 0, or so."""
+"""Crops of images, and how far one is from the truth: error, PSNR and SSIM."""
 
 from __future__ import annotations
 
+import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-__all__ = ["absolute_error", "pixels", "psnr", "scaled", "ssim"]
+__all__ = ["absolute_error", "pixels", "psnr", "random_crops", "scaled", "ssim"]
 
 _MEAN, _SPREAD = 0.5, 0.25
 
@@ -18,6 +19,20 @@ def scaled(image: Tensor) -> Tensor:
 def pixels(image: Tensor) -> Tensor:
     """Undo :func:`scaled`, and clip to [0, 1]."""
     return (_SPREAD * image + _MEAN).clamp(0, 1)
+
+
+def random_crops(images: Tensor, size: int, sets: int, generator: torch.Generator) -> Tensor:
+    """Return crops ``(sets, C, size, size)`` of ``(n, C, H, W)``, half of them mirrored."""
+    picked = torch.randint(len(images), (sets,), generator=generator).tolist()
+    top = torch.randint(images.shape[-2] - size + 1, (sets,), generator=generator).tolist()
+    left = torch.randint(images.shape[-1] - size + 1, (sets,), generator=generator).tolist()
+    scenes = [
+        images[number, :, y : y + size, x : x + size]
+        for number, y, x in zip(picked, top, left, strict=True)
+    ]
+    mirrored = (torch.rand(sets, generator=generator) < 0.5).view(-1, 1, 1, 1)
+    found = torch.stack(scenes)
+    return torch.where(mirrored, found.flip(-1), found)
 
 
 def absolute_error(output: Tensor, answer: Tensor) -> Tensor:

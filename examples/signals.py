@@ -1,7 +1,7 @@
 """Tell sine, square and sawtooth apart from 25 noisy copies: section 6.1 of the DSS paper.
 
     python examples/signals.py            # all sizes of the training set
-    python examples/signals.py --long     # 3000 training sets, DSS (mean) alone, 2000 steps
+    python examples/signals.py --long     # 3000 training sets, DSS (sum) and (mean), 2000 steps
     python examples/signals.py --quick    # 500 training sets, few steps: two CPU minutes
     python examples/signals.py --smoke    # a few steps, shows only that it runs
 
@@ -166,7 +166,7 @@ LONG = replace(
     EXPERIMENT,
     name="signals-long",
     title="Signals from noisy copies, trained for longer",
-    models={"dss-mean": EXPERIMENT.models["dss-mean"]},
+    models={name: EXPERIMENT.models[name] for name in ("dss-sum", "dss-mean")},
     sizes={
         **EXPERIMENT.sizes,
         "full": Size(Recipe(steps=2000), ("3000",), (0, 1, 2), RATES[1:], tune_at="3000"),
@@ -175,6 +175,6 @@ LONG = replace(
 
 if __name__ == "__main__":
     parser = command_line(EXPERIMENT.title)
-    parser.add_argument("--long", action="store_true", help="one model, eight times as many steps")
+    parser.add_argument("--long", action="store_true", help="two models, seven times as many steps")
     given = parser.parse_args()
     sys.exit(run_parsed(LONG if given.long else EXPERIMENT, given))

@@ -189,18 +189,16 @@ def _progress(quiet: bool) -> list[pl.Callback]:
 
 @contextmanager
 def _calm(quiet: bool) -> Iterator[None]:
-    """Keep advice that does not apply to a loader that only counts, and, if asked, all talk."""
-    loud = logging.getLogger("lightning.pytorch")
-    fabric = logging.getLogger("lightning.fabric")
-    before = loud.level, fabric.level
-    if quiet:
-        loud.setLevel(logging.ERROR)
-        fabric.setLevel(logging.ERROR)
+    """Keep advice that does not apply to a loader that only counts, and, if asked, warnings."""
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    before = [one.level for one in loggers]
+    for one in loggers:  # else every fit recommends other products
+        one.setLevel(logging.ERROR if quiet else logging.WARNING)
     with warnings.catch_warnings():
         for text in _BESIDE_THE_POINT:
             warnings.filterwarnings("ignore", text)
         try:
             yield
         finally:
-            loud.setLevel(before[0])
-            fabric.setLevel(before[1])
+            for one, level in zip(loggers, before, strict=True):
+                one.setLevel(level)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from math import log, pi
 
@@ -188,6 +189,14 @@ def test_progress_is_shown_and_loggers_are_served(tiny, turned_pictures, tmp_pat
     assert "Epoch" in capsys.readouterr().out
     model.fit(turned_pictures(16, 1.0), preset=tiny, quiet=True)
     assert capsys.readouterr().out == ""
+
+
+def test_a_fit_recommends_nothing(tiny, turned_pictures, caplog):
+    caplog.set_level(logging.INFO, "lightning.pytorch")
+    SymmetryModel("rotation", SHAPE).fit(turned_pictures(40, 0.5), preset=tiny)
+    assert not [one for one in caplog.records if one.name.startswith("lightning")]
+    logging.getLogger("lightning.pytorch").info("heard")  # the control
+    assert "heard" in caplog.text
 
 
 def test_content_that_is_cut_off_is_reported(tiny):

@@ -186,7 +186,10 @@ def test_progress_is_shown_and_loggers_are_served(tiny, turned_pictures, tmp_pat
     model.fit(turned_pictures(16, 1.0), preset=tiny, loggers=[logger])
     logger.save()
     assert "check_nll" in (tmp_path / "lightning_logs/version_0/metrics.csv").read_text()
-    assert "Epoch" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "density" in shown
+    assert f"{tiny.density.steps}/{tiny.density.steps} steps" in shown
+    assert "held out" in shown
     model.fit(turned_pictures(16, 1.0), preset=tiny, quiet=True)
     assert capsys.readouterr().out == ""
 

@@ -13,7 +13,7 @@ import torch
 import eqsets
 from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
 from eqsets.generative.report.claims import Claim, claims_of, holm
-from eqsets.generative.report.evidence import Evidence, _best_width, steps_of
+from eqsets.generative.report.evidence import Evidence, steps_of
 from eqsets.generative.report.examine import examine
 from eqsets.generative.report.recommend import recommend
 
@@ -224,11 +224,3 @@ def test_quarter_turns_and_mirror_images_of_few_shapes_in_many_pictures(turned):
     found = verdicts(x, "d4")
     assert found["quarter_turns"].verdict == ("full" if turned else "absent")
     assert found["mirror_x"].verdict == "absent"
-
-
-def test_the_narrowest_kernel_is_taken_where_none_finds_anything():
-    widths, flat = [1.0, 2.0, 4.0], [3.02, 3.01, 3.0]
-    assert _best_width(widths, flat, 2.0, 0.0, 3.0) == 2.0  # not below the neighbours
-    assert _best_width(widths, flat, 2.0, 3.0, 3.0) == 4.0  # not below the traces
-    assert _best_width(widths, flat, 2.0, 0.0, None) == 4.0  # lines have no uniform to be near
-    assert _best_width(widths, [2.0, 1.0, 1.04], 1.0, 0.0, 3.0) == 2.0  # something is found

@@ -53,6 +53,18 @@ def test_a_disc_is_not_resolved_and_a_shift_of_it_is(draw):
     assert found["shift_y"].verdict == found["scale"].verdict == "absent"
 
 
+def test_what_cannot_be_resolved_says_why():
+    """Bars as thin as a pixel change with their brightness, and differ by more."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.full((300, 3, 16, 16), -1.0)
+    for one in x:
+        for top, left, size in torch.randint(3, 8, (3, 3), generator=generator).tolist():
+            one[0, top : top + size, left : left + 1] = 1.0
+    value = verdicts(x, "hsv")["value"]
+    assert value.verdict == "unresolved"
+    assert value.sentence.endswith("pictures differ among each other by more")
+
+
 def test_a_square_that_is_turned_by_quarters_is_not_turned(draw):
     """Its poses are known up to a quarter turn; that must not look like a symmetry."""
     corners = tuple((0.35 * x, 0.35 * y, 1.0) for x in (-1, 1) for y in (-1, 1))
@@ -93,7 +105,7 @@ def test_a_trace_of_a_preference_is_no_verdict_but_is_said(peak, verdict, words)
     odds = torch.ones(400, len(steps)) / len(steps)
     odds[:, int(steps.abs().argmin())] *= 1 + peak
     ones = torch.ones(400)
-    evidence = Evidence(parameter, steps, odds, ones, ones, ones * 2)
+    evidence = Evidence(parameter, steps, odds, ones, ones, ones * 2, 100.0)
     found = claims_of([evidence], generator=torch.Generator().manual_seed(0))[0]
     assert found.verdict == verdict
     assert found.sentence.startswith(words)

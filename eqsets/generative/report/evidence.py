@@ -57,6 +57,8 @@ class Evidence:
         sharpness: entropy of what the kernel alone would give a picture, in nats, ``(m)``.
         floor: scores of the same kind, ``(m)``, where the references are the very same image, seen
             anew: spread that comes from inference and resolution alone.
+        contrast: how much a picture changes along the component, at most, as a squared distance in
+            units of that between views of one image; the median.
     """
 
     parameter: Parameter
@@ -65,6 +67,7 @@ class Evidence:
     folds: Tensor
     sharpness: Tensor
     floor: Tensor
+    contrast: float
 
     @property
     def zero(self) -> int:
@@ -123,12 +126,15 @@ def gather(
     kernel = _kernel(looks, looks.distances(tried, pictures[: len(tried)]), parameter, zero)
     box = _box(parameter, steps, _reach(parameter, references.prototypes) / 4)
     odds = box(kernel.odds(looks.distances(asked, moved(queries, still)[:, 0])))
-    alone = box((-(asked - asked[:, zero : zero + 1]).square().sum(-1) / kernel.pose).softmax(-1))
+    change = (asked - asked[:, zero : zero + 1]).square().sum(-1)
+    noise = (asked[:, zero, None] - anew).square().sum(-1).median().clamp_min(1e-6)
+    contrast = float(change.amax(-1).median() / noise)
+    alone = box((-change / kernel.pose).softmax(-1))
     entropy = _entropy(alone)
     folds = _folds(alone) if parameter.period and not parameter.levels else torch.ones(len(alone))
     itself = (-torch.cdist(asked, anew).square() / kernel.pose).logsumexp(-1)
     floor = _entropy(box(itself.softmax(-1))) - entropy - alone[:, zero].log()
-    return Evidence(parameter, steps, odds, folds, entropy, floor)
+    return Evidence(parameter, steps, odds, folds, entropy, floor, contrast)
 
 
 def _moved(inference: Inference, place: int, poses: Poses, steps: Tensor) -> Tensor:

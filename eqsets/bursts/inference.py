@@ -116,8 +116,18 @@ class SetInference(nn.Module):
         self.curve: list[dict[str, float]] = []
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Map sets ``(B, N, C, H, W)``, with ``mask: (B, N)``, to group elements of the sets."""
+        """Map sets ``(B, N, C, H, W)``, with ``mask: (B, N)``, to group elements of the sets.
+
+        Raises:
+            ShapeError: the mask is not of this shape, not bool, or leaves a set empty.
+        """
         group = self.family.group
+        if mask is not None and mask.shape != x.shape[:2]:
+            raise ShapeError(
+                f"got a mask of shape {tuple(mask.shape)} for sets of shape {tuple(x.shape)}, "
+                f"expected {tuple(x.shape[:2])}. Write mask.expand({x.shape[0]}, {x.shape[1]}) if "
+                "it is the same for all."
+            )
         present = x.new_ones(x.shape[:2]) if mask is None else mask.to(x.dtype)
         images = torch.where(present[..., None, None, None] > 0, x, -1.0)
         g = self._average(images, present)
@@ -140,7 +150,8 @@ class SetInference(nn.Module):
     @torch.no_grad()
     def element(self, x: Any, mask: Tensor | None = None) -> Tensor:
         """Return the group element of each set: ``(B, *element_shape)``."""
-        g: Tensor = self(self._sets(x), mask)
+        sets = self._sets(x)
+        g: Tensor = self(sets, mask if mask is None else mask.to(sets.device))
         return g
 
     def transformation(self, x: Any, mask: Tensor | None = None) -> Tensor:

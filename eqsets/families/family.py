@@ -95,7 +95,8 @@ class TransformationFamily(ABC):
         batch = self.batch_of(g)
         like = x_or_size if isinstance(x_or_size, Tensor) else None
         dtype = torch.get_default_dtype() if like is None else like.dtype
-        return torch.ones((*batch, 1, height, width), dtype=dtype, device=g.device)
+        device = g.device if like is None else like.device
+        return torch.ones((*batch, 1, height, width), dtype=dtype, device=device)
 
     def exact(
         self, size: tuple[int, int], *batch: int, generator: torch.Generator | None = None

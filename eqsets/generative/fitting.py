@@ -115,12 +115,12 @@ def _warn_of_lost_content(curve: list[dict[str, float]]) -> None:
 
 
 def _data(model: SymmetryModel, images: Any, validation: Any, seed: int) -> tuple[Tensor, Tensor]:
-    known = as_images(images)
+    known = as_images(images).cpu()  # where a fit begins and ends; Lightning moves what it trains
     check_shape(known, model.image_shape)
     check_family(known, model.family)
     if validation is None:
         return split(known, seed)
-    held_out = as_images(validation)
+    held_out = as_images(validation).cpu()
     check_shape(held_out, model.image_shape)
     return known, held_out
 

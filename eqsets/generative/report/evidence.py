@@ -100,7 +100,7 @@ def steps_of(parameter: Parameter) -> Tensor:
 def gather(
     inference: Inference, place: int, references: Poses, queries: Poses, again: Sequence[Poses]
 ) -> Evidence:
-    """Return the evidence about component ``place`` of the chart.
+    """Return the evidence about component ``place`` of the chart, on the CPU.
 
     Args:
         inference: what found the poses.
@@ -128,13 +128,13 @@ def gather(
     folds = _folds(alone) if parameter.period and not parameter.levels else torch.ones(len(alone))
     itself = (-torch.cdist(asked, anew).square() / kernel.pose).logsumexp(-1)
     floor = _entropy(box(itself.softmax(-1))) - entropy - alone[:, zero].log()
-    return Evidence(parameter, steps, odds, folds, entropy, floor)
+    return Evidence(parameter, steps, odds.cpu(), folds.cpu(), entropy.cpu(), floor.cpu())
 
 
 def _moved(inference: Inference, place: int, poses: Poses, steps: Tensor) -> Tensor:
     """Return prototypes moved along one component, ``(n, A, C, H, W)``."""
-    z = torch.zeros(len(poses.eta), len(steps), poses.eta.shape[1])
-    z[..., place] = poses.eta[:, place, None] + steps
+    z = torch.zeros(len(poses.eta), len(steps), poses.eta.shape[1], device=poses.eta.device)
+    z[..., place] = poses.eta[:, place, None] + steps.to(z.device)
     g = inference.chart.element(z).to(poses.prototypes.dtype)
     return inference.family.act(g, poses.prototypes[:, None])
 
@@ -202,7 +202,7 @@ def _box(parameter: Parameter, steps: Tensor, reach: float) -> Callable[[Tensor]
 
     def spread(odds: Tensor) -> Tensor:
         wide = F.pad(odds[:, None], (radius, radius), mode=mode)
-        made: Tensor = F.conv1d(wide, weights.to(odds.dtype)[None, None])[:, 0]
+        made: Tensor = F.conv1d(wide, weights.to(odds)[None, None])[:, 0]
         return made / made.sum(-1, keepdim=True)
 
     return spread

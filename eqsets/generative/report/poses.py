@@ -56,7 +56,7 @@ def poses_of(inference: Inference, images: Tensor, *, generator: torch.Generator
     prototypes, etas, clear = [], [], []
     for x in images.split(_CHUNK):
         drawn = family.sample(len(x), generator=generator, bounds=bounds, dtype=x.dtype)
-        r = family.element(drawn)
+        r = family.element(drawn.to(x.device))
         view = family.act(r, x)
         found = inference(view)
         prototypes.append(family.act(group.inverse(found.g), view))

@@ -27,6 +27,7 @@ from eqsets.bursts.objective import SetObjective
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families import TransformationFamily
 from eqsets.generative import Inference, LossWeights, StagePlan, as_images, chart_of
+from eqsets.generative.data import as_image_shape
 from eqsets.generative.encoders import ConvEncoder, zero_last_layer
 from eqsets.generative.files import fingerprint
 from eqsets.generative.heads import CoordinateHead
@@ -61,6 +62,7 @@ class SetInference(nn.Module):
     Raises:
         OptionError: there is no such frame, or background or passes are out of range.
         PluginError: there is no such family or element group.
+        ShapeError: ``image_shape`` is not ``(C, H, W)``.
 
     Example:
         >>> inference = SetInference("rotation", (1, 16, 16))
@@ -92,11 +94,11 @@ class SetInference(nn.Module):
                 "Leave them out for the defaults."
             )
         self.family = transformation(family) if isinstance(family, str) else family
-        self.image_shape = image_shape
+        self.image_shape = as_image_shape(image_shape)
         self.passes, self.chart = passes, chart_of(self.family)
         self.start: Inference | SetInference
         if isinstance(frame, str):
-            self.start = Inference(self.family, image_shape, frame, background=background)
+            self.start = Inference(self.family, self.image_shape, frame, background=background)
         else:
             self.start = deepcopy(frame)
         self.start.requires_grad_(False)
@@ -104,13 +106,13 @@ class SetInference(nn.Module):
         self.head = CoordinateHead(self.chart, centred=True)
         self.network = SetNetwork(
             element_group,
-            [image_shape[0], *features],
+            [self.image_shape[0], *features],
             aggregation=aggregation,
             set_pool=aggregation,
             **{"kernel_size": 5, "activation": "gelu", **layer_options},
         )
         with torch.no_grad():
-            shape = self.network(torch.zeros(1, 1, *image_shape)).shape[1:]
+            shape = self.network(torch.zeros(1, 1, *self.image_shape)).shape[1:]
         self.encoder = ConvEncoder((shape[0], shape[1], shape[2]), self.head.inputs)
         zero_last_layer(self.encoder)
         self.curve: list[dict[str, float]] = []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from eqsets import OptionError, ShapeError
 from eqsets.generative import SymmetryModel, as_images
+from eqsets.generative.vae import VAE
 
 
 @pytest.mark.parametrize(
@@ -78,3 +81,11 @@ def test_what_needs_a_fit_says_so():
         model.sample(1)
     with pytest.raises(OptionError, match="both or none"):
         model.transform_distribution()
+
+
+@pytest.mark.parametrize("shape", [(28, 28), 28, (1, 0, 28), (1.0, 28, 28)])
+@pytest.mark.parametrize("make", [partial(SymmetryModel, "rotation"), VAE])
+def test_the_shape_of_an_image_has_three_numbers(make, shape):
+    with pytest.raises(ShapeError, match=r"got image_shape=.*expected \(C, H, W\)"):
+        make(shape)
+    assert make(torch.zeros(2, 1, 8, 8).shape[1:]).image_shape == (1, 8, 8)

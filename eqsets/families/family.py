@@ -89,7 +89,10 @@ class TransformationFamily(ABC):
 
         Args:
             g: ``(*batch, *element_shape)``.
-            x_or_size: images, or their height and width.
+            x_or_size: images, on whose device it is, or their height and width.
+
+        Raises:
+            ShapeError: these are no images, or ``g`` holds no elements of the group.
         """
         height, width = self.size_of(x_or_size)
         batch = self.batch_of(g)
@@ -146,7 +149,11 @@ class TransformationFamily(ABC):
         bounds: Tensor | None = None,
         dtype: torch.dtype | None = None,
     ) -> Tensor:
-        """Return ``eta: (*batch, k)``, uniform within ``bounds`` ``(k, 2)`` (default: ours)."""
+        """Return ``eta: (*batch, k)``, uniform within ``bounds`` ``(k, 2)`` (default: ours).
+
+        Raises:
+            ShapeError: the bounds are not ``(k, 2)``.
+        """
         chosen = self.bounds if bounds is None else torch.as_tensor(bounds, dtype=torch.float64)
         count = len(self.parameters_of_eta)
         if tuple(chosen.shape) != (count, 2):

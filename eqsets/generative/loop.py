@@ -139,6 +139,9 @@ def run(
 
     Returns:
         The curve: one row for each look at the validation images.
+
+    Raises:
+        OptionError: the checkpoint is of another fit or damaged, or the loss was never finite.
     """
     module = _Module(objective, plan, seed)
     every = min(plan.check_every, plan.steps)
@@ -149,7 +152,7 @@ def run(
         checkpoint=None if folder is None else folder / f"{name}.ckpt",
         table=None if folder is None else folder / f"{name}.csv",
     )
-    options = {"accelerator": "auto", "devices": 1, **trainer_options}
+    options = {"accelerator": _accelerator(), "devices": 1, **trainer_options}
     with _calm(quiet):
         trainer = pl.Trainer(
             max_steps=plan.steps,
@@ -175,6 +178,11 @@ def run(
         )
     watch.restore_best()
     return watch.curve
+
+
+def _accelerator() -> str:
+    """Return ``"auto"``, but never the GPU of a Mac: products of groups need its float64."""
+    return "cpu" if torch.backends.mps.is_available() else "auto"
 
 
 def _progress(quiet: bool) -> list[pl.Callback]:

@@ -136,7 +136,8 @@ class SymmetryModel(nn.Module):
             quiet: show no progress.
             loggers: of Lightning: ``TensorBoardLogger`` ...
             trainer_options: further arguments of ``lightning.Trainer``: ``accelerator``,
-                ``devices``, ``strategy``, ``num_nodes``, ``precision`` ...
+                ``devices``, ``strategy``, ``num_nodes``, ``precision`` ... A GPU of CUDA is taken
+                if there is one.
 
         Returns:
             The curves, which are also in :attr:`history`.
@@ -144,7 +145,7 @@ class SymmetryModel(nn.Module):
         Raises:
             ShapeError: the images are not what the model takes.
             OptionError: a dependency is missing; the folder holds another fit; all images are grey
-                and the family is of colours.
+                and the family is of colours; the loss was never finite.
         """
         self.history = fit_model(
             self,
@@ -297,6 +298,8 @@ class SymmetryModel(nn.Module):
         Raises:
             OptionError: the file is no model, of another version of the format, or of another
                 family.
+            FileNotFoundError: there is no such file.
+            PluginError: the plugin of its family is not installed.
         """
         return load_model(cls, Path(path), family)
 

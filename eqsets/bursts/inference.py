@@ -224,12 +224,14 @@ class SetInference(nn.Module):
             self.start.frame.calibrate(known.flatten(0, 1))
         objective = SetObjective(self, known, test, chosen, limits, weights or LossWeights())
         settings = (self.family, self.network, self.passes, chosen, seed, objective.weights)
+        unusual = [] if validation is None else [test]
+        unusual += self.start.parameters()  # of a fitted inference, which is not trained any more
         self.train()
         self.curve = run(
             objective,
             chosen,
             name="sets",
-            mark=fingerprint(known, limits, settings),
+            mark=fingerprint(known, limits, settings, *unusual),
             seed=seed,
             folder=None if folder is None else Path(folder),
             resume=resume,

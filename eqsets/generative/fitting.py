@@ -54,7 +54,10 @@ def fit_model(
 
     known, held_out = _data(model, images, validation, seed)
     settings = (model.family, model.backbone, model.background, preset, seed, weights)
-    mark = fingerprint(known, bounds, settings)
+    # What is as usual adds nothing, so that fits that were begun before can be gone on with.
+    unusual: list[object] = [] if validation is None else [held_out]
+    unusual += [f"passes={model.passes}"] if model.passes > 1 else []
+    mark = fingerprint(known, bounds, settings, *unusual)
 
     def stage(objective: Objective, plan: StagePlan, name: str) -> list[dict[str, float]]:
         return run(

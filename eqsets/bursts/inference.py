@@ -27,6 +27,7 @@ from eqsets.bursts.objective import SetObjective
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families import TransformationFamily
 from eqsets.generative import Inference, LossWeights, StagePlan, as_images, chart_of
+from eqsets.generative.data import as_image_shape
 from eqsets.generative.encoders import ConvEncoder, zero_last_layer
 from eqsets.generative.files import fingerprint
 from eqsets.generative.heads import CoordinateHead
@@ -61,6 +62,7 @@ class SetInference(nn.Module):
     Raises:
         OptionError: there is no such frame, or background or passes are out of range.
         PluginError: there is no such family or element group.
+        ShapeError: ``image_shape`` is not ``(C, H, W)``.
 
     Example:
         >>> inference = SetInference("rotation", (1, 16, 16))
@@ -92,11 +94,11 @@ class SetInference(nn.Module):
                 "Leave them out for the defaults."
             )
         self.family = transformation(family) if isinstance(family, str) else family
-        self.image_shape = image_shape
+        self.image_shape = as_image_shape(image_shape)
         self.passes, self.chart = passes, chart_of(self.family)
         self.start: Inference | SetInference
         if isinstance(frame, str):
-            self.start = Inference(self.family, image_shape, frame, background=background)
+            self.start = Inference(self.family, self.image_shape, frame, background=background)
         else:
             self.start = deepcopy(frame)
         self.start.requires_grad_(False)
@@ -104,20 +106,30 @@ class SetInference(nn.Module):
         self.head = CoordinateHead(self.chart, centred=True)
         self.network = SetNetwork(
             element_group,
-            [image_shape[0], *features],
+            [self.image_shape[0], *features],
             aggregation=aggregation,
             set_pool=aggregation,
             **{"kernel_size": 5, "activation": "gelu", **layer_options},
         )
         with torch.no_grad():
-            shape = self.network(torch.zeros(1, 1, *image_shape)).shape[1:]
+            shape = self.network(torch.zeros(1, 1, *self.image_shape)).shape[1:]
         self.encoder = ConvEncoder((shape[0], shape[1], shape[2]), self.head.inputs)
         zero_last_layer(self.encoder)
         self.curve: list[dict[str, float]] = []
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Map sets ``(B, N, C, H, W)``, with ``mask: (B, N)``, to group elements of the sets."""
+        """Map sets ``(B, N, C, H, W)``, with ``mask: (B, N)``, to group elements of the sets.
+
+        Raises:
+            ShapeError: the mask is not of this shape, not bool, or leaves a set empty.
+        """
         group = self.family.group
+        if mask is not None and mask.shape != x.shape[:2]:
+            raise ShapeError(
+                f"got a mask of shape {tuple(mask.shape)} for sets of shape {tuple(x.shape)}, "
+                f"expected {tuple(x.shape[:2])}. Write mask.expand({x.shape[0]}, {x.shape[1]}) if "
+                "it is the same for all."
+            )
         present = x.new_ones(x.shape[:2]) if mask is None else mask.to(x.dtype)
         images = torch.where(present[..., None, None, None] > 0, x, -1.0)
         g = self._average(images, present)
@@ -140,7 +152,8 @@ class SetInference(nn.Module):
     @torch.no_grad()
     def element(self, x: Any, mask: Tensor | None = None) -> Tensor:
         """Return the group element of each set: ``(B, *element_shape)``."""
-        g: Tensor = self(self._sets(x), mask)
+        sets = self._sets(x)
+        g: Tensor = self(sets, mask if mask is None else mask.to(sets.device))
         return g
 
     def transformation(self, x: Any, mask: Tensor | None = None) -> Tensor:
@@ -211,12 +224,14 @@ class SetInference(nn.Module):
             self.start.frame.calibrate(known.flatten(0, 1))
         objective = SetObjective(self, known, test, chosen, limits, weights or LossWeights())
         settings = (self.family, self.network, self.passes, chosen, seed, objective.weights)
+        unusual = [] if validation is None else [test]
+        unusual += self.start.parameters()  # of a fitted inference, which is not trained any more
         self.train()
         self.curve = run(
             objective,
             chosen,
             name="sets",
-            mark=fingerprint(known, limits, settings),
+            mark=fingerprint(known, limits, settings, *unusual),
             seed=seed,
             folder=None if folder is None else Path(folder),
             resume=resume,

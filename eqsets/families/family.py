@@ -89,13 +89,17 @@ class TransformationFamily(ABC):
 
         Args:
             g: ``(*batch, *element_shape)``.
-            x_or_size: images, or their height and width.
+            x_or_size: images, on whose device it is, or their height and width.
+
+        Raises:
+            ShapeError: these are no images, or ``g`` holds no elements of the group.
         """
         height, width = self.size_of(x_or_size)
         batch = self.batch_of(g)
         like = x_or_size if isinstance(x_or_size, Tensor) else None
         dtype = torch.get_default_dtype() if like is None else like.dtype
-        return torch.ones((*batch, 1, height, width), dtype=dtype, device=g.device)
+        device = g.device if like is None else like.device
+        return torch.ones((*batch, 1, height, width), dtype=dtype, device=device)
 
     def exact(
         self, size: tuple[int, int], *batch: int, generator: torch.Generator | None = None
@@ -145,7 +149,11 @@ class TransformationFamily(ABC):
         bounds: Tensor | None = None,
         dtype: torch.dtype | None = None,
     ) -> Tensor:
-        """Return ``eta: (*batch, k)``, uniform within ``bounds`` ``(k, 2)`` (default: ours)."""
+        """Return ``eta: (*batch, k)``, uniform within ``bounds`` ``(k, 2)`` (default: ours).
+
+        Raises:
+            ShapeError: the bounds are not ``(k, 2)``.
+        """
         chosen = self.bounds if bounds is None else torch.as_tensor(bounds, dtype=torch.float64)
         count = len(self.parameters_of_eta)
         if tuple(chosen.shape) != (count, 2):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from operator import index
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families import TransformationFamily
 
-__all__ = ["FEWEST", "as_images", "check_family", "check_shape", "split"]
+__all__ = ["FEWEST", "as_image_shape", "as_images", "check_family", "check_shape", "split"]
 
 FEWEST = 8
 """So many images are needed to fit; fewer than a batch are drawn more than once."""
@@ -71,6 +72,28 @@ def as_images(given: Any) -> Tensor:
             stacklevel=3,
         )
     return x.clamp(-1, 1)
+
+
+def as_image_shape(given: Any) -> tuple[int, int, int]:
+    """Return the shape of one image.
+
+    Raises:
+        ShapeError: it is not ``(C, H, W)``.
+
+    Example:
+        >>> as_image_shape([1, 28, 28])
+        (1, 28, 28)
+    """
+    try:
+        shape = tuple(index(side) for side in given)
+    except TypeError:
+        shape = ()
+    if len(shape) != 3 or min(shape) < 1:
+        raise ShapeError(
+            f"got image_shape={given!r}, expected (C, H, W): channels, height and width. Write "
+            "(1, 28, 28) for grey images of 28 x 28 pixels, or tuple(x.shape[1:])."
+        )
+    return (shape[0], shape[1], shape[2])
 
 
 def check_shape(x: Tensor, shape: tuple[int, int, int]) -> None:

@@ -127,23 +127,29 @@ class ConditionalDensity(nn.Module):
         return total
 
     def sample(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return one ``eta: (*batch, k)`` for each row of features ``(*batch, F)``."""
+        """Return one ``eta: (*batch, k)`` for each row of features ``(*batch, F)``.
+
+        Noise is drawn on the device of the generator, wherever the features are.
+        """
         columns: dict[int, Tensor] = {}
         known, batch = features, features.shape[:-1]
+        source = features.device if generator is None else generator.device
         for i, choice, count in zip(self.levels, self.choices, self._counts, strict=True):
-            odds = choice(known).softmax(-1).reshape(-1, count)
+            odds = choice(known).softmax(-1).reshape(-1, count).to(source)
             level = torch.multinomial(odds, 1, generator=generator).reshape(batch)
+            level = level.to(features.device)
             columns[i] = level.to(features.dtype)
             known = torch.cat([known, F.one_hot(level, count).to(known.dtype)], -1)
         for i, ring in zip(self.circles, self.rings, strict=True):
-            start = _uniform(features, 1, generator) * (2 * pi) - pi
+            noise = torch.empty((*batch, 1), dtype=features.dtype, device=source)
+            start = noise.uniform_(generator=generator).to(features.device) * (2 * pi) - pi
             angle = ring(known).transform.inv(start)[..., 0]
             columns[i] = angle * (self._period(i) / (2 * pi))
             known = torch.cat([known, _on_circle(angle)], -1)
         if self.flow is not None:
             shape = (*batch, len(self.lines))
-            noise = torch.empty(shape, dtype=features.dtype, device=features.device)
-            noise.normal_(generator=generator)
+            noise = torch.empty(shape, dtype=features.dtype, device=source)
+            noise = noise.normal_(generator=generator).to(features.device)
             lines = self.flow(known).transform.inv(noise) * self.spread + self.middle
             columns.update(zip(self.lines, lines.unbind(-1), strict=True))
         return torch.stack([columns[i] for i in range(len(columns))], -1)
@@ -220,8 +226,3 @@ def _choice(known: int, count: int) -> nn.Sequential:
 
 def _on_circle(angle: Tensor) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()], -1)
-
-
-def _uniform(like: Tensor, size: int, generator: torch.Generator | None) -> Tensor:
-    noise = torch.empty((*like.shape[:-1], size), dtype=like.dtype, device=like.device)
-    return noise.uniform_(generator=generator)

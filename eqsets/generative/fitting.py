@@ -54,7 +54,10 @@ def fit_model(
 
     known, held_out = _data(model, images, validation, seed)
     settings = (model.family, model.backbone, model.background, preset, seed, weights)
-    mark = fingerprint(known, bounds, settings)
+    # What is as usual adds nothing, so that fits that were begun before can be gone on with.
+    unusual: list[object] = [] if validation is None else [held_out]
+    unusual += [f"passes={model.passes}"] if model.passes > 1 else []
+    mark = fingerprint(known, bounds, settings, *unusual)
 
     def stage(objective: Objective, plan: StagePlan, name: str) -> list[dict[str, float]]:
         return run(
@@ -115,12 +118,12 @@ def _warn_of_lost_content(curve: list[dict[str, float]]) -> None:
 
 
 def _data(model: SymmetryModel, images: Any, validation: Any, seed: int) -> tuple[Tensor, Tensor]:
-    known = as_images(images)
+    known = as_images(images).cpu()  # where a fit begins and ends; Lightning moves what it trains
     check_shape(known, model.image_shape)
     check_family(known, model.family)
     if validation is None:
         return split(known, seed)
-    held_out = as_images(validation)
+    held_out = as_images(validation).cpu()
     check_shape(held_out, model.image_shape)
     return known, held_out
 

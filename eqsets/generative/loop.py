@@ -140,6 +140,9 @@ def run(
 
     Returns:
         The curve: one row for each look at the validation images.
+
+    Raises:
+        OptionError: the checkpoint is of another fit or damaged, or the loss was never finite.
     """
     module = _Module(objective, plan, seed)
     every = min(plan.check_every, plan.steps)
@@ -150,7 +153,7 @@ def run(
         checkpoint=None if folder is None else folder / f"{name}.ckpt",
         table=None if folder is None else folder / f"{name}.csv",
     )
-    options = {"accelerator": "auto", "devices": 1, **trainer_options}
+    options = {"accelerator": _accelerator(), "devices": 1, **trainer_options}
     shown = [] if quiet else _progress(name, plan.steps, f"{CHECK}{objective.monitor}")
     with _calm(quiet):
         trainer = pl.Trainer(
@@ -177,6 +180,11 @@ def run(
         )
     watch.restore_best()
     return watch.curve
+
+
+def _accelerator() -> str:
+    """Return ``"auto"``, but never the GPU of a Mac: products of groups need its float64."""
+    return "cpu" if torch.backends.mps.is_available() else "auto"
 
 
 def _progress(name: str, steps: int, monitor: str) -> list[pl.Callback]:

@@ -19,7 +19,7 @@ from eqsets.errors import OptionError, choices
 from eqsets.families import TransformationFamily
 from eqsets.generative.chart import factors_of, is_affine
 from eqsets.generative.checkpoint import load_model, save_model
-from eqsets.generative.data import as_images, check_shape
+from eqsets.generative.data import as_image_shape, as_images, check_shape
 from eqsets.generative.density import ConditionalDensity, TransformDistribution
 from eqsets.generative.fitting import fit_model
 from eqsets.generative.inference import BACKBONES, Inference
@@ -56,8 +56,9 @@ class SymmetryModel(nn.Module):
         dropout: of the density network while it is fitted.
 
     Raises:
-        OptionError: there is no such backbone, or the background is out of range.
+        OptionError: there is no such backbone, or background or passes are out of range.
         PluginError: there is no such family.
+        ShapeError: ``image_shape`` is not ``(C, H, W)``.
 
     Example:
         >>> model = SymmetryModel("rotation", (1, 16, 16), backbone="analytic")
@@ -90,7 +91,7 @@ class SymmetryModel(nn.Module):
             )
         self.name = family if isinstance(family, str) else None
         self.family = transformation(family) if isinstance(family, str) else family
-        self.image_shape: tuple[int, int, int] = (image_shape[0], image_shape[1], image_shape[2])
+        self.image_shape = as_image_shape(image_shape)
         self.backbone, self.background, self.passes = backbone, background, passes
         self.dropout = dropout
         self.inference = self.new_inference()
@@ -135,7 +136,8 @@ class SymmetryModel(nn.Module):
             quiet: show no progress.
             loggers: of Lightning: ``TensorBoardLogger`` ...
             trainer_options: further arguments of ``lightning.Trainer``: ``accelerator``,
-                ``devices``, ``strategy``, ``num_nodes``, ``precision`` ...
+                ``devices``, ``strategy``, ``num_nodes``, ``precision`` ... A GPU of CUDA is taken
+                if there is one.
 
         Returns:
             The curves, which are also in :attr:`history`.
@@ -143,7 +145,7 @@ class SymmetryModel(nn.Module):
         Raises:
             ShapeError: the images are not what the model takes.
             OptionError: a dependency is missing; the folder holds another fit; all images are grey
-                and the family is of colours.
+                and the family is of colours; the loss was never finite.
         """
         self.history = fit_model(
             self,
@@ -296,6 +298,8 @@ class SymmetryModel(nn.Module):
         Raises:
             OptionError: the file is no model, of another version of the format, or of another
                 family.
+            FileNotFoundError: there is no such file.
+            PluginError: the plugin of its family is not installed.
         """
         return load_model(cls, Path(path), family)
 

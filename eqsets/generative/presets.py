@@ -27,6 +27,9 @@ class StagePlan:
         samples: random draws for each image of a step.
         check_every: steps between two looks at the validation images; a checkpoint is written.
         patience: looks without a better result before stopping early; 0: never.
+
+    Raises:
+        OptionError: a number is out of range.
     """
 
     steps: int
@@ -39,6 +42,17 @@ class StagePlan:
     samples: int = 1
     check_every: int = 100
     patience: int = 0
+
+    def __post_init__(self) -> None:
+        counts = {
+            name: getattr(self, name) for name in ("steps", "batch", "samples", "check_every")
+        }
+        low = {name: value for name, value in counts.items() if value < 1}
+        if low or self.patience < 0 or self.learning_rate < 0:
+            raise OptionError(
+                f"got {self!r}, expected at least 1 of {', '.join(low or counts)}, and patience "
+                "and learning_rate that are not negative. Leave them out for the defaults."
+            )
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, as a part of the highest."""

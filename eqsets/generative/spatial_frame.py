@@ -64,7 +64,7 @@ class SpatialFrame(Frame):
         """Return everything but the direction.
 
         Returns:
-            Matrices ``(B, 3, 3)`` that undo shift and scale; weights of the pixels ``(B, P)``;
+            Matrices ``(B, 3, 3)`` of shift and scale, forward; weights of the pixels ``(B, P)``;
             their places with both undone ``(B, P, 2)``; which images are blank ``(B)``.
         """
         weights = moments.intensity(x, self.background.to(x.dtype))

@@ -102,7 +102,17 @@ class Watch(pl.Callback):
             trainer.save_checkpoint(self.checkpoint)
 
     def restore_best(self) -> None:
-        """Put the best weights back into the network."""
+        """Put the best weights back into the network.
+
+        Raises:
+            OptionError: none were: no number of held-out images was finite.
+        """
+        if self.curve and not self.best:
+            raise OptionError(
+                f"the fit came to {self.curve[-1]}, at no look to a finite "
+                f"{self.objective.monitor!r}. Lower the learning_rate of the plan, or look for "
+                "images that differ from all others."
+            )
         if self.best:
             self.objective.network.load_state_dict(self.best)
 

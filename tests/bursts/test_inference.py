@@ -11,6 +11,7 @@ import eqsets
 from eqsets import OptionError, ShapeError
 from eqsets.bursts import SetInference, average_element
 from eqsets.generative import StagePlan, SymmetryModel
+from tests.generative.elsewhere import THERE, elsewhere
 
 SHAPE = (1, 16, 16)
 
@@ -131,3 +132,13 @@ def test_sets_are_checked():
         inference.element(torch.zeros(4, *SHAPE))
     with pytest.raises(ShapeError, match="sets of 2 images at least"):
         inference.fit(torch.zeros(4, 1, *SHAPE) - 1, quiet=True)
+
+
+def test_a_mask_of_another_shape_is_named(stirred):
+    inference, x = stirred
+    with pytest.raises(ShapeError, match=r"mask of shape \(5,\).*expected \(3, 5\)"):
+        inference.element(x, torch.ones(5, dtype=torch.bool))
+    with elsewhere():
+        mask = torch.ones(3, 5, dtype=torch.bool)  # on the CPU, as the images are
+        found = inference.to(THERE).element(x, mask)
+        assert found.device == THERE

@@ -137,6 +137,8 @@ def test_a_folder_of_another_fit_is_refused(tiny, turned_pictures, tmp_path):
         SymmetryModel("rotation", SHAPE).fit(
             x, preset=tiny, weights=LossWeights(lost=2.0), quiet=True, folder=tmp_path
         )
+    with pytest.raises(OptionError, match="is of another fit"):
+        SymmetryModel("rotation", SHAPE, passes=2).fit(x, preset=tiny, quiet=True, folder=tmp_path)
     SymmetryModel("rotation", SHAPE).fit(
         x, preset=tiny, seed=5, quiet=True, folder=tmp_path, resume=False
     )

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html import escape
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from eqsets.generative.report.claims import Claim
 from eqsets.generative.report.curves import Curve
 from eqsets.generative.report.page import page_of
+from eqsets.generative.report.plots import plot
 from eqsets.generative.report.recommend import recommend
 from eqsets.generative.report.record import Pictures, SymmetryReport
 
@@ -97,3 +99,21 @@ def test_a_page_that_asks_or_does_not_fit_would_be_noticed(browse):
     assert "Content Security Policy" in browse(asking)[1]
     wide = page_of(report()).replace("</main>", '<div style="width:500px">x</div></main>')
     assert re.match(r"width 5\d\d of 3", browse(wide)[0])
+
+
+def test_units_of_other_plugins_are_text_in_plots():
+    claim, curve = report().claims[0], report().curves[0]
+    found = plot(curve, replace(claim, sentence='hue: within 3"><script>x</script>'))
+    assert "<script>" not in found
+    assert "&quot;&gt;&lt;script&gt;" in found
+    assert "hue: partial" in plot(curve, claim)  # control: what needs no escape stays
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_the_summary_is_plain_and_names_files_as_they_are(monkeypatch, forced):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if forced:
+        monkeypatch.setenv("FORCE_COLOR", "1")  # as continuous integration does
+    found = replace(report(), facts={**FACTS, "data": "photos[bold].npz"}).summary()
+    assert "Symmetries of photos[bold].npz" in found
+    assert "\x1b" not in found

@@ -105,7 +105,7 @@ def test_a_trace_of_a_preference_is_no_verdict_but_is_said(peak, verdict, words)
     odds = torch.ones(400, len(steps)) / len(steps)
     odds[:, int(steps.abs().argmin())] *= 1 + peak
     ones = torch.ones(400)
-    evidence = Evidence(parameter, steps, odds, ones, ones, ones * 2, 100.0)
+    evidence = Evidence(parameter, steps, odds, ones, ones * 2, 100.0)
     found = claims_of([evidence], generator=torch.Generator().manual_seed(0))[0]
     assert found.verdict == verdict
     assert found.sentence.startswith(words)

@@ -114,3 +114,43 @@ def test_wrong_files_are_refused_in_words(tmp_path):
         read([BYTES[0], BYTES[1, :3]])
     with pytest.raises(ShapeError, match="got 2 labels for 4 images"):
         read(BYTES, labels=[1, 2])
+
+
+def test_pictures_of_16_bits_keep_their_shades(tmp_path):
+    Image.fromarray(BYTES[0].astype(np.uint16) * 257).save(tmp_path / "0.png")
+    with Image.open(tmp_path / "0.png") as picture:
+        assert picture.mode == "I;16"
+        cut = np.array(picture.convert("L"))
+    assert cut.max() == 255  # control: pillow calls all but the darkest white
+    assert torch.equal(read(tmp_path).images, read(BYTES[:1]).images)
+
+
+@pytest.mark.parametrize("given", [{"images": BYTES}, {}])
+def test_a_mapping_is_not_looked_into(given):
+    with pytest.raises(ShapeError, match=r"got a dict with .*Pass the array that holds them"):
+        read(given)
+
+
+def test_an_open_npz_file_is_a_mapping(tmp_path):
+    np.savez(tmp_path / "x.npz", images=BYTES)
+    with np.load(tmp_path / "x.npz") as content:
+        with pytest.raises(ShapeError, match="got a NpzFile with 'images'"):
+            read(content)
+        assert len(read(content["images"]).images) == 4
+
+
+def test_no_images_are_no_limit():
+    with pytest.raises(OptionError, match="got limit=0, expected 1 image at least"):
+        read(BYTES, limit=0)
+    for given in (BYTES, torch.from_numpy(BYTES), list(BYTES)):
+        assert read(given, limit=1).images.shape == (1, 1, 6, 5)
+
+
+def test_labels_may_be_nan_but_must_be_told_apart():
+    nan = float("nan")
+    found = read(BYTES, labels=[nan, 2.5, nan, 0.5]).labels
+    assert found is not None
+    assert found.tolist() == [2, 1, 2, 0]
+    for labels in ([None, "a", "b", "c"], [[1], [2, 3], [4], [5]]):
+        with pytest.raises(ShapeError, match="got labels that cannot be told apart"):
+            read(BYTES, labels=labels)

@@ -56,5 +56,7 @@ def test_groups_that_will_not_do():
     x = torch.rand(40, 6, 6)
     with pytest.raises(ShapeError, match=r"groups that are all \[0\].*two at least.*Give each"):
         discover(x, groups=["north"] * 40, quiet=True)
+    with pytest.raises(ShapeError, match=r"groups leave .* images to learn .*expected 8 of each"):
+        discover(x, groups=[0] * 36 + [1] * 4, quiet=True)
     with pytest.raises(ShapeError, match="got 3 groups for 40 images, expected one for each"):
         discover(x, groups=[1, 2, 3], quiet=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from eqsets.errors import ShapeError
 from eqsets.families import TransformationFamily
-from eqsets.generative.data import check_family
+from eqsets.generative.data import FEWEST, check_family
 from eqsets.generative.model import SymmetryModel
 from eqsets.generative.presets import PRESETS, Preset, preset_of
 from eqsets.generative.report.cautions import cautions_of
@@ -71,8 +71,10 @@ def discover(
         tell: is called with a line of text at every step.
 
     Raises:
-        ShapeError: the images are not what the model takes, or fewer than :data:`FEWEST_IMAGES`.
+        ShapeError: the images are not what the model takes, or fewer than :data:`FEWEST_IMAGES`;
+            labels or groups are not one for each image; or groups leave too few on one side.
         OptionError: a file or dependency is missing, or grey images meet a family of colours.
+        PluginError: there is no such family.
     """
     began = time.perf_counter()
     plan = preset_of(preset)
@@ -80,6 +82,11 @@ def discover(
     images, chosen = _family(source.images, family)
     parts = None if groups is None else aligned(groups, len(images), limit, "groups")
     known, held_out, picked = _split(images, source.labels, parts, seed)
+    if min(len(known), len(held_out)) < FEWEST:
+        raise ShapeError(
+            f"the groups leave {len(known)} images to learn from and {len(held_out)} to test on, "
+            f"expected {FEWEST} of each at least. Make groups smaller, or bring more of them."
+        )
     model = SymmetryModel(chosen, (images.shape[1], images.shape[2], images.shape[3]))
     check_family(images, model.family)
     named = chosen if isinstance(chosen, str) else repr(chosen)

@@ -54,7 +54,6 @@ class Evidence:
         steps: the grid of ``a``, ``(A,)``; 0 is one of them.
         odds: ``q_i(a)`` of held-out images, ``(m, A)``; rows add up to 1.
         folds: how many steps of a whole turn leave a picture as it is, ``(m)``; 1 on lines.
-        sharpness: entropy of what the kernel alone would give a picture, in nats, ``(m)``.
         floor: scores of the same kind, ``(m)``, where the references are the very same image, seen
             anew: spread that comes from inference and resolution alone.
         contrast: how much a picture changes along the component, at most, as a squared distance in
@@ -65,7 +64,6 @@ class Evidence:
     steps: Tensor
     odds: Tensor
     folds: Tensor
-    sharpness: Tensor
     floor: Tensor
     contrast: float
 
@@ -103,7 +101,7 @@ def steps_of(parameter: Parameter) -> Tensor:
 def gather(
     inference: Inference, place: int, references: Poses, queries: Poses, again: Sequence[Poses]
 ) -> Evidence:
-    """Return the evidence about component ``place`` of the chart.
+    """Return the evidence about component ``place`` of the chart, on the CPU.
 
     Args:
         inference: what found the poses.
@@ -134,13 +132,13 @@ def gather(
     folds = _folds(alone) if parameter.period and not parameter.levels else torch.ones(len(alone))
     itself = (-torch.cdist(asked, anew).square() / kernel.pose).logsumexp(-1)
     floor = _entropy(box(itself.softmax(-1))) - entropy - alone[:, zero].log()
-    return Evidence(parameter, steps, odds, folds, entropy, floor, contrast)
+    return Evidence(parameter, steps, odds.cpu(), folds.cpu(), floor.cpu(), contrast)
 
 
 def _moved(inference: Inference, place: int, poses: Poses, steps: Tensor) -> Tensor:
     """Return prototypes moved along one component, ``(n, A, C, H, W)``."""
-    z = torch.zeros(len(poses.eta), len(steps), poses.eta.shape[1])
-    z[..., place] = poses.eta[:, place, None] + steps
+    z = torch.zeros(len(poses.eta), len(steps), poses.eta.shape[1], device=poses.eta.device)
+    z[..., place] = poses.eta[:, place, None] + steps.to(z.device)
     g = inference.chart.element(z).to(poses.prototypes.dtype)
     return inference.family.act(g, poses.prototypes[:, None])
 
@@ -208,7 +206,7 @@ def _box(parameter: Parameter, steps: Tensor, reach: float) -> Callable[[Tensor]
 
     def spread(odds: Tensor) -> Tensor:
         wide = F.pad(odds[:, None], (radius, radius), mode=mode)
-        made: Tensor = F.conv1d(wide, weights.to(odds.dtype)[None, None])[:, 0]
+        made: Tensor = F.conv1d(wide, weights.to(odds)[None, None])[:, 0]
         return made / made.sum(-1, keepdim=True)
 
     return spread

@@ -21,7 +21,7 @@ def data_uri(image: Tensor) -> str:
     require("PIL")
     from PIL import Image
 
-    byte = ((image.detach().clamp(-1, 1) + 1) * 127.5).round().byte()
+    byte = ((image.detach().cpu().clamp(-1, 1) + 1) * 127.5).round().byte()
     array = byte[0].numpy() if len(byte) == 1 else byte.permute(1, 2, 0).numpy()
     file = io.BytesIO()
     Image.fromarray(array).save(file, "PNG", optimize=True)

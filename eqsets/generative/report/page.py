@@ -19,7 +19,11 @@ _NO_REQUESTS = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def page_of(report: SymmetryReport) -> str:
-    """Return the page as HTML."""
+    """Return the page as HTML.
+
+    Raises:
+        OptionError: pillow is not installed.
+    """
     facts = report.facts
     shape = " x ".join(str(size) for size in facts["shape"][1:])
     kind = "colour" if facts["shape"][0] == 3 else "grey"

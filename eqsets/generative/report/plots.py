@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from math import cos, pi, sin, sqrt
 
 from eqsets.generative.report.claims import Claim
@@ -24,7 +25,7 @@ def plot(curve: Curve, claim: Claim) -> str:
     label = f"Learned distribution of {claim.name.replace('_', ' ')}. {claim.sentence}"
     width, height = (_SIZE, _SIZE) if curve.kind == "circle" else (_WIDE, _HIGH)
     return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}" '
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}" '
         f'class="{curve.kind}">{draw(curve, claim)}</svg>'
     )
 

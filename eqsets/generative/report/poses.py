@@ -30,11 +30,10 @@ class Poses(NamedTuple):
 
     prototypes: Tensor  # (n, C, H, W)
     eta: Tensor  # (n, k), coordinates
-    clarity: Tensor  # (n), of the view
 
     def pick(self, chosen: Tensor) -> Poses:
         """Return some of them."""
-        return Poses(self.prototypes[chosen], self.eta[chosen], self.clarity[chosen])
+        return Poses(self.prototypes[chosen], self.eta[chosen])
 
 
 def gentle_bounds(inference: Inference, size: tuple[int, int]) -> Tensor:
@@ -53,14 +52,13 @@ def poses_of(inference: Inference, images: Tensor, *, generator: torch.Generator
     """Return prototypes and poses of images ``(n, C, H, W)``, each from one random view."""
     family, group = inference.family, inference.family.group
     bounds = gentle_bounds(inference, (images.shape[-2], images.shape[-1]))
-    prototypes, etas, clear = [], [], []
+    prototypes, etas = [], []
     for x in images.split(_CHUNK):
         drawn = family.sample(len(x), generator=generator, bounds=bounds, dtype=x.dtype)
-        r = family.element(drawn)
+        r = family.element(drawn.to(x.device))
         view = family.act(r, x)
         found = inference(view)
         prototypes.append(family.act(group.inverse(found.g), view))
         eta = inference.chart.coordinates(group.compose(group.inverse(r), found.g))
         etas.append(eta.to(x.dtype))
-        clear.append(found.clarity)
-    return Poses(torch.cat(prototypes), torch.cat(etas), torch.cat(clear))
+    return Poses(torch.cat(prototypes), torch.cat(etas))

@@ -53,7 +53,11 @@ class SymmetryReport:
     model: SymmetryModel = field(repr=False)
 
     def __getitem__(self, name: str) -> Claim:
-        """Return the claim about one component."""
+        """Return the claim about one component.
+
+        Raises:
+            KeyError: there is none of this name.
+        """
         return {claim.name: claim for claim in self.claims}[name]
 
     @property
@@ -89,7 +93,7 @@ class SymmetryReport:
         return page_of(self)
 
     def summary(self) -> str:
-        """Return what a terminal shows, as text with ANSI colours only where it is a terminal.
+        """Return what a terminal shows, as plain text.
 
         Raises:
             OptionError: rich is not installed.
@@ -103,6 +107,10 @@ class SymmetryReport:
 
         Returns:
             The three paths.
+
+        Raises:
+            OptionError: pillow is not installed.
+            OSError: the folder cannot be written.
         """
         place = Path(folder)
         page, numbers, model = (place / n for n in ("report.html", "report.json", "model.pt"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,16 +35,26 @@ def read(
 
     Args:
         data: an array or tensor ``(n, H, W)``, ``(n, C, H, W)`` or ``(n, H, W, C)``, uint8 or from
-            0 to 1 or from -1 to 1; the path of an ``.npy`` or ``.npz`` file or of a folder of
-            images of one size; or a map-style data set.
+            0 to 1 or from -1 to 1; the path of a data file (see
+            :mod:`eqsets.generative.report.datafiles`) or of a folder of images of one size; or a
+            map-style data set.
         labels: one for each image, if known: pictures are chosen from all of them.
         skip_unreadable: leave files out that cannot be read, instead of raising.
         limit: images that are taken at most, drawn at random; ``None``: all.
 
     Raises:
         ShapeError: the images are of the wrong rank, number type, range or of several sizes.
-        OptionError: there is no such file or folder, or a file cannot be read.
+        OptionError: there is no such file or folder, a file cannot be read, or no images may be
+            taken.
     """
+    if limit is not None and limit < 1:
+        raise OptionError(f"got limit={limit}, expected 1 image at least. Leave it out for all.")
+    if isinstance(data, Mapping):
+        raise ShapeError(
+            f"got a {type(data).__name__} with {', '.join(map(repr, data)) or 'nothing'}, expected "
+            "images. Pass the array that holds them, such as data['images'], or the path of the "
+            "file."
+        )
     skipped: tuple[str, ...] = ()
     name = "the images"
     if isinstance(data, str | Path):
@@ -59,8 +69,8 @@ def read(
         data, found = _items(data, limit)
         labels = found if labels is None else labels
     elif limit is not None and getattr(data, "ndim", 0) > 0 and len(data) > limit:
-        data = data[chosen(len(data), limit)]
-    images = as_images(_normal(data))
+        data = data[chosen(len(data), limit).numpy()]
+    images = as_images(_normal(data)).cpu()
     known = None if labels is None else aligned(labels, len(images), limit, "labels")
     return Source(images, known, name, skipped)
 
@@ -75,13 +85,19 @@ def aligned(given: Any, count: int, limit: int | None, what: str) -> Tensor:
         what: they are, for the message.
 
     Raises:
-        ShapeError: there are more or fewer of them than images.
+        ShapeError: there are more or fewer of them than images, or they cannot be told apart.
     """
     import numpy as np
 
-    array = np.asarray(given).reshape(-1)
-    if array.dtype.kind not in "biuf":
-        array = np.unique(array, return_inverse=True)[1]
+    try:
+        array = np.asarray(given.cpu() if isinstance(given, Tensor) else given).reshape(-1)
+        if array.dtype.kind not in "biu":  # words, and NaN, which is not itself
+            array = np.unique(array, return_inverse=True)[1]
+    except (TypeError, ValueError) as error:
+        raise ShapeError(
+            f"got {what} that cannot be told apart ({error}), expected one number or word for each "
+            "image. Number them, or write str(x) for each."
+        ) from error
     found = torch.from_numpy(np.array(array))
     if limit is not None and len(found) > count:
         found = found[chosen(len(found), limit)]
@@ -125,8 +141,7 @@ def _folder(path: Path, skip: bool, limit: int | None) -> tuple[Tensor, tuple[st
     for file in files:
         try:
             with Image.open(file) as image:
-                grey = image.mode in ("1", "L", "LA", "I;16")
-                arrays.append((file, np.array(image.convert("L" if grey else "RGB"))))
+                arrays.append((file, _bytes(image)))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             bad.append(str(file.relative_to(path)))
     if bad and not skip:
@@ -151,6 +166,15 @@ def _folder(path: Path, skip: bool, limit: int | None) -> tuple[Tensor, tuple[st
         )
     same = [np.stack([a] * 3, -1) if colour and a.ndim == 2 else a for _, a in arrays]
     return torch.from_numpy(np.stack(same)), tuple(bad)
+
+
+def _bytes(image: Any) -> Any:
+    """Return pixels of a picture of pillow, ``(H, W)`` or ``(H, W, 3)``, as bytes."""
+    import numpy as np
+
+    if image.mode.startswith("I;16"):  # 65,535 is white; convert("L") would cut it off at 255
+        return np.round(np.asarray(image) / 257).astype(np.uint8)
+    return np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
 
 
 def _items(data: Any, limit: int | None) -> tuple[Tensor, Any]:

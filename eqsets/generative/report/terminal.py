@@ -19,12 +19,17 @@ _STYLES = {"full": "bold green", "partial": "yellow", "absent": "dim", "unresolv
 
 
 def summary_of(report: SymmetryReport, width: int = 100) -> str:
-    """Return the summary as plain text."""
+    """Return the summary as plain text, without colours.
+
+    Raises:
+        OptionError: rich is not installed.
+    """
     require("rich")
     from rich.console import Console
 
     file = io.StringIO()
-    print_summary(report, Console(file=file, width=width, highlight=False))
+    plain = Console(file=file, width=width, highlight=False, color_system=None)
+    print_summary(report, plain)
     return file.getvalue()
 
 
@@ -35,10 +40,9 @@ def print_summary(report: SymmetryReport, console: Console) -> None:
     from rich.text import Text
 
     facts = report.facts
-    table = Table(
-        title=f"Symmetries of {facts['data']}: {facts['images']:,} images, {facts['family']}",
-        title_justify="left",
-    )
+    title = f"Symmetries of {facts['data']}: {facts['images']:,} images, {facts['family']}"
+    # names of files may hold brackets, which are markup in a string
+    table = Table(title=Text(title, style="table.title"), title_justify="left")
     for head in ("", "verdict", "95 % of the extent", "nats below uniform"):
         table.add_column(head)
     for claim in report.claims:

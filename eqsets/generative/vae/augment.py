@@ -24,9 +24,9 @@ _CHUNK = 512  # images that inference looks at at once
 class Resampling:
     """The augmentation of AugVAE: what images show, in other poses that occur.
 
-    The model is in evaluation mode (no dropout), and no gradient goes into it. What it infers does
-    not change during a fit, so a fit calls :meth:`look` once and then only :meth:`draw`: the same
-    images four times as fast.
+    The model is in evaluation mode (no dropout), no gradient goes into it, and it stays on its
+    device, wherever the VAE is trained. What it infers does not change during a fit, so a fit calls
+    :meth:`look` once and then only :meth:`draw`: the same images four times as fast.
 
     Arguments:
         model: a fitted symmetry model.
@@ -51,7 +51,7 @@ class Resampling:
         """Return what images ``(B, C, H, W)`` are drawn from: two tensors with ``B`` rows."""
         self.model.eval()
         group, known = self.model.family.group, []
-        for part in x.split(_CHUNK):
+        for part in x.to(self.model.kept.device).split(_CHUNK):
             back = group.inverse(self.model.element(part))
             made = self.model.family.act(back, part)
             known.append((back, self.density.features(made)))
@@ -60,7 +60,7 @@ class Resampling:
     @torch.no_grad()
     def draw(self, x: Tensor, known: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
         """Return as many images in other poses: interpolated once, in ``[-1, 1]``."""
-        back, features = known
+        back, features = (one.to(self.model.kept.device) for one in known)
         eta = self.density.sample(features, generator)
         family = self.model.family
         g = family.group.compose(self.model.chart.element(eta), back)

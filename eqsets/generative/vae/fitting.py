@@ -136,7 +136,9 @@ def fit_vae(
         held_out = as_images(validation)
         check_shape(held_out, vae.image_shape)
     chosen = plan or StagePlan(3000, batch=64, check_every=150, patience=5)
-    mark = fingerprint(known, (type(vae).__name__, repr(vae), chosen, seed, level))
+    unusual = [] if validation is None else [held_out]
+    unusual += [one for one in vae.parameters() if not one.requires_grad]  # the symmetry model's
+    mark = fingerprint(known, (type(vae).__name__, repr(vae), chosen, seed, level), *unusual)
     if augment is not None:  # a function is known by what it makes of some images
         mark = fingerprint(augment(known[:8], torch.Generator().manual_seed(0)), mark)
     vae.train()

@@ -106,7 +106,7 @@ class InvariantVAE(VAE):
     def log_proposal(self, away: Tensor) -> Tensor:
         """Return ``log q`` of deviations ``(*batch, k)``: normal on lines, wrapped on circles.
 
-        On a circle three turns are summed: what is further away is nothing.
+        On a circle three turns either way are summed: what is further away is nothing.
         """
         columns = []
         for place, one in enumerate(self.model.chart.parameters):

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eqsets.generative.data import as_images, check_shape
+from eqsets.errors import OptionError
+from eqsets.generative.data import as_image_shape, as_images, check_shape
 from eqsets.generative.encoders import ConvEncoder
 from eqsets.generative.vae.bounds import Bound, importance_bound
 from eqsets.generative.vae.fitting import LEVEL, fit_vae, rough
@@ -41,6 +42,9 @@ class VAE(nn.Module):
         encoder: ``(B, C, H, W)`` to ``(B, 2 * latent)``, means and log scales; default: small.
         decoder: ``(B, latent)`` to ``(B, C, H, W)``; default: small.
 
+    Raises:
+        ShapeError: ``image_shape`` is not ``(C, H, W)``.
+
     Example:
         >>> vae = VAE((1, 16, 16), latent=4)
         >>> vae.bound(torch.zeros(3, 1, 16, 16), 5).iwlb.shape, vae.sample(2).shape
@@ -56,9 +60,9 @@ class VAE(nn.Module):
         decoder: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.image_shape, self.latent = image_shape, latent
-        self.encoder = encoder or _sure_encoder(image_shape, latent)
-        self.decoder = decoder or ConvDecoder(latent, image_shape)
+        self.image_shape, self.latent = as_image_shape(image_shape), latent
+        self.encoder = encoder or _sure_encoder(self.image_shape, latent)
+        self.decoder = decoder or ConvDecoder(latent, self.image_shape)
         self.log_noise = nn.Parameter(torch.tensor(-1.0))
         self.curve: list[dict[str, float]] = []
 
@@ -112,7 +116,13 @@ class VAE(nn.Module):
             seed: of the draws.
             level: width of the noise that makes bytes continuous, as in :meth:`fit`. With it, and
                 ``C * H * W * log(level)`` added, these are bounds of the log probability of bytes.
+
+        Raises:
+            ShapeError: these are no images of the shape of the VAE.
+            OptionError: no draws.
         """
+        if draws < 1:
+            raise OptionError(f"got draws={draws}, expected 1 at least. The default is 50.")
         images = as_images(x).to(self.log_noise.device)
         check_shape(images, self.image_shape)
         generator = torch.Generator().manual_seed(seed)

@@ -115,6 +115,16 @@ def test_tiny_images(size: tuple[int, int], order: int) -> None:
     assert FAMILY.act(g, x, order=order).isfinite().all()
 
 
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_a_transformation_that_is_none_spoils_its_own_image_alone(order: int) -> None:
+    x, g = images(3, 2, 6, 5), FAMILY.group.identity(3)
+    g[1] = torch.nan  # as family.parameters says where there is none
+    g[2, 0] = 0.0  # has no inverse
+    moved = FAMILY.act(g, x, order=order)
+    assert torch.allclose(moved[0], x[0])
+    assert order == 0 or moved[1].isnan().all()
+
+
 def test_bad_input_is_refused() -> None:
     g, x = FAMILY.group.identity(), images(1, 4, 4)
     with pytest.raises(ShapeError, match=r"images of shape \(4, 4\).*x\[:, None\]"):

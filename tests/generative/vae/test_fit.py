@@ -159,6 +159,19 @@ def test_a_fit_goes_on_from_its_folder_and_no_other_does(turned_pictures, tmp_pa
         VAE(SHAPE, 2).fit(x, plan=plan, augment=standard(), folder=tmp_path, quiet=True)
 
 
+def test_what_is_not_trained_decides_a_fit_as_well(fitted, turned_pictures, tmp_path):
+    x, plan = turned_pictures(20, 1.0), StagePlan(2, batch=4, check_every=2)
+    options = {"plan": plan, "folder": tmp_path, "quiet": True}
+    InvariantVAE(fitted, 2).fit(x, **options)
+    InvariantVAE(fitted, 2).fit(x, **options)  # control: the same model goes on
+    with pytest.raises(OptionError, match="is of another fit"):
+        InvariantVAE(fitted, 2).fit(x, validation=x[:4], **options)
+    with torch.no_grad():
+        next(fitted.density.parameters()).add_(0.01)
+    with pytest.raises(OptionError, match="is of another fit"):
+        InvariantVAE(fitted, 2).fit(x, **options)
+
+
 def test_images_are_checked():
     with pytest.raises(ShapeError, match="as the model was made for"):
         VAE(SHAPE).bound(torch.zeros(2, 1, 8, 8) - 1)

@@ -86,7 +86,10 @@ def _places(
         place.floor().clamp_(0, size - 1 - order) for place, size in ((u, width), (v, height))
     )
     t, s = u - column, v - row
-    return row.mul_(width).add_(column).long(), t[:, None], s[:, None]
+    last = (height - 1 - order) * width + width - 1 - order
+    # NaN is no place: it must end in NaN, not in an index that a device dies of
+    first = row.mul_(width).add_(column).long().clamp_(0, last)
+    return first, t[:, None], s[:, None]
 
 
 def _weights(t: Tensor, order: int) -> tuple[Tensor, ...]:

@@ -167,7 +167,7 @@ class _Campaign:
         training = Training(
             build, recipe, job.learning_rate, job.seed, data, experiment.loss, checkpoint
         )
-        training.run(board.start(str(job), recipe.steps), self.stop)
+        training.run(board.start(str(job), recipe.length), self.stop)
         if not training.finished:
             return
         limit, model = self.size.tests, training.model

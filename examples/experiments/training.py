@@ -67,6 +67,11 @@ class Recipe:
     offsets: float = 0.3
     clip: float = 1.0
 
+    @property
+    def length(self) -> int:
+        """Steps, or seconds where these decide."""
+        return self.steps if self.seconds is None else math.ceil(self.seconds)
+
     def done(self, step: int, seconds: float) -> float:
         """Return the part of a training that is done, at least 1 when it is finished."""
         by_time = 0.0 if self.seconds is None else seconds / self.seconds
@@ -159,7 +164,7 @@ class Training:
         """Train to the last step, or until ``stop`` is set, and write the checkpoint.
 
         Arguments:
-            report: is called with the number of steps done and the recent loss.
+            report: is called with what is done of the length of the recipe, and the recent loss.
             stop: set it to stop after the step that is under way.
         """
         before, began, saved = self.seconds, time.thread_time(), time.monotonic()
@@ -169,7 +174,7 @@ class Training:
             old = loss if math.isnan(self.recent) else self.recent
             self.recent = old + 0.05 * (loss - old)
             self.seconds = before + time.thread_time() - began
-            report(self.step, self.recent)
+            report(self.step if self.recipe.seconds is None else int(self.seconds), self.recent)
             if time.monotonic() - saved > _SAVE_EVERY:
                 self.save()
                 saved = time.monotonic()

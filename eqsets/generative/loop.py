@@ -5,7 +5,7 @@ Requirements that shaped this module:
 - a step is a function of its number: the data loader counts, and nothing else is random. So a fit
   that was killed and resumed has the curve of one that was not, to the last bit on a CPU;
 - a checkpoint is written whole or not at all, with optimiser, best weights and curve;
-- this is the only module that imports Lightning, and is imported by a fit only.
+- this, ``watch`` and ``progress`` import Lightning, and are imported by a fit only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -150,13 +151,14 @@ def run(
         table=None if folder is None else folder / f"{name}.csv",
     )
     options = {"accelerator": "auto", "devices": 1, **trainer_options}
+    shown = [] if quiet else _progress(name, plan.steps, f"{CHECK}{objective.monitor}")
     with _calm(quiet):
         trainer = pl.Trainer(
             max_steps=plan.steps,
-            callbacks=[watch, *_progress(quiet)],
+            callbacks=[watch, *shown],
             plugins=[_WholeFiles()],
             logger=loggers or False,
-            enable_progress_bar=not quiet,
+            enable_progress_bar=not (quiet or shown),
             enable_model_summary=False,
             enable_checkpointing=False,
             num_sanity_val_steps=0,
@@ -177,30 +179,27 @@ def run(
     return watch.curve
 
 
-def _progress(quiet: bool) -> list[pl.Callback]:
-    if quiet:
+def _progress(name: str, steps: int, monitor: str) -> list[pl.Callback]:
+    """Return what shows progress; nothing without rich, an extra: then Lightning does."""
+    if find_spec("rich") is None:
         return []
-    try:
-        from rich import progress  # noqa: F401  (an extra: Lightning asks for it at run time)
-    except ModuleNotFoundError:
-        return []
-    return [pl.callbacks.RichProgressBar()]
+    from eqsets.generative.progress import StageProgress
+
+    return [StageProgress(name, steps, monitor)]
 
 
 @contextmanager
 def _calm(quiet: bool) -> Iterator[None]:
-    """Keep advice that does not apply to a loader that only counts, and, if asked, all talk."""
-    loud = logging.getLogger("lightning.pytorch")
-    fabric = logging.getLogger("lightning.fabric")
-    before = loud.level, fabric.level
-    if quiet:
-        loud.setLevel(logging.ERROR)
-        fabric.setLevel(logging.ERROR)
+    """Keep advice that does not apply to a loader that only counts, and, if asked, warnings."""
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    before = [one.level for one in loggers]
+    for one in loggers:  # else every fit recommends other products
+        one.setLevel(logging.ERROR if quiet else logging.WARNING)
     with warnings.catch_warnings():
         for text in _BESIDE_THE_POINT:
             warnings.filterwarnings("ignore", text)
         try:
             yield
         finally:
-            loud.setLevel(before[0])
-            fabric.setLevel(before[1])
+            for one, level in zip(loggers, before, strict=True):
+                one.setLevel(level)

@@ -67,7 +67,8 @@ def digits_table(rows: Sequence[Row]) -> str:
 
 def classes_table(rows: Sequence[Row]) -> str:
     """Return, for each class, nats below uniform and, unless flat, the usual number of modes."""
-    ours = sorted((row for row in rows if "classes" in row), key=lambda row: row["angle"])
+    ours = [row for row in rows if "classes" in row]
+    ours.sort(key=lambda row: (row["angle"], row["runner"], row["seed"]))
     lines = []
     for row in ours:
         cells = []
@@ -78,8 +79,9 @@ def classes_table(rows: Sequence[Row]) -> str:
             flat = about["below"] < FLAT
             found = "flat" if flat else f"{usual} ({part:.0%})"
             cells.append(f"{about['below']:.2f}; {found}")
-        lines.append([f"{row['angle']}°", row["runner"].removeprefix("ours, "), *cells])
-    return _table(["turned by", "preset", *(str(n) for n in range(10))], lines)
+        preset = f"{row['runner'].removeprefix('ours, ')}, {row['seed']}"
+        lines.append([f"{row['angle']}°", preset, *cells])
+    return _table(["turned by", "preset, seed", *(str(n) for n in range(10))], lines)
 
 
 def colours_table(rows: Sequence[Row]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from math import log, pi
 
@@ -185,9 +186,20 @@ def test_progress_is_shown_and_loggers_are_served(tiny, turned_pictures, tmp_pat
     model.fit(turned_pictures(16, 1.0), preset=tiny, loggers=[logger])
     logger.save()
     assert "check_nll" in (tmp_path / "lightning_logs/version_0/metrics.csv").read_text()
-    assert "Epoch" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "density" in shown
+    assert f"{tiny.density.steps}/{tiny.density.steps} steps" in shown
+    assert "held out" in shown
     model.fit(turned_pictures(16, 1.0), preset=tiny, quiet=True)
     assert capsys.readouterr().out == ""
+
+
+def test_a_fit_recommends_nothing(tiny, turned_pictures, caplog):
+    caplog.set_level(logging.INFO, "lightning.pytorch")
+    SymmetryModel("rotation", SHAPE).fit(turned_pictures(40, 0.5), preset=tiny)
+    assert not [one for one in caplog.records if one.name.startswith("lightning")]
+    logging.getLogger("lightning.pytorch").info("heard")  # the control
+    assert "heard" in caplog.text
 
 
 def test_content_that_is_cut_off_is_reported(tiny):

@@ -13,7 +13,7 @@ import torch
 import eqsets
 from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
 from eqsets.generative.report.claims import Claim, claims_of, holm
-from eqsets.generative.report.evidence import Evidence, _best_width, steps_of
+from eqsets.generative.report.evidence import Evidence, steps_of
 from eqsets.generative.report.examine import examine
 from eqsets.generative.report.recommend import recommend
 
@@ -51,6 +51,18 @@ def test_a_disc_is_not_resolved_and_a_shift_of_it_is(draw):
     assert "look alike" in found["rotation"].sentence
     assert found["shift_x"].verdict == "partial"
     assert found["shift_y"].verdict == found["scale"].verdict == "absent"
+
+
+def test_what_cannot_be_resolved_says_why():
+    """Bars as thin as a pixel change with their brightness, and differ by more."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.full((300, 3, 16, 16), -1.0)
+    for one in x:
+        for top, left, size in torch.randint(3, 8, (3, 3), generator=generator).tolist():
+            one[0, top : top + size, left : left + 1] = 1.0
+    value = verdicts(x, "hsv")["value"]
+    assert value.verdict == "unresolved"
+    assert value.sentence.endswith("pictures differ among each other by more")
 
 
 def test_a_square_that_is_turned_by_quarters_is_not_turned(draw):
@@ -93,7 +105,7 @@ def test_a_trace_of_a_preference_is_no_verdict_but_is_said(peak, verdict, words)
     odds = torch.ones(400, len(steps)) / len(steps)
     odds[:, int(steps.abs().argmin())] *= 1 + peak
     ones = torch.ones(400)
-    evidence = Evidence(parameter, steps, odds, ones, ones, ones * 2)
+    evidence = Evidence(parameter, steps, odds, ones, ones, ones * 2, 100.0)
     found = claims_of([evidence], generator=torch.Generator().manual_seed(0))[0]
     assert found.verdict == verdict
     assert found.sentence.startswith(words)
@@ -224,11 +236,3 @@ def test_quarter_turns_and_mirror_images_of_few_shapes_in_many_pictures(turned):
     found = verdicts(x, "d4")
     assert found["quarter_turns"].verdict == ("full" if turned else "absent")
     assert found["mirror_x"].verdict == "absent"
-
-
-def test_the_narrowest_kernel_is_taken_where_none_finds_anything():
-    widths, flat = [1.0, 2.0, 4.0], [3.02, 3.01, 3.0]
-    assert _best_width(widths, flat, 2.0, 0.0, 3.0) == 2.0  # not below the neighbours
-    assert _best_width(widths, flat, 2.0, 3.0, 3.0) == 4.0  # not below the traces
-    assert _best_width(widths, flat, 2.0, 0.0, None) == 4.0  # lines have no uniform to be near
-    assert _best_width(widths, [2.0, 1.0, 1.04], 1.0, 0.0, 3.0) == 2.0  # something is found

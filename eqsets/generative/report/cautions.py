@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from eqsets.generative.moments import intensity
-from eqsets.generative.report.claims import Claim
+from eqsets.generative.report.claims import VISIBLE, Claim
 from eqsets.generative.report.evidence import Evidence
 
 __all__ = ["FEW", "cautions_of"]
@@ -71,7 +71,7 @@ def _data(images: Tensor, held_out: int) -> Iterator[str]:
 def _symmetric(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> Iterator[str]:
     for claim, one in zip(claims, evidence, strict=True):
         share = float((one.folds > 1).float().mean())
-        if claim.verdict == "unresolved" and "alike" in claim.sentence:
+        if claim.verdict == "unresolved" and one.contrast < VISIBLE:
             yield (
                 f"self-symmetric prototypes: {claim.name.replace('_', ' ')} changes the pictures "
                 "too little to be seen, so that whether it occurs cannot be known, and does not "

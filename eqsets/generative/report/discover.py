@@ -82,7 +82,8 @@ def discover(
     known, held_out, picked = _split(images, source.labels, parts, seed)
     model = SymmetryModel(chosen, (images.shape[1], images.shape[2], images.shape[3]))
     check_family(images, model.family)
-    tell(f"fitting {model.family!r} to {len(known)} images of {tuple(images.shape[1:])}")
+    named = chosen if isinstance(chosen, str) else repr(chosen)
+    tell(f"fitting {named} to {len(known)} images of {tuple(images.shape[1:])}")
     model.fit(
         known,
         preset=plan,
@@ -110,7 +111,7 @@ def discover(
         "held_out": min(len(held_out), len(found.queries.eta)),
         "groups": None if parts is None else len(parts.unique()),
         "shape": list(images.shape[1:]),
-        "family": chosen if isinstance(chosen, str) else repr(chosen),
+        "family": named,
         "preset": next((name for name, one in PRESETS.items() if one == plan), "own"),
         "seed": seed,
         "prototype_variance_over_the_orbit": share,

@@ -10,22 +10,21 @@ Take the pose apart: :math:`y_i(a)` is the prototype of image ``i`` in its own p
 ``a`` along one component, with all others left out. If the data have ``a`` as a symmetry, then
 :math:`y_i(a)` looks like other images do, not only :math:`y_i(0)`:
 
-.. math:: q_i(a) = \frac{\sum_j K_h(\lVert y_i(a) - y_j(0) \rVert^2)}
-          {\sum_{a'} \sum_j K_h(\lVert y_i(a') - y_j(0) \rVert^2)}
+.. math:: q_i(a) \propto \sum_j K(y_i(a), y_j(0))
 
-over reference images ``j``: a kernel estimate of the distribution of the component, relative to
-where image ``i`` itself is. Its width ``h`` is the one with the best leave-one-out score among the
-reference images. Where nothing is found, kernels so wide that everything looks alike score best:
-they are uniform without noise. Then it is the narrowest whose score is nearly as good, but no
-narrower than neighbours are apart, or than the traces of interpolation. Odds are spread over a
-quarter of what moves content by a pixel. Scores :math:`-\log q_i(0)` of held-out images estimate
-the entropy (from above).
+over reference images ``j``: a kernel estimate (:class:`~eqsets.generative.report.kernel.Kernel`) of
+the distribution of the component, relative to where image ``i`` itself is. What is compared, whole
+pictures or their colours, is a matter of the component (:mod:`~eqsets.generative.report.looks`).
+Widths are no narrower than the grid resolves, and than the traces of interpolation. Odds are spread
+over a quarter of what moves content by a pixel. Scores :math:`-\log q_i(0)` of held-out images
+estimate the entropy (from above).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import log
 
 import torch
@@ -34,19 +33,16 @@ from torch.nn import functional as F
 
 from eqsets.families import Parameter
 from eqsets.generative.inference import Inference
-from eqsets.generative.losses import blur
 from eqsets.generative.moments import centroid, grid, intensity
+from eqsets.generative.report.kernel import Distances, Kernel, best_kernel, scores_of
+from eqsets.generative.report.looks import Looks, looks_of
 from eqsets.generative.report.poses import Poses
 
 __all__ = ["Evidence", "gather", "steps_of"]
 
 _STEPS = 48
 _ROUND = 96
-_FEATURES = 48
-_BLUR = 0.7  # pixels: hides what interpolation leaves
-_NEARLY = 0.05  # nats
-_TRACES = 0.002  # of the energy of a picture: what interpolation changes in a disc that is turned
-_WIDTHS = tuple(2.0 ** (k / 2) for k in range(-8, 7))  # of the median squared distance to the next
+_SOME = 160  # references that the widths are tried on
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +57,8 @@ class Evidence:
         sharpness: entropy of what the kernel alone would give a picture, in nats, ``(m)``.
         floor: scores of the same kind, ``(m)``, where the references are the very same image, seen
             anew: spread that comes from inference and resolution alone.
+        contrast: how much a picture changes along the component, at most, as a squared distance in
+            units of that between views of one image; the median.
     """
 
     parameter: Parameter
@@ -69,6 +67,7 @@ class Evidence:
     folds: Tensor
     sharpness: Tensor
     floor: Tensor
+    contrast: float
 
     @property
     def zero(self) -> int:
@@ -115,89 +114,67 @@ def gather(
     """
     parameter = inference.chart.parameters[place]
     steps = steps_of(parameter)
-    own = _pictures(inference, place, references, torch.zeros(1))[:, 0]
-    middle = own.mean(0)
-    basis = _basis(own - middle)
-    seen = (own - middle) @ basis
-    moved = _pictures(inference, place, references.pick(_some(references)), steps)
-    traces = _TRACES * float((own + 1).square().sum(-1).median())
-    tried = _widths(parameter, (moved - middle) @ basis, seen, _some(references), steps)
-    width = _best_width(*tried, traces, None if parameter.period is None else log(len(steps)))
-    asked = (_pictures(inference, place, queries, steps) - middle) @ basis
-    logs = -torch.cdist(asked.flatten(0, 1), seen).square() / width
+    zero, still = int(steps.abs().argmin()), torch.zeros(1)
+    moved = partial(_moved, inference, place)
+    pictures = moved(references, still)[:, 0]
+    some = references.pick(torch.arange(min(len(pictures), _SOME)))
+    looks = looks_of(pictures, moved(some.pick(torch.arange(8)), steps[[zero // 2, zero + 1]]))
+    describe = partial(_described, moved, looks)
+    asked = describe(queries, steps)
+    anew = torch.stack([describe(one, still)[:, 0] for one in again], 1)
+    tried = describe(some, steps)
+    kernel = _kernel(looks, looks.distances(tried, pictures[: len(tried)]), parameter, zero)
     box = _box(parameter, steps, _reach(parameter, references.prototypes) / 4)
-    odds = box(logs.logsumexp(-1).unflatten(0, asked.shape[:2]).softmax(-1))
-    zero = int(steps.abs().argmin())
-    alone = (-(asked - asked[:, zero : zero + 1]).square().sum(-1) / width).softmax(-1)
-    alone = box(alone)
+    odds = box(kernel.odds(looks.distances(asked, moved(queries, still)[:, 0])))
+    change = (asked - asked[:, zero : zero + 1]).square().sum(-1)
+    noise = (asked[:, zero, None] - anew).square().sum(-1).median().clamp_min(1e-6)
+    contrast = float(change.amax(-1).median() / noise)
+    alone = box((-change / kernel.pose).softmax(-1))
     entropy = _entropy(alone)
     folds = _folds(alone) if parameter.period and not parameter.levels else torch.ones(len(alone))
-    seen_again = torch.stack(
-        [_pictures(inference, place, one, torch.zeros(1))[:, 0] for one in again], 1
-    )
-    itself = (-torch.cdist(asked, (seen_again - middle) @ basis).square() / width).logsumexp(-1)
+    itself = (-torch.cdist(asked, anew).square() / kernel.pose).logsumexp(-1)
     floor = _entropy(box(itself.softmax(-1))) - entropy - alone[:, zero].log()
-    return Evidence(parameter, steps, odds, folds, entropy, floor)
+    return Evidence(parameter, steps, odds, folds, entropy, floor, contrast)
 
 
-def _some(poses: Poses) -> Tensor:
-    return torch.arange(min(len(poses.eta), 160))
-
-
-def _pictures(inference: Inference, place: int, poses: Poses, steps: Tensor) -> Tensor:
-    """Return ``(n, A, P)``: pixels of prototypes moved along one component."""
-    family = inference.family
+def _moved(inference: Inference, place: int, poses: Poses, steps: Tensor) -> Tensor:
+    """Return prototypes moved along one component, ``(n, A, C, H, W)``."""
     z = torch.zeros(len(poses.eta), len(steps), poses.eta.shape[1])
     z[..., place] = poses.eta[:, place, None] + steps
-    rows = []
-    for some, made in zip(z.split(64), poses.prototypes.split(64), strict=True):
-        moved = family.act(inference.chart.element(some).to(made.dtype), made[:, None])
-        rows.append(blur(moved.flatten(0, 1), _BLUR).flatten(1).unflatten(0, some.shape[:2]))
-    return torch.cat(rows)
+    g = inference.chart.element(z).to(poses.prototypes.dtype)
+    return inference.family.act(g, poses.prototypes[:, None])
+
+
+def _described(
+    moved: Callable[[Poses, Tensor], Tensor], looks: Looks, poses: Poses, steps: Tensor
+) -> Tensor:
+    """Return what moved prototypes look like, ``(n, A, f)``; in parts, as pictures are large."""
+    parts = torch.arange(len(poses.eta)).split(64)
+    return torch.cat([looks.describe(moved(poses.pick(part), steps)) for part in parts])
 
 
 def _entropy(odds: Tensor) -> Tensor:
     return -(odds * odds.clamp_min(1e-30).log()).sum(-1)
 
 
-def _basis(centred: Tensor) -> Tensor:
-    """Return the principal directions ``(P, f)`` of pictures ``(n, P)``."""
-    count = min(_FEATURES, *centred.shape)
-    basis: Tensor = torch.linalg.svd(centred, full_matrices=False).Vh[:count].mT
-    return basis
-
-
-def _widths(
-    parameter: Parameter, moved: Tensor, seen: Tensor, which: Tensor, steps: Tensor
-) -> tuple[list[float], list[float], float]:
-    """Return widths, their leave-one-out scores, and the squared distance of neighbours."""
-    zero = int(steps.abs().argmin())
-    squares = torch.cdist(moved.flatten(0, 1), seen).square().unflatten(0, moved.shape[:2])
-    squares[torch.arange(len(which)), :, which] = torch.inf
-    nearest = float(squares[:, zero].amin(-1).median().clamp_min(1e-6))
-    step = float((moved[:, zero] - moved[:, (zero + 1) % len(steps)]).square().sum(-1).median())
-    # Not below what a fine grid resolves; the next level of a discrete one is another picture.
-    least = 0.0 if parameter.levels else step / 2
-    widths = [max(nearest * factor, least) for factor in _WIDTHS]
-    odds = [(-squares / width).logsumexp(-1).log_softmax(-1) for width in widths]
-    return widths, [-float(one[:, zero].mean()) for one in odds], nearest
-
-
-def _best_width(
-    widths: Sequence[float],
-    scores: Sequence[float],
-    nearest: float,
-    traces: float,
-    uniform: float | None,
-) -> float:
-    """Return the width with the best score; see above for where that is nearly ``uniform``."""
-    lowest = min(scores)
-    nothing = uniform is not None and lowest > uniform - _NEARLY
-    for width, score in zip(widths, scores, strict=True):
-        slack = _NEARLY if nothing and width >= max(0.99 * nearest, traces) else 1e-4
-        if score <= lowest + slack:
-            return width
-    return widths[-1]
+def _kernel(looks: Looks, distances: Distances, parameter: Parameter, zero: int) -> Kernel:
+    """Return the widths that do best among the references, the first ones of which are moved."""
+    count, steps = distances.pose.shape[:2]
+    one = torch.arange(count)
+    step = float(distances.pose[one, (zero + 1) % steps, one].median())
+    distances.shape[one, one] = torch.inf
+    own = distances.pose[:, zero].masked_fill(distances.shape.isinf(), torch.inf)
+    nearest = float(own.amin(-1).median().clamp_min(1e-6))
+    # Not below what a fine grid resolves; the next level of a discrete one is another picture, and
+    # between two steps of a colour on a line there are pictures enough to tell.
+    coarse = parameter.levels is not None or (looks.traces == 0 and parameter.period is None)
+    poses = [max(nearest * factor, 0.0 if coarse else step / 2) for factor in looks.pose_widths]
+    unlike = float(distances.shape.amin(-1).median().clamp_min(1e-6))
+    shapes = [unlike * factor for factor in looks.shape_widths]
+    uniform = None if parameter.period is None else log(steps)
+    least = max(0.99 * nearest, looks.traces) if looks.traces else 0.0
+    scores = scores_of(distances, zero, poses, shapes)
+    return best_kernel(poses, shapes, scores, least=least, uniform=uniform)
 
 
 def _reach(parameter: Parameter, prototypes: Tensor) -> float:

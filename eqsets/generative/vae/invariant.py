@@ -70,7 +70,7 @@ class InvariantVAE(VAE):
         """Return prototypes ``(B, C, H, W)`` and ``eta: (B, k)`` by inference."""
         family, known = self.model.family, []
         for part in x.split(_CHUNK):
-            g = self.model.inference(part).g
+            g = self.model.element(part.clamp(-1, 1))
             made = family.act(family.group.inverse(g), part)
             known.append((made, self.model.chart.coordinates(g).to(x.dtype)))
         return tuple(torch.cat(column) for column in zip(*known, strict=True))

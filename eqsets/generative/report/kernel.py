@@ -1,0 +1,110 @@
+r"""Which poses of a picture look like other pictures: a kernel estimate.
+
+Picture ``i``, moved on by ``a``, is at squared distances :math:`D_{ij}(a)` from reference pictures
+``j``, whose shapes are at squared distances :math:`s_{ij}` from its own:
+
+.. math:: q_i(a) \propto \sum_j \exp(-s_{ij} / v) \, \exp(-D_{ij}(a) / h)
+
+Both widths are those with the best score :math:`-\log q_i(0)` among reference pictures, each left
+out where it would be compared with itself. Where nothing is found, kernels so wide that everything
+looks alike score best: they are uniform without noise. Then ``h`` is the narrowest whose score is
+nearly as good, but no narrower than neighbours are apart, or than the traces of interpolation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Distances", "Kernel", "best_kernel", "scores_of"]
+
+_NEARLY = 0.05  # nats
+_TIE = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """Squared distances of moved pictures from reference pictures.
+
+    Attributes:
+        pose: ``D_ij(a)``, ``(n, A, N)``.
+        shape: ``s_ij``, ``(n, N)``; infinite where two pictures must not be compared.
+    """
+
+    pose: Tensor
+    shape: Tensor
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The widths: ``pose`` is ``h``, ``shape`` is ``v``.
+
+    Example:
+        >>> near = Distances(torch.tensor([[[0.0], [1.0]]]), torch.zeros(1, 1))
+        >>> Kernel(pose=1.0, shape=1.0).odds(near)
+        tensor([[0.7311, 0.2689]])
+    """
+
+    pose: float
+    shape: float
+
+    def odds(self, distances: Distances) -> Tensor:
+        """Return ``q_i(a)``, ``(n, A)``; rows add up to 1."""
+        logs = distances.pose / -self.pose - _part(distances.shape, self.shape)[:, None]
+        return logs.logsumexp(-1).softmax(-1)
+
+
+def scores_of(
+    distances: Distances, zero: int, poses: Sequence[float], shapes: Sequence[float]
+) -> Tensor:
+    """Return mean scores, ``(poses, shapes)``, of kernels of all these widths.
+
+    Args:
+        distances: of reference pictures; infinite where one meets itself.
+        zero: which step is 0.
+        poses: widths ``h``.
+        shapes: widths ``v``: they share the exponentials of ``D``, which are what takes time.
+    """
+    parts = torch.stack([_part(distances.shape, one) for one in shapes], -1)
+    weights = (parts.amin(1, keepdim=True) - parts).exp()
+    nearest = distances.pose.masked_fill(distances.shape.isinf()[:, None], torch.inf)
+    above = (distances.pose - nearest.amin((1, 2), keepdim=True)).clamp_min(0)
+    rows = []
+    for width in poses:
+        odds = (above / -width).exp() @ weights + 1e-30  # (n, A, shapes)
+        rows.append(odds.sum(1).log().sub(odds[:, zero].log()).mean(0))
+    return torch.stack(rows)
+
+
+def best_kernel(
+    poses: Sequence[float],
+    shapes: Sequence[float],
+    scores: Tensor,
+    *,
+    least: float,
+    uniform: float | None,
+) -> Kernel:
+    """Return the kernel with the best score, the narrowest of several.
+
+    Args:
+        poses: widths ``h``, increasing.
+        shapes: widths ``v``.
+        scores: of all pairs, ``(poses, shapes)``.
+        least: ``h`` below which nothing is told.
+        uniform: the score of the uniform distribution; ``None`` if there is nothing like it.
+    """
+    lowest = float(scores.min())
+    nothing = uniform is not None and lowest > uniform - _NEARLY
+    for pose, row in zip(poses, scores, strict=True):
+        slack = _NEARLY if nothing and pose >= least else _TIE
+        if float(row.min()) <= lowest + slack:
+            return Kernel(pose, shapes[int(row.argmin())])
+    raise AssertionError("the best score is among the scores")
+
+
+def _part(shape: Tensor, width: float) -> Tensor:
+    """Return ``s / v``; infinite stays so, also for an infinite ``v``."""
+    return torch.where(shape.isinf(), torch.inf, shape / width)

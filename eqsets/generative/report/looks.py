@@ -1,0 +1,147 @@
+r"""What of a picture is compared with other pictures.
+
+Where shapes differ, whole pictures cannot tell colours: the red strokes of a 2 and of a 7 lie at
+other places, and the distance between them says how much they overlap, whatever the hue. So for a
+component that moves colours alone (it leaves the intensity of every pixel, its largest channel, as
+it is) two questions are asked apart: which colours has a picture, and which shape?
+
+Colours are compared by moments of their distribution over the pixels, wherever these are, with
+channels ``u`` in ``[0, 1]``:
+
+.. math:: m_{klm} = \frac{1}{\sqrt{1 + k^2 + l^2 + m^2}} \operatorname{mean}_p
+          \cos(\pi k u_{p1}) \cos(\pi l u_{p2}) \cos(\pi m u_{p3}), \quad 0 \le k, l, m \le 3
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from eqsets.generative.losses import blur
+from eqsets.generative.moments import intensity
+from eqsets.generative.report.kernel import Distances
+
+__all__ = ["Colours", "Looks", "WholePictures", "looks_of"]
+
+_FEATURES = 48
+_BLUR = 0.7  # pixels: hides what interpolation leaves
+_TRACES = 0.002  # of the energy of a picture: what interpolation changes in a disc that is turned
+_ORDERS = 4
+_STRIDE = 2  # pixels
+
+
+class Looks(ABC):
+    """A way to compare pictures with references.
+
+    Attributes:
+        pose_widths: what is tried for ``h``, in units of the median squared distance to the next.
+        shape_widths: what is tried for ``v``, in units of that between shapes.
+        seen: the references, ``(N, f)``.
+        traces: what interpolation changes, as a squared distance; 0 where it is never in the way.
+    """
+
+    pose_widths: tuple[float, ...]
+    shape_widths: tuple[float, ...]
+    seen: Tensor
+    traces: float = 0.0
+
+    @abstractmethod
+    def describe(self, pictures: Tensor) -> Tensor:
+        """Return features ``(*batch, f)`` of pictures ``(*batch, C, H, W)``."""
+
+    @abstractmethod
+    def shapes(self, pictures: Tensor) -> Tensor:
+        """Return ``s``, ``(n, N)``, of pictures ``(n, C, H, W)`` and the references."""
+
+    def distances(self, described: Tensor, pictures: Tensor) -> Distances:
+        """Return distances from the references.
+
+        Args:
+            described: moved pictures, ``(n, A, f)``.
+            pictures: as they are, ``(n, C, H, W)``.
+        """
+        apart = torch.cdist(described.flatten(0, 1), self.seen).square()
+        return Distances(apart.unflatten(0, described.shape[:2]), self.shapes(pictures))
+
+
+class WholePictures(Looks):
+    """Compare pixels: their principal components among the references.
+
+    Arguments:
+        references: pictures ``(N, C, H, W)``.
+    """
+
+    pose_widths = tuple(2.0 ** (k / 2) for k in range(-8, 7))
+    shape_widths = (1.0,)  # the distance of whole pictures holds that of shapes
+
+    def __init__(self, references: Tensor) -> None:
+        pixels = _blurred(references)
+        self.middle = pixels.mean(0)
+        count = min(_FEATURES, *pixels.shape)
+        centred = pixels - self.middle
+        self.basis = torch.linalg.svd(centred, full_matrices=False).Vh[:count].mT
+        self.seen = centred @ self.basis
+        self.traces = _TRACES * float((pixels + 1).square().sum(-1).median())
+
+    def describe(self, pictures: Tensor) -> Tensor:
+        found: Tensor = (_blurred(pictures) - self.middle) @ self.basis
+        return found
+
+    def shapes(self, pictures: Tensor) -> Tensor:
+        return self.seen.new_zeros(len(pictures), len(self.seen))
+
+
+class Colours(Looks):
+    """Compare colours wherever they are, and shapes by intensities.
+
+    Arguments:
+        references: pictures ``(N, C, H, W)``.
+    """
+
+    pose_widths = tuple(2.0**k for k in range(-10, 5))
+    shape_widths = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, float("inf"))
+
+    def __init__(self, references: Tensor) -> None:
+        self.grey = WholePictures(_light(references))
+        self.seen = self.describe(references)
+
+    def describe(self, pictures: Tensor) -> Tensor:
+        y = blur(pictures.flatten(0, -4), _BLUR)[..., ::_STRIDE, ::_STRIDE].flatten(2)
+        order = torch.arange(_ORDERS, device=y.device)
+        waves = torch.cos(torch.pi / 2 * (y.clamp(-1, 1)[..., None] + 1) * order)  # (n, C, P, K)
+        moments = waves[:, 0]
+        for channel in waves.unbind(1)[1:]:
+            moments = (moments[..., None] * channel[..., None, :]).flatten(-2)
+        high = torch.cartesian_prod(*[order] * y.shape[1]).reshape(-1, y.shape[1])
+        found = moments.mean(1) / (1 + high.square().sum(-1)).sqrt()
+        return _batched(found, pictures)
+
+    def shapes(self, pictures: Tensor) -> Tensor:
+        return torch.cdist(self.grey.describe(_light(pictures)), self.grey.seen).square()
+
+
+def looks_of(references: Tensor, moved: Tensor) -> Looks:
+    """Return how to compare pictures along one component.
+
+    Args:
+        references: pictures ``(N, C, H, W)``.
+        moved: some of them, the first ones, moved along the component, ``(n, A, C, H, W)``.
+    """
+    change = intensity(moved) - intensity(references[: len(moved)])[:, None]
+    return WholePictures(references) if float(change.abs().max()) > 1e-3 else Colours(references)
+
+
+def _blurred(pictures: Tensor) -> Tensor:
+    """Return pixels ``(*batch, P)``."""
+    return _batched(blur(pictures.flatten(0, -4), _BLUR).flatten(1), pictures)
+
+
+def _batched(rows: Tensor, pictures: Tensor) -> Tensor:
+    """Return rows ``(n, f)``, one for each picture, as ``(*batch, f)``."""
+    return rows.reshape(*pictures.shape[:-3], -1)
+
+
+def _light(pictures: Tensor) -> Tensor:
+    return pictures.amax(-3, keepdim=True)

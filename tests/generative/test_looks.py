@@ -1,0 +1,203 @@
+"""What is compared with what, and by which kernel: the parts of the evidence of a report."""
+
+from __future__ import annotations
+
+from math import exp, inf, log
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import eqsets
+from eqsets.generative import SymmetryModel
+from eqsets.generative.losses import blur
+from eqsets.generative.report.examine import examine
+from eqsets.generative.report.kernel import Distances, Kernel, best_kernel, scores_of
+from eqsets.generative.report.looks import Colours, WholePictures, looks_of
+
+SIZE = 16
+ROUNDING = {"rtol": 1e-3, "atol": 1e-4}
+
+
+def strokes(count, seed=0, bars=3, width=2):
+    """Return pictures of bars of any length, place and direction: no two are alike."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.full((count, 1, SIZE, SIZE), -1.0)
+    for one in x[:, 0]:
+        for _ in range(bars):
+            top, left = torch.randint(2, SIZE - 8, (2,), generator=generator).tolist()
+            long = int(torch.randint(3, 7, (1,), generator=generator))
+            down, right = (
+                (long, width) if torch.rand(1, generator=generator) < 0.5 else (width, long)
+            )
+            one[top : top + down, left : left + right] = 1.0
+    return x
+
+
+def painted(x, hues, saturation=0.0):
+    """Return grey pictures in red, moved in hue by so many turns."""
+    red = torch.cat([x, torch.full_like(x, -1), torch.full_like(x, -1)], 1)
+    family = eqsets.transformation("hue-saturation")
+    eta = torch.stack([hues, torch.full_like(hues, saturation)], -1)
+    return family.act(family.element(eta), red)
+
+
+def hues_within(extent, count, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return (2 * torch.rand(count, generator=generator) - 1) * extent
+
+
+def slow_odds(distances, pose, shape):
+    rows = []
+    for i, moved in enumerate(distances.pose.tolist()):
+        row = [
+            sum(
+                exp(-s / shape) * exp(-d / pose)
+                for s, d in zip(distances.shape[i].tolist(), step, strict=True)
+            )
+            for step in moved
+        ]
+        rows.append([one / sum(row) for one in row])
+    return torch.tensor(rows)
+
+
+# --------------------------------------------------------------------------- the kernel
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    seed=st.integers(0, 999),
+    pose=st.floats(0.1, 10),
+    shape=st.sampled_from([0.5, 2.0, inf]),
+)
+def test_odds_are_those_of_the_formula(seed, pose, shape):
+    generator = torch.Generator().manual_seed(seed)
+    near = Distances(
+        torch.rand(3, 5, 4, generator=generator), torch.rand(3, 4, generator=generator)
+    )
+    expected = slow_odds(near, pose, shape)
+    torch.testing.assert_close(Kernel(pose, shape).odds(near), expected, rtol=1e-4, atol=1e-6)
+    widened = slow_odds(near, 2 * pose, shape)
+    assert not torch.allclose(Kernel(pose, shape).odds(near), widened, rtol=1e-4, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 999))
+def test_scores_are_those_of_each_kernel_without_the_picture_itself(seed):
+    generator = torch.Generator().manual_seed(seed)
+    near = Distances(
+        torch.rand(4, 5, 6, generator=generator), torch.rand(4, 6, generator=generator)
+    )
+    some = torch.arange(4)
+    near.pose[some, 2, some] = 0.0  # each finds itself at step 2
+    near.shape[some, some] = inf
+    poses, shapes = (0.05, 1.0), (0.3, inf)
+    scores = scores_of(near, 2, poses, shapes)
+    for row, pose in zip(scores, poses, strict=True):
+        for score, shape in zip(row, shapes, strict=True):
+            odds = Kernel(pose, shape).odds(near)[:, 2]
+            torch.testing.assert_close(score, -odds.log().mean(), rtol=1e-3, atol=1e-4)
+    near.shape[some, some] = 0.0
+    assert float(scores_of(near, 2, poses, shapes)[0, 1]) < float(scores[0, 1])
+
+
+def test_a_kernel_far_narrower_than_all_distances_is_finite():
+    near = Distances(torch.rand(2, 3, 4) + 1, torch.rand(2, 4))
+    assert scores_of(near, 0, (1e-9,), (1e-9, inf)).isfinite().all()
+    assert Kernel(1e-9, 1e-9).odds(near).isfinite().all()
+
+
+def test_the_narrowest_kernel_is_taken_where_none_finds_anything():
+    widths, flat = [1.0, 2.0, 4.0], torch.tensor([[3.02], [3.01], [3.0]])
+
+    def best(scores, least, uniform):
+        return best_kernel(widths, [1.0], scores, least=least, uniform=uniform).pose
+
+    assert best(flat, 2.0, 3.0) == 2.0  # not below the neighbours
+    assert best(flat, 3.0, 3.0) == 4.0  # not below the traces
+    assert best(flat, 2.0, None) == 4.0  # lines have no uniform to be near
+    assert best(torch.tensor([[2.0], [1.0], [1.04]]), 1.0, 3.0) == 2.0  # something is found
+
+
+# ---------------------------------------------------------------------------- the looks
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 99), down=st.integers(-1, 1), right=st.integers(-1, 1))
+def test_colours_do_not_say_where_they_are(seed, down, right):
+    x = painted(strokes(4, seed), hues_within(0.5, 4, seed))
+    colours = Colours(x)
+    shifted = x.roll((2 * down, 2 * right), (-2, -1))
+    torch.testing.assert_close(colours.describe(shifted), colours.describe(x), **ROUNDING)
+    torch.testing.assert_close(colours.describe(x.mT), colours.describe(x), **ROUNDING)
+    whole = WholePictures(x)
+    if down or right:
+        assert float((whole.describe(shifted) - whole.describe(x)).norm()) > 1
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 99), turns=st.floats(0.1, 0.9))
+def test_shapes_do_not_say_in_which_hue_they_are(seed, turns):
+    x = painted(strokes(4, seed), hues_within(0.5, 4, seed))
+    family = eqsets.transformation("hue")
+    moved = family.act(family.element(torch.full((4, 1), turns)), x)
+    colours = Colours(x)
+    torch.testing.assert_close(colours.shapes(moved), colours.shapes(x), rtol=1e-3, atol=1e-3)
+    assert float((colours.describe(moved) - colours.describe(x)).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("hue", Colours), ("saturation", Colours), ("value", WholePictures), ("shift", WholePictures)],
+)
+def test_only_what_moves_colours_alone_is_compared_by_colours(name, kind):
+    x = painted(strokes(8), hues_within(0.5, 8), saturation=-0.5)
+    if name == "shift":
+        moved = x.roll(1, -1)
+    else:
+        family = eqsets.transformation("hsv")
+        eta = torch.tensor([0.2 if one == name else 0.0 for one in ("hue", "saturation", "value")])
+        moved = family.act(family.element(-eta.expand(8, 3)), x)
+    assert isinstance(looks_of(x, moved[:, None]), kind)
+
+
+# ------------------------------------------------------------------------- on pictures
+
+
+@pytest.mark.parametrize(("extent", "verdict"), [(0.0, "absent"), (0.15, "partial"), (0.5, "full")])
+def test_hues_of_pictures_that_differ_in_shape(extent, verdict):
+    """The digits' hues were once called uniform: whole pictures were compared (regression)."""
+    x = painted(strokes(400), hues_within(extent, 400))
+    model = SymmetryModel("hue-saturation", (3, SIZE, SIZE), backbone="analytic")
+    model.inference.frame.calibrate(x)
+    claim = next(one for one in examine(model.inference, x[100:], x[:100]).claims)
+    assert (claim.name, claim.verdict) == ("hue", verdict)
+    if verdict == "partial":
+        assert claim.interval[0] < extent < claim.interval[1]
+
+
+def test_whole_pictures_tell_less_about_hues():
+    """The negative control: so much is gained by comparing colours."""
+    x = painted(strokes(300, bars=1, width=1), hues_within(0.1, 300))  # few overlap
+    family = eqsets.transformation("hue")
+    steps = (torch.arange(48) - 24) / 48
+    moved = family.act(family.element(steps[:, None]), x[:60, None])
+    some, gains = torch.arange(60), {}
+    for kind in (WholePictures, Colours):
+        looks = kind(x)
+        near = looks.distances(looks.describe(moved), x[:60])
+        near.shape[some, some] = inf
+        nearest = float(near.pose[:, 24].median())
+        poses = [nearest * 2.0**k for k in range(-10, 4)]
+        gains[kind] = log(48) - float(scores_of(near, 24, poses, (inf,)).min())
+    assert gains[Colours] > 1.2  # of log(48 / 9.6) = 1.6, at most
+    assert gains[WholePictures] < gains[Colours] - 0.15
+
+
+def test_blur_is_the_convolution_with_a_bell():
+    x = torch.rand(2, 3, 7, 4, dtype=torch.float64)
+    bell = torch.softmax(-torch.arange(-2.0, 3.0).double().square() / (2 * 0.7**2), 0)
+    kernel = (bell[:, None] * bell).expand(3, 1, 5, 5)
+    expected = torch.nn.functional.conv2d(x + 1, kernel, padding=2, groups=3) - 1
+    torch.testing.assert_close(blur(x, 0.7), expected)

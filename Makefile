@@ -49,6 +49,7 @@ bench: .venv/.ready-dev  ## measure speed and memory; writes a table and JSON
 
 results: .venv/.ready-dev  ## write the measured rows in results/ as tables and plots into the docs
 	@PYTHONPATH=examples $(PY) -m experiments.render $(ARGS)
+	@PYTHONPATH=examples $(PY) -m digits.tables
 
 format: .venv/.ready-dev  ## rewrite the code in house format
 	@$(PY) -m ruff check --fix-only .

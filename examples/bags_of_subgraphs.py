@@ -1,7 +1,7 @@
 """Classify graphs from bags of their subgraphs: MUTAG, and pairs that a GIN cannot tell apart.
 
     python examples/bags_of_subgraphs.py            # three times ten folds; three splits of pairs
-    python examples/bags_of_subgraphs.py --quick    # three folds; one split, few steps
+    python examples/bags_of_subgraphs.py --quick    # ten folds; three splits over one loop
     python examples/bags_of_subgraphs.py --smoke    # a few steps, shows only that it runs
 
 Needs: pip install "eqsets[cli,permutations]" networkx && pip install --no-deps grakel==0.1.11
@@ -12,7 +12,7 @@ DS-GNN does so without sharing, GIN reads the graph itself; all are of one size.
 
 Protocol: of ten folds one is tested on, the next one chooses the learning rate, eight are trained
 on; the figure is that of the last step. The papers on GIN and ESAN report the epoch whose mean
-over test folds is best: their figures for MUTAG are higher for that reason alone.
+over test folds is best, which makes any figure higher: theirs cannot be set beside these.
 
 The pairs are graphs of Cai, Fürer and Immerman beside a random tree: colour refinement (ours) takes
 one for the other, networkx finds no isomorphism. Which one is twisted? Of grakel only data is read.

@@ -11,7 +11,8 @@ Each digit is turned once by up to so many degrees. A symmetry model learns from
 another one of its class fits there (label-paired error), and the distribution of the rotation given
 the prototype, class by class. Then the published inference network learns for the same CPU time,
 with its own settings ("published") and with what suits that time ("tuned"). Rows in the file are
-not done again. Times are for each of the three angles and each of the three networks.
+not done again. Times are for each of the three angles and each of the three networks; seeds are of
+the fits, the digits and their angles are the same.
 
 Expected, --quick: 1.6 to 2.4 % of the variance left, a label-paired error of 0.17 to 0.20 (without
 --quick 1.5 to 2.7 % and 0.16 to 0.19; published and tuned, in the time of --quick, 42 to 54 % and
@@ -31,6 +32,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+import eqsets
 from digits.data import SHAPE, digits, turned
 from digits.marginals import below_uniform, density_on_circle, modes
 from digits.measures import neighbours, quality
@@ -39,6 +41,7 @@ from digits.published import PUBLISHED, TUNED, train, worth
 from eqsets.generative import PRESETS, Preset, StagePlan, SymmetryModel
 
 FAMILY = "affine-no-shear"
+RUNNERS = ["ours", "published", "tuned"]
 TINY = Preset(StagePlan(8, batch=16), StagePlan(8, batch=16, samples=2), prototypes=2)
 Classes = dict[str, dict[str, Any]]
 
@@ -136,8 +139,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--pictures", type=Path, help="folder of pictures")
     parser.add_argument("--degrees", type=int, nargs="+", default=[15, 90, 180])
     parser.add_argument("--seeds", type=int, nargs="+")
-    parser.add_argument("--runners", nargs="+", default=["ours", "published", "tuned"])
+    parser.add_argument("--runners", nargs="+", choices=RUNNERS, default=RUNNERS)
     args = parser.parse_args()
+    if args.pictures is not None:
+        args.pictures.mkdir(parents=True, exist_ok=True)
     args.preset, args.tests = "quick" if args.quick or args.smoke else "default", 500
     args.known, args.draws, args.shown = 4_500, 2_000, 20
     args.seeds = args.seeds or ([0] if args.quick else [0, 1, 2])
@@ -168,8 +173,12 @@ def main() -> None:
         if runner == "ours":
             row = ours(data, args)
         else:
-            cpu = done[angle, seed, first]["cpu"]
-            row = reference(runner, data, cpu, seed)
+            if (angle, seed, first) not in done:
+                raise eqsets.OptionError(
+                    f"{runner!r} gets the CPU time of 'ours', which has no row for {angle} degrees "
+                    f"and seed {seed}, expected one in --rows. Put ours first among --runners."
+                )
+            row = reference(runner, data, done[angle, seed, first]["cpu"], seed)
         done[angle, seed, name] = {"angle": angle, "seed": seed, **row}
         if args.rows is not None:
             args.rows.write_text(json.dumps(list(done.values()), indent=1) + "\n")
@@ -177,9 +186,10 @@ def main() -> None:
     if args.pictures is not None:
         kept = [(a, args.pictures / f"digits-{a}.pt") for a in args.degrees]
         loaded = [(f"turned by up to {a}°", *torch.load(path)) for a, path in kept if path.exists()]
-        draw_digits(args.pictures / "digits.png", [(title, panel) for title, panel, _ in loaded])
         turned_by = [(title.removeprefix("turned by "), found) for title, _, found in loaded]
-        draw_turns(args.pictures / "digits-turns.png", turned_by, [str(i) for i in range(10)])
+        if loaded:  # pictures are made with the rows of the first seed
+            draw_digits(args.pictures / "digits.png", [(name, panel) for name, panel, _ in loaded])
+            draw_turns(args.pictures / "digits-turns.png", turned_by, [str(i) for i in range(10)])
     print(f"equivariance error, prototypes of turned digits: {invariance(x[-20:]):.1e}")
 
 

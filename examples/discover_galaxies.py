@@ -143,6 +143,7 @@ def draw(report: SymmetryReport, path: Path) -> None:
     rows = torch.nn.functional.pad(rows, (1, 1, 1, 1), value=-0.6)
     tall = rows.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     byte = ((tall.clamp(-1, 1) + 1) * 127.5).byte().numpy()
+    path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(byte).resize((4 * byte.shape[1], 4 * byte.shape[0])).save(path)
 
 
@@ -158,6 +159,7 @@ def equivariance_error(advice: Recommendation) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Report on the sources as they are and lying, and say what was recommended."""
     parser = argparse.ArgumentParser(description=__doc__)
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true")

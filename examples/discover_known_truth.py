@@ -75,6 +75,7 @@ QUICKEST = Preset(
 
 
 def main() -> None:
+    """Discover in each data set, and count what the reports have right."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3], choices=range(4))

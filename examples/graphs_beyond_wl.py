@@ -73,14 +73,11 @@ def atlas_pairs() -> list[tuple[nx.Graph, nx.Graph]]:
     """Return the pairs of small graphs that have the same Weisfeiler-Leman colours."""
     alike: dict[str, list[nx.Graph]] = {}
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # hashes changed in networkx 3.5, for all alike
+        warnings.simplefilter("ignore", UserWarning)  # networkx 3.5 hashes otherwise: no matter
         for graph in nx.graph_atlas_g():
             if len(graph):
-                alike.setdefault(nx.weisfeiler_lehman_graph_hash(graph, iterations=7), []).append(
-                    graph
-                )
+                colours = nx.weisfeiler_lehman_graph_hash(graph, iterations=7)
+                alike.setdefault(colours, []).append(graph)
     return [pair for group in alike.values() for pair in itertools.combinations(group, 2)]
 
 

@@ -60,10 +60,8 @@ def read_leaves(part: str) -> tuple[Tensor, Tensor]:
     lines = [line for line in path.read_text().splitlines() if line and line[0] not in "#@"]
     pairs = [line.rsplit(":", 1) for line in lines]
     outlines = torch.tensor([[float(value) for value in row.split(",")] for row, _ in pairs])
-    closed = torch.cat([outlines, outlines[:, :1]], 1).unsqueeze(
-        1
-    )  # the last point meets the first
-    resampled = F.interpolate(closed, POINTS + 1, mode="linear", align_corners=True)
+    closed = torch.cat([outlines, outlines[:, :1]], 1)  # the last point meets the first
+    resampled = F.interpolate(closed.unsqueeze(1), POINTS + 1, mode="linear", align_corners=True)
     return resampled[:, 0, :-1], torch.tensor([int(species) - 1 for _, species in pairs])
 
 

@@ -58,14 +58,13 @@ PLAN = Plan(
 def experiment(dfaust: Path | None = None) -> Experiment:
     """Return the experiment on made bodies, or on your registrations."""
     views = VIEWS if dfaust is None else DFAUST
+    names = tuple(views)
+    longest = max(view.length for view in views.values())
+    loaded = None if dfaust is None else load_dfaust(dfaust, POINTS, longest)
 
     def data(setting: str, seed: int) -> Data:
-        view = views[setting]
-        if dfaust is None:
-            return shape_data(made_shapes(KNOWN), view, VALIDATION, TEST)
-        return shape_data(load_dfaust(dfaust, POINTS, view.length), view, VALIDATION, TEST)
+        return shape_data(loaded or made_shapes(KNOWN), views[setting], VALIDATION, TEST)
 
-    names = tuple(views)
     return Experiment(
         name="select-clouds" + ("" if dfaust is None else "-dfaust"),
         title="Middle frame of a moving body, as points",

@@ -161,6 +161,7 @@ def invariance() -> float:
 
 
 def main() -> None:
+    """Fit for each seed, compare with the truth, and print all figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one seed")
     parser.add_argument("--smoke", action="store_true", help="a few steps")

@@ -1,34 +1,33 @@
 """Train every model of an experiment alike: choose its learning rate, then repeat with seeds.
 
-Everything that is done is on disk at once: a finished training as a file, one under way as a
-checkpoint. Killed and started again, a campaign goes on where it was, and ends with the same
-numbers.
+Everything that is done is on disk at once: a finished training as a file (`experiments.records`),
+one under way as a checkpoint. Killed and started again, a campaign goes on where it was, and ends
+with the same numbers.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import shutil
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import asdict, fields
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
-from torch import Tensor, nn
+from torch import Tensor
 
-from eqsets import FeatureType, FeatureTypeError, equivariance_error
 from eqsets.demo.interrupt import polite_interrupt
 from experiments.experiment import Experiment, Job
 from experiments.plan import count_parameters
 from experiments.progress import Board, show_progress
-from experiments.rows import Row, write_json, write_results
-from experiments.training import Data, Training
+from experiments.recipe import Data
+from experiments.records import Records
+from experiments.rows import Row, write_results
+from experiments.training import Training
 
 __all__ = ["run_campaign"]
 
@@ -62,23 +61,23 @@ def run_campaign(
     tuning = [
         Job(plan.tune_at, model, seed, rate)
         for model, seed, rate in itertools.product(
-            experiment.models, campaign.tuning_seeds(), plan.learning_rates
+            experiment.models, campaign.records.tuning_seeds(), plan.learning_rates
         )
     ]
     tuning = tuning if len(plan.learning_rates) > 1 else []
     count = len(plan.settings) * len(plan.seeds) * len(experiment.models)
-    again = len(campaign.tuning_seeds()) * len(experiment.models)
+    again = len(campaign.records.tuning_seeds()) * len(experiment.models)
     twice = again if tuning and plan.tune_at in plan.settings else 0
     total = len(tuning) + count - twice  # of the trainings for the rate, the best ones serve again
-    with show_progress(console, total, min(campaign.finished(), total)) as board:
+    with show_progress(console, total, min(campaign.records.finished(), total)) as board:
         campaign.run(tuning, board, workers)
         grid = itertools.product(plan.settings, plan.seeds, experiment.models)
         jobs = [
-            Job(setting, model, seed, campaign.best_rate(model, seed))
+            Job(setting, model, seed, campaign.records.best_rate(model, seed))
             for setting, seed, model in grid
         ]
         campaign.run(jobs, board, workers)
-    rows = [campaign.row(job) for job in jobs]
+    rows = [campaign.records.row(job) for job in jobs]
     write_results(campaign.file, {**campaign.about(), **campaign.references()}, rows)
     return rows
 
@@ -89,6 +88,7 @@ class _Campaign:
         full = experiment.name if size == "full" else f"{experiment.name}-{size}"
         self.file = output / f"{full}.json"
         self.folder = output / ".partial" / full
+        self.records = Records(experiment, self.size, self.folder)
         self.stop = threading.Event()
         self.data_lock = threading.Lock()
         self.data: dict[tuple[str, int], Data] = {}
@@ -130,17 +130,9 @@ class _Campaign:
         scores = {"figure": experiment.score, **experiment.also}
         return {name: round(score(output, answer), 4) for name, score in scores.items()}
 
-    def identity(self) -> dict[str, Any]:
-        """Return what a finished training must agree with to count."""
-        return {"recipe": asdict(self.size.recipe), "plan": repr(self.experiment.plan)}
-
-    def tuning_seeds(self) -> tuple[int, ...]:
-        """Return the seeds with which learning rates are chosen."""
-        return self.size.seeds if self.size.nested else self.size.seeds[:1]
-
     def run(self, jobs: Sequence[Job], board: Board, workers: int) -> None:
         """Train what is not done yet, each on a thread of its own."""
-        waiting = [job for job in jobs if self.record(job) is None]
+        waiting = [job for job in jobs if self.records.read(job) is None]
 
         def work(job: Job) -> None:
             if self.stop.is_set():
@@ -162,12 +154,12 @@ class _Campaign:
         """Train one model, test it, and write its record."""
         experiment = self.experiment
         data = self.data_of(job.setting, job.seed)
-        checkpoint = self.folder / f"{job.key}.pt"
+        checkpoint = self.records.checkpoint(job)
         build, recipe = experiment.models[job.model], self.size.recipe
         training = Training(
             build, recipe, job.learning_rate, job.seed, data, experiment.loss, checkpoint
         )
-        training.run(board.start(str(job), recipe.steps), self.stop)
+        training.run(board.start(str(job), recipe.length), self.stop)
         if not training.finished:
             return
         limit, model = self.size.tests, training.model
@@ -175,8 +167,7 @@ class _Campaign:
             (training.answer(sets[:limit]), answer[:limit])
             for sets, answer in (data.validation, data.test)
         )
-        measure = experiment.error or partial(_equivariance_error, set_size=experiment.set_size)
-        error, figures = measure(model), self.figures(*test)
+        error, figures = experiment.equivariance_error(model), self.figures(*test)
         row = Row(
             setting=job.setting,
             model=job.model,
@@ -191,8 +182,7 @@ class _Campaign:
         )
         sign = -1 if experiment.lower else 1
         merit = [sign * experiment.score(*validation), -float(experiment.loss(*validation))]
-        record = {**self.identity(), "merit": merit, "row": asdict(row)}
-        write_json(self.folder / f"{job.key}.json", record)
+        self.records.write(job, merit, row)
         checkpoint.unlink(missing_ok=True)
         board.finish(str(job), f"{row.figure:6.2f} {experiment.figure}, {row.cpu_seconds:.0f} s")
 
@@ -202,53 +192,3 @@ class _Campaign:
             if (setting, seed) not in self.data:
                 self.data[setting, seed] = self.experiment.data(setting, seed)
             return self.data[setting, seed]
-
-    def record(self, job: Job) -> dict[str, Any] | None:
-        """Return what is known of a finished training by the same recipe."""
-        return self._read(self.folder / f"{job.key}.json")
-
-    def finished(self) -> int:
-        """Return how many trainings are."""
-        return sum(self._read(path) is not None for path in self.folder.glob("*.json"))
-
-    def _read(self, path: Path) -> dict[str, Any] | None:
-        if not path.exists():
-            return None
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        mine = self.identity()
-        same = {key: found.get(key) for key in mine} == mine
-        known = set(found.get("row", ())) <= {field.name for field in fields(Row)}
-        return found if same and known else None  # else of other code: done again
-
-    def row(self, job: Job) -> Row:
-        """Return the result of a finished training."""
-        found = self.record(job)
-        assert found is not None, "rows are read after all trainings have finished"
-        return Row(**found["row"])
-
-    def best_rate(self, model: str, seed: int) -> float:
-        """Return the learning rate that did best on the validation sets."""
-        rates = self.size.learning_rates
-        if len(rates) == 1:
-            return rates[0]
-        merits = {}
-        for rate in rates:
-            tuned_with = seed if self.size.nested else self.size.seeds[0]
-            found = self.record(Job(self.size.tune_at, model, tuned_with, rate))
-            assert found is not None, "the learning rate is chosen after the trainings for it"
-            merits[rate] = found["merit"]
-        return max(merits, key=lambda rate: merits[rate])
-
-
-def _equivariance_error(model: nn.Module, set_size: int) -> float:
-    in_type, out_type = model.in_type, model.out_type
-    if not (isinstance(in_type, FeatureType) and isinstance(out_type, FeatureType)):
-        raise FeatureTypeError(
-            f"{type(model).__name__} has in_type={in_type!r}, out_type={out_type!r}, expected two "
-            "feature types. Declare on the model what it maps between."
-        )
-    structure = getattr(model, "structure", None)  # moves with the elements
-    report = equivariance_error(
-        model, in_type, out_type, samples=2, size=set_size, structure=structure
-    )
-    return report.max

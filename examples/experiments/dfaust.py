@@ -40,7 +40,8 @@ def load_dfaust(path: Path, points: int, frames: int) -> Shapes:
         frames: shorter sequences are left out.
 
     Raises:
-        OptionError: there is no such file, no h5py to read it, or a split remains empty.
+        OptionError: there is no such file, no h5py to read it, it is no file of D-FAUST, or a split
+            remains empty.
     """
     files = sorted(path.glob("*.hdf5")) if path.is_dir() else [path]
     motions: dict[str, list[Tensor]] = {split: [] for split in SPLITS}
@@ -50,8 +51,13 @@ def load_dfaust(path: Path, points: int, frames: int) -> Shapes:
     edges: Any = None
     for file in files:
         with _open(file) as content:
+            if _FACES not in content:
+                raise _other(file, f"no {_FACES!r}")
             faces = np.asarray(content[_FACES], dtype=np.int64)
             for name in sorted(set(content) - {_FACES}):
+                shape: tuple[int, ...] = getattr(content[name], "shape", ())
+                if len(shape) != 3 or shape[1] != 3 or shape[0] <= faces.max():
+                    raise _other(file, f"{name!r} of shape {shape}")
                 vertices = np.asarray(content[name], dtype=np.float64)
                 if picked is None:
                     picked = farthest_points(vertices[:, :, 0], points)
@@ -86,4 +92,14 @@ def _open(file: Path) -> Any:
             f"{file} is an HDF5 file, expected h5py to read it, which is not installed. "
             "Run: pip install h5py"
         ) from error
-    return h5py.File(file, "r")
+    try:
+        return h5py.File(file, "r")
+    except OSError as error:
+        raise _other(file, f"no HDF5 ({error})") from error
+
+
+def _other(file: Path, found: str) -> OptionError:
+    return OptionError(
+        f"{file} has {found}, expected a file of D-FAUST: 'faces', and an array (6890, 3, T) for "
+        "each sequence. Download it again, or name registrations_f.hdf5 or registrations_m.hdf5."
+    )

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
+from eqsets import FeatureType, FeatureTypeError, equivariance_error
 from experiments.designs import standard_titles
-from experiments.training import Data, Recipe, accuracy, set_cross_entropy
+from experiments.recipe import Data, Recipe, accuracy, set_cross_entropy
 
 __all__ = ["Experiment", "Job", "Size"]
 
@@ -81,6 +82,26 @@ class Experiment:
     error: Callable[[nn.Module], float] | None = None
     runs: str = "seeds"
     references: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
+
+    def equivariance_error(self, model: nn.Module) -> float:
+        """Return how far a model is from equivariant, relative.
+
+        Raises:
+            FeatureTypeError: the model does not say what it maps between.
+        """
+        if self.error is not None:
+            return self.error(model)
+        in_type, out_type = model.in_type, model.out_type
+        if not (isinstance(in_type, FeatureType) and isinstance(out_type, FeatureType)):
+            raise FeatureTypeError(
+                f"{type(model).__name__} has in_type={in_type!r}, out_type={out_type!r}, expected "
+                "two feature types. Declare on the model what it maps between."
+            )
+        structure = getattr(model, "structure", None)  # moves with the elements
+        report = equivariance_error(
+            model, in_type, out_type, samples=2, size=self.set_size, structure=structure
+        )
+        return report.max
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,11 @@ def load_images(folder: Path, size: int, limit: int = 5000) -> dict[str, Tensor]
         For each split ``(images, 1, size, size)``.
 
     Raises:
-        OptionError: the folder has fewer than ten images.
+        OptionError: there is no folder, it has fewer than ten images, one that cannot be read or
+            none for a split, or the list of the official split is another file.
     """
-    files = _files(folder, _IMAGES)
-    files = files[:: max(1, len(files) // limit)]
+    files = _files(_known(folder, "CelebA img_align_celeba"), _IMAGES)
+    files = files[:: max(1, -(-len(files) // limit))]
     if len(files) < 10:
         raise OptionError(
             f"{folder} has {len(files)} images ({', '.join(_IMAGES)}), expected at least 10. Name "
@@ -53,8 +54,9 @@ def load_images(folder: Path, size: int, limit: int = 5000) -> dict[str, Tensor]
     found: dict[str, list[Tensor]] = {split: [] for split in SPLITS}
     for number, path in enumerate(files):
         by_order = sum(number >= edge for edge in edges)
-        found[SPLITS[part.get(path.name, by_order)]].append(_small(Image.open(path), size))
-    return {split: torch.stack(images) for split, images in found.items() if images}
+        found[SPLITS[part.get(path.name, by_order)]].append(_small(_open(path), size))
+    advice = "Bring images of all three, or move list_eval_partition.txt away to split by name."
+    return _stacked(found, folder, advice)
 
 
 def load_clips(folder: Path, frames: int, size: int) -> dict[str, Tensor]:
@@ -72,11 +74,13 @@ def load_clips(folder: Path, frames: int, size: int) -> dict[str, Tensor]:
         For each split ``(clips, frames, 1, size, size)``, see :func:`clip_split`.
 
     Raises:
-        OptionError: there is no clip that is long enough, or a video and no PyAV.
+        OptionError: there is no folder, no clip that is long enough or none for a split, a clip
+            that cannot be read, or a video and no PyAV.
     """
     found: dict[str, list[Tensor]] = {split: [] for split in SPLITS}
-    for number, (name, images) in enumerate(_clips(folder)):
+    for name, images in _clips(_known(folder, "UCF101 UCF-101")):
         if len(images) >= frames:
+            number = sum(map(len, found.values()))
             picked = np.linspace(0, len(images) - 1, frames).round().astype(int)
             clip = torch.stack([_small(_open(images[place]), size) for place in picked])
             found[clip_split(name, number)].append(clip)
@@ -86,11 +90,15 @@ def load_clips(folder: Path, frames: int, size: int) -> dict[str, Tensor]:
             f"({', '.join(_VIDEOS)}) or folders of images. Name the folder that holds the clips, "
             "for UCF101 UCF-101."
         )
-    return {split: torch.stack(clips) for split, clips in found.items() if clips}
+    advice = "Bring more clips: groups g01 to g07 are for tests, g08 and g09 for validation."
+    return _stacked(found, folder, advice)
 
 
 def clip_split(name: str, number: int) -> str:
     """Return the split of a clip: by its group as UCF101 does (1-7 test), else by its number.
+
+    Of clips without a group, of every 25 the first 7 are for tests and 2 for validation: name clips
+    of one scene by groups, ``..._g01_c01``, so that they come into one split.
 
     Example:
         >>> clip_split("v_Archery_g07_c02", 0), clip_split("v_Archery_g08_c01", 0)
@@ -101,6 +109,22 @@ def clip_split(name: str, number: int) -> str:
     return "test" if place <= 7 else "validation" if place <= 9 else "train"
 
 
+def _known(folder: Path, usual: str) -> Path:
+    if not folder.is_dir():
+        raise OptionError(
+            f"there is no folder {folder}, expected one that you have on disk; nothing is "
+            f"downloaded. Name it, for {usual}."
+        )
+    return folder
+
+
+def _stacked(found: dict[str, list[Tensor]], folder: Path, advice: str) -> dict[str, Tensor]:
+    if not all(found.values()):
+        counts = ", ".join(f"{len(parts)} for {split}" for split, parts in found.items())
+        raise OptionError(f"{folder} has {counts}, expected some for each. {advice}")
+    return {split: torch.stack(parts) for split, parts in found.items()}
+
+
 def _files(folder: Path, endings: Sequence[str]) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.suffix.lower() in endings)
 
@@ -109,8 +133,14 @@ def _partition(folder: Path) -> dict[str, int] | None:
     for place in (folder, folder.parent):
         path = place / "list_eval_partition.txt"
         if path.exists():
-            pairs = (line.split() for line in path.read_text().splitlines() if line.strip())
-            return {name: int(part) for name, part in pairs}
+            lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+            for words in lines:
+                if len(words) != 2 or words[1] not in ("0", "1", "2"):
+                    raise OptionError(
+                        f"{path} has the line {' '.join(words)!r}, expected the name of an image "
+                        "and 0 (train), 1 (validation) or 2 (test). Take CelebA's own file."
+                    )
+            return {name: int(part) for name, part in lines}
     return None
 
 
@@ -130,12 +160,27 @@ def _decode(path: Path) -> list[Image.Image]:
             f"{path} is a video, expected PyAV to read it, which is not installed. Run: "
             "pip install av, or bring the clips as folders of images."
         ) from error
-    with av.open(str(path)) as video:
-        return [frame.to_image() for frame in video.decode(video=0)]
+    try:
+        with av.open(str(path)) as video:
+            return [frame.to_image() for frame in video.decode(video=0)]
+    except (av.FFmpegError, IndexError) as error:  # IndexError: it has sound alone
+        raise _unreadable(path, "a video", error) from error
 
 
 def _open(image: Path | Image.Image) -> Image.Image:
-    return Image.open(image) if isinstance(image, Path) else image
+    if not isinstance(image, Path):
+        return image
+    try:
+        with Image.open(image) as opened:
+            return opened.convert("L")
+    except OSError as error:
+        raise _unreadable(image, "an image", error) from error
+
+
+def _unreadable(path: Path, kind: str, error: Exception) -> OptionError:
+    return OptionError(
+        f"{path} cannot be read ({error}), expected {kind}. Copy it again, or take it away."
+    )
 
 
 def _small(image: Image.Image, size: int) -> Tensor:

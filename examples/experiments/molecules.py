@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +19,8 @@ __all__ = ["ATOMS", "ELEMENTS", "FEATURES", "Molecules", "embed", "load_molecule
 
 ELEMENTS = ("C", "N", "O", "F", "P", "S", "Cl", "Br", "I")
 ATOMS = 24  # heavy atoms of the largest molecule
-FEATURES = (
-    len(ELEMENTS) + 4
-)  # element; hydrogens, charge, aromaticity; and whether there is an atom
+# Whether there is an atom; its element; hydrogens, charge, aromaticity.
+FEATURES = 1 + len(ELEMENTS) + 3
 SEED = 7
 APART = 100.0  # Angstrom between places where there is no atom: out of everybody's reach
 
@@ -120,7 +120,9 @@ def load_molecules(cache: Path, conformers: int, limit: int | None = None) -> Mo
     turning = torch.tensor([_rotatable(row["smiles"]) for row in rows])
     found = Molecules(atoms, positions, bonds, measured, calculated, turning)
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(tuple(found), path)
+    partial = path.with_suffix(".partial")
+    torch.save(tuple(found), partial)
+    os.replace(partial, path)  # all of it, or nothing
     return found
 
 

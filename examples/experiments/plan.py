@@ -60,11 +60,9 @@ class Plan:
 class SetModel(nn.Module):
     """An encoder and a head, with the types that the whole claims to map between."""
 
-    def __init__(
-        self, encoder: nn.Module, head: nn.Module, plan: Plan, widths: tuple[int, ...]
-    ) -> None:
+    def __init__(self, encoder: nn.Module, head: nn.Module, plan: Plan) -> None:
         super().__init__()
-        self.encoder, self.head, self.widths = encoder, head, widths
+        self.encoder, self.head = encoder, head
         self.symmetry = plan.symmetry
         self.in_type: FeatureType = plan.symmetry.feature_type(plan.in_features)
         self.out_type = InvariantFeatures(plan.outputs)
@@ -152,7 +150,7 @@ def _of_scale(plan: Plan, design: Design, scale: int) -> SetModel:
     encode = _encoder if design.symmetric else _plain_encoder
     encoder = SetSequential(*encode(plan, design, widths))
     head = SetSequential(*_head(plan, design, widths[-1]))
-    return SetModel(encoder if design.symmetric else _Flat(encoder), head, plan, widths)
+    return SetModel(encoder if design.symmetric else _Flat(encoder), head, plan)
 
 
 def _encoder(plan: Plan, design: Design, widths: tuple[int, ...]) -> list[nn.Module]:

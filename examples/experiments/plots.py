@@ -104,7 +104,7 @@ def draw_bins(
 ) -> None:
     """Write a PNG of distributions, the learned ones over the true ones.
 
-    Args:
+    Arguments:
         path: of the file.
         names: of the columns.
         rows: name and, for each column, ``edges`` of bins, the probabilities ``true`` and
@@ -120,4 +120,5 @@ def draw_bins(
             axis.set_title(f"{title}: {name} ({bins['tv']:.3f})", fontsize=9)
             axis.set_yticks([])
             axis.tick_params(labelsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)

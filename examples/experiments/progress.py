@@ -18,8 +18,8 @@ Report: TypeAlias = Callable[[int, float], None]
 class Board(Protocol):
     """Where trainings say how they are doing."""
 
-    def start(self, title: str, steps: int) -> Report:
-        """Announce a training; return what it calls with (steps done, recent loss)."""
+    def start(self, title: str, length: int) -> Report:
+        """Announce a training of so many steps or seconds; it calls what returns (done, loss)."""
 
     def finish(self, title: str, result: str) -> None:
         """Count a training as done."""
@@ -30,8 +30,8 @@ class _Lines:
         self.console, self.jobs, self.done = console, jobs, done
         self.lock = threading.Lock()
 
-    def start(self, title: str, steps: int) -> Report:
-        return lambda step, loss: None
+    def start(self, title: str, length: int) -> Report:
+        return lambda done, loss: None
 
     def finish(self, title: str, result: str) -> None:
         with self.lock:
@@ -46,12 +46,12 @@ class _Bars:
         self.all = progress.add_task("trainings", total=jobs, completed=done, loss="")
         self.tasks: dict[str, int] = {}
 
-    def start(self, title: str, steps: int) -> Report:
-        task = self.progress.add_task(title, total=steps, loss="")
+    def start(self, title: str, length: int) -> Report:
+        task = self.progress.add_task(title, total=length, loss="")
         self.tasks[title] = task
 
-        def report(step: int, loss: float) -> None:
-            self.progress.update(task, completed=step, loss=f"loss {loss:.3f}")
+        def report(done: int, loss: float) -> None:
+            self.progress.update(task, completed=done, loss=f"loss {loss:.3f}")
 
         return report
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from experiments.bodies import read_bodies
-from experiments.training import Data, endless
+from experiments.recipe import Data, endless
 
 __all__ = ["FRAMES", "Shapes", "View", "made_shapes", "make_sets", "nearest_to_mean", "shape_data"]
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import discover_digits
 import eqsets
 from digits.data import HUE, SATURATION, coloured, turned
 from digits.marginals import below_uniform, density_on_circle, histogram, modes, total_variation
@@ -195,6 +196,25 @@ def test_the_published_network_learns_and_goes_on_where_it_was_killed(tmp_path, 
     assert [row["share"] for row in again] == [row["share"] for row in whole]
     assert again[0]["share"] != again[1]["share"], "it learns"
     assert again[1]["cpu"] > again[0]["cpu"] > 0, "seconds of both parts"
+
+
+def test_the_published_network_wants_the_time_of_ours(tmp_path, monkeypatch, capsys):
+    asked = [
+        "discover_digits.py",
+        "--degrees",
+        "15",
+        "--pictures",
+        str(tmp_path / "new" / "folder"),
+    ]
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)  # of other tests
+    monkeypatch.setattr("sys.argv", [*asked, "--runners", "tuned", "ours"])
+    with pytest.raises(eqsets.OptionError, match=r"no row for 15 degrees and seed 0.*ours first"):
+        discover_digits.main()
+    assert (tmp_path / "new" / "folder").is_dir(), "else a fit ends with an error"
+    monkeypatch.setattr("sys.argv", [*asked, "--runners", "publshed"])
+    with pytest.raises(SystemExit):  # it was trained as if it were "tuned"
+        discover_digits.arguments()
+    assert "invalid choice: 'publshed'" in capsys.readouterr().err
 
 
 def test_the_page_says_what_the_committed_rows_say():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import data_efficiency
 from data_efficiency import SHAPE, base
 from eqsets.generative import SymmetryModel
 from experiments.efficiency import add_row, draw, markdown, plot, published, read_rows, render
@@ -72,6 +73,16 @@ def test_rows_of_two_processes_are_all_kept(tmp_path, rows):
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
     assert render(tmp_path / "signals.json", "picture.png") is None
     draw(tmp_path / "few.png", ABOUT, rows[:1])
+
+
+def test_bounds_of_other_digits_are_not_mixed(tmp_path, rows, monkeypatch, capsys):
+    add_row(tmp_path / "rows.json", ABOUT, rows[0])
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)  # of other tests
+    asked = ["data_efficiency.py", "--quick", "--rows", str(tmp_path / "rows.json")]
+    monkeypatch.setattr("sys.argv", asked)
+    with pytest.raises(SystemExit):
+        data_efficiency.main()
+    assert "bounds of 500 digits, not 300: name another" in capsys.readouterr().err
 
 
 def test_constant_pixels_are_worth_what_the_floor_is():

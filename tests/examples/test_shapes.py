@@ -139,6 +139,18 @@ def test_what_does_not_do_is_refused(folder, tmp_path, monkeypatch):
     with pytest.raises(OptionError, match="at least 1000 frames of 0 subjects"):
         load_dfaust(folder, 16, 1000)
 
+    (tmp_path / "text.hdf5").write_text("no HDF5")
+    with pytest.raises(OptionError, match=r"text.hdf5 has no HDF5.*expected a file of D-FAUST"):
+        load_dfaust(tmp_path / "text.hdf5", 16, 73)
+    with h5py.File(tmp_path / "other.hdf5", "w") as file:
+        file["50004_jumps"] = np.zeros((9, 3, 80))
+    with pytest.raises(OptionError, match=r"other.hdf5 has no 'faces'"):
+        load_dfaust(tmp_path / "other.hdf5", 16, 73)
+    with h5py.File(tmp_path / "other.hdf5", "a") as file:
+        file["faces"] = np.array([[0, 1, 9]])  # of ten vertices
+    with pytest.raises(OptionError, match=r"'50004_jumps' of shape \(9, 3, 80\)"):
+        load_dfaust(tmp_path / "other.hdf5", 16, 73)
+
     def missing(name):
         raise ModuleNotFoundError(name)
 
@@ -148,8 +160,9 @@ def test_what_does_not_do_is_refused(folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("example", [select_clouds, select_meshes], ids=["clouds", "meshes"])
-def test_users_registrations_make_sets(example, folder):
+def test_users_registrations_make_sets(example, folder, monkeypatch):
     found = example.experiment(folder)
+    monkeypatch.setattr(example, "load_dfaust", None)  # gigabytes: they are read once
     assert found.name.endswith("-dfaust")
     (setting,) = found.sizes["full"].settings
     sets, answer = found.data(setting, 0).draw(2, seeded())

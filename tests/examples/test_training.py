@@ -84,8 +84,10 @@ def test_seeds_decide_on_weights_and_nothing_else_does(tmp_path):
 
 
 def test_time_can_end_a_training_too(tmp_path):
-    training = start(tmp_path, Recipe(steps=10**9, seconds=0.05))
-    run(training)
+    training, shown = start(tmp_path, Recipe(steps=10**9, seconds=0.05)), []
+    training.run(lambda done, loss: shown.append(done), threading.Event())
+    assert set(shown) <= {0, 1}, "seconds of one, not steps of a billion"
+    assert training.recipe.length == 1
     assert training.finished
     assert 0 < training.step < 10**6
     assert training.seconds >= 0.05

@@ -183,10 +183,10 @@ def _experiment(
 
 
 def longer(short: Experiment) -> Experiment:
-    """Return the same for faces that are partly covered, with four times as many steps."""
-    full = Size(Recipe(steps=400), (COVERED,), (0, 1, 2), RATES[1:], COVERED)
-    title, sizes = "Best frame of a set, trained for longer", {**short.sizes, "full": full}
-    return replace(short, name="select-frames-long", title=title, sizes=sizes)
+    """Return the same for what is covered, or for your data, with four times as many steps."""
+    at = COVERED if COVERED in short.sizes["full"].settings else short.sizes["full"].settings[-1]
+    sizes = {**short.sizes, "full": Size(Recipe(steps=400), (at,), (0, 1, 2), RATES[1:], at)}
+    return replace(short, name=f"{short.name}-long", title=f"{short.title}, longer", sizes=sizes)
 
 
 if __name__ == "__main__":

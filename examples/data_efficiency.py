@@ -15,8 +15,8 @@ images for all of them, on 500 digits that nobody has seen; 500 others say when 
 published` is the published bound of InvVAE, in another space. Symmetry models learn from the same
 digits. Rows that are in the file are not done again, and a fit goes on where it was.
 
-Expected, 4,000 and 1,000 digits: vae 41 and -155 nats, aug 140 and 117, inv 142 and -73, mended 144
-with 1,000; 12 to 115 CPU seconds each, in the first that needs it with that of a symmetry model.
+Expected, 4,000 and 1,000 digits: vae 46 and -151 nats, aug 138 and 117, inv 138 and -65, mended 151
+and 154; 12 to 115 CPU seconds each, in the first that needs it with that of a symmetry model.
 """
 
 from __future__ import annotations

@@ -106,7 +106,8 @@ def command(
         click.echo(report.to_json())
         return
     print_summary(report, console)
-    console.print(f"\n{page}  (open it in a browser)\n{numbers}\n{model}", soft_wrap=True)
+    written = f"\n{page}  (open it in a browser)\n{numbers}\n{model}"
+    console.print(written, soft_wrap=True, markup=False)  # names of folders may hold brackets
 
 
 def _nothing(text: str) -> None:

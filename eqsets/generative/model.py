@@ -136,8 +136,8 @@ class SymmetryModel(nn.Module):
             quiet: show no progress.
             loggers: of Lightning: ``TensorBoardLogger`` ...
             trainer_options: further arguments of ``lightning.Trainer``: ``accelerator``,
-                ``devices``, ``strategy``, ``num_nodes``, ``precision`` ... A GPU of CUDA is taken
-                if there is one.
+                ``devices``, ``strategy``, ``num_nodes`` ... A GPU of CUDA is taken if there is one.
+                Leave ``precision`` at 32 bits: products of group elements need their digits.
 
         Returns:
             The curves, which are also in :attr:`history`.

@@ -12,6 +12,7 @@ import torch
 
 import eqsets
 from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
+from eqsets.generative.report.cautions import cautions_of
 from eqsets.generative.report.claims import Claim, claims_of, holm
 from eqsets.generative.report.evidence import Evidence, steps_of
 from eqsets.generative.report.examine import examine
@@ -51,6 +52,20 @@ def test_a_disc_is_not_resolved_and_a_shift_of_it_is(draw):
     assert "look alike" in found["rotation"].sentence
     assert found["shift_x"].verdict == "partial"
     assert found["shift_y"].verdict == found["scale"].verdict == "absent"
+
+
+@pytest.mark.parametrize(("contrast", "warned"), [(2.0, True), (200.0, False)])
+def test_only_what_changes_nothing_is_called_self_symmetric(contrast, warned):
+    parameter = eqsets.transformation("rotation").parameters_of_eta[0]
+    steps, ones = steps_of(parameter), torch.ones(100)
+    odds = torch.ones(100, len(steps)) / len(steps)
+    evidence = Evidence(parameter, steps, odds, ones, ones * 4.5, contrast)
+    claim = claims_of([evidence], generator=torch.Generator().manual_seed(0))[0]
+    assert claim.verdict == "unresolved"
+    images = torch.full((8, 1, 12, 12), -1.0)
+    images[..., 5:7, 5:7] = 1.0
+    cautions = cautions_of(images, 100, [claim], [evidence], 0.0)
+    assert any("self-symmetric" in one for one in cautions) == warned
 
 
 def test_what_cannot_be_resolved_says_why():

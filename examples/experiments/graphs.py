@@ -18,6 +18,7 @@ from eqsets import OptionError
 __all__ = [
     "alike_to_message_passing",
     "cai_fuerer_immerman",
+    "kinds_of",
     "loops",
     "read_mutag",
     "reordered",
@@ -133,22 +134,36 @@ def _glued(first: int, second: int) -> nx.Graph:
     return nx.compose(nx.cycle_graph(first), nx.relabel_nodes(nx.cycle_graph(second), names))
 
 
-def twisted_pairs(count: int, bases: Sequence[nx.Graph], trees: tuple[int, int]) -> list[Data]:
+def twisted_pairs(count: int, number: int, longest: int, trees: tuple[int, int]) -> list[Data]:
     """Return pairs, the second twisted, over each base in turn, with a random tree beside both.
 
     Arguments:
         count: number of pairs; there are twice as many graphs.
-        bases: of the pairs.
+        number: of loops of a base.
+        longest: number of nodes of a loop.
         trees: least and greatest number of nodes of a tree.
     """
+    bases = loops(number, longest)
     draw, generator = random.Random(0), torch.Generator().manual_seed(0)
     graphs = []
-    for number in range(count):
+    for place in range(count):
         tree = nx.random_labeled_tree(draw.randint(*trees), seed=draw)
         for twisted in (False, True):
-            core = cai_fuerer_immerman(bases[number % len(bases)], twisted)
+            core = cai_fuerer_immerman(bases[place % len(bases)], twisted)
             graphs.append(reordered(to_data(nx.disjoint_union(core, tree)), generator))
     return graphs
+
+
+def kinds_of(graphs: Sequence[Data]) -> Tensor:
+    """Return a number for each graph: the same where colour refinement takes one for the other."""
+    known: dict[str, int] = {}
+    found = []
+    for graph in graphs:
+        plain = nx.Graph(graph.edge_index.T.tolist())
+        nx.set_node_attributes(plain, dict(plain.degree), "degree")
+        name = nx.weisfeiler_lehman_graph_hash(plain, node_attr="degree", iterations=len(plain))
+        found.append(known.setdefault(name, len(known)))
+    return torch.tensor(found)
 
 
 def to_data(graph: nx.Graph) -> Data:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import networkx as nx
 import pytest
 import torch
@@ -14,6 +16,7 @@ from experiments import count_parameters
 from experiments.graphs import (
     alike_to_message_passing,
     cai_fuerer_immerman,
+    kinds_of,
     loops,
     read_mutag,
     reordered,
@@ -104,6 +107,17 @@ def test_the_graphs_to_classify_are_such_pairs():
         assert nx.number_connected_components(second) == 2, "and a tree"
 
 
+def test_kinds_are_those_of_colour_refinement():
+    generator = torch.Generator().manual_seed(0)
+    made = [cai_fuerer_immerman(base, twisted) for base in BASES for twisted in (False, True)]
+    again = [reordered(to_data(graph), generator) for graph in made]
+    kind = kinds_of([*map(to_data, made), *again]).view(2, -1, 2)
+    assert torch.equal(kind[0], kind[1]), "the order of nodes does not matter"
+    for i, j in itertools.combinations(range(len(made)), 2):
+        same = bool(kind[0].flatten()[i] == kind[0].flatten()[j])
+        assert same == alike_to_message_passing(made[i], made[j])
+
+
 @pytest.mark.parametrize("setting", bags_of_subgraphs.SETTINGS)
 def test_both_graphs_of_a_pair_are_on_the_same_side(setting):
     found = bags_of_subgraphs.told(setting, 1)
@@ -111,6 +125,11 @@ def test_both_graphs_of_a_pair_are_on_the_same_side(setting):
         pairs = number.view(-1, 2)
         assert torch.equal(pairs[:, 0] // 2, pairs[:, 1] // 2)
         assert label.view(-1, 2).tolist() == [[0, 1]] * len(pairs)
+    graphs = bags_of_subgraphs.GRAPHS["pairs"]()
+    trained = found.draw(2000, torch.Generator().manual_seed(0))[0].unique()
+    kind = kinds_of(graphs)
+    for number, _ in (found.validation, found.test):
+        assert set(kind[number].tolist()).isdisjoint(kind[trained].tolist()), "seen before"
     held = {*found.validation[0].tolist(), *found.test[0].tolist()}
     assert len(held) == len(found.validation[0]) + len(found.test[0])
     assert held.isdisjoint(found.draw(2000, torch.Generator().manual_seed(0))[0].tolist())

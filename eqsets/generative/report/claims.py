@@ -27,6 +27,7 @@ from math import exp, log, pi, sqrt
 import torch
 from torch import Tensor
 
+from eqsets.families import Parameter
 from eqsets.generative.report.evidence import Evidence
 
 __all__ = ["ALPHA", "VISIBLE", "Claim", "claims_of"]
@@ -99,7 +100,6 @@ class _Numbers:
     p_absent: float
     p_uniform: float | None
     resolved: bool
-    longer: float
 
 
 def claims_of(evidence: Sequence[Evidence], *, generator: torch.Generator) -> tuple[Claim, ...]:
@@ -153,9 +153,7 @@ def _numbers(evidence: Evidence, generator: torch.Generator) -> _Numbers:
     reduced = scores - folds.log()
     spread = extent(reduced[drawn].mean(-1), floor[drawn].mean(-1)).quantile(ends).tolist()
     around = below.quantile(ends).tolist()
-    # On lines the grid is twice as long as the searched range.
-    longer = log(2.0) if parameter.period is None else 0.0
-    gain = log(count) - longer - float(evidence.floor.mean())
+    gain = log(count) - _longer(parameter) - float(evidence.floor.mean())
     resolved = gain > (0.5 * log(count) if discrete else _RESOLVED)
     largest = count if discrete else searched
     return _Numbers(
@@ -169,8 +167,12 @@ def _numbers(evidence: Evidence, generator: torch.Generator) -> _Numbers:
         _one_sided(excess - margin),
         None if parameter.period is None else _random_moves(evidence, generator),
         resolved,
-        longer,
     )
+
+
+def _longer(parameter: Parameter) -> float:
+    """Return by how many nats the grid is longer than the searched range: twice as long on lines."""
+    return log(2.0) if parameter.period is None else 0.0
 
 
 def _one_sided(values: Tensor) -> float:
@@ -196,6 +198,7 @@ def _claim(numbers: _Numbers, p_absent: float, p_uniform: float | None) -> Claim
     if parameter.levels is None:
         unit_entropy += log(numbers.evidence.spacing)
     low, high = numbers.below_interval
+    longer = _longer(parameter)
     return Claim(
         parameter.name,
         parameter.unit,
@@ -206,8 +209,8 @@ def _claim(numbers: _Numbers, p_absent: float, p_uniform: float | None) -> Claim
         numbers.searched,
         numbers.floor,
         unit_entropy,
-        numbers.below - numbers.longer,
-        (low - numbers.longer, high - numbers.longer),
+        numbers.below - longer,
+        (low - longer, high - longer),
         p_absent,
         p_uniform,
         float(numbers.evidence.folds.float().median()),

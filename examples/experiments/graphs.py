@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import networkx as nx
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from eqsets import OptionError
+from experiments.packages import package_folder
 
 __all__ = [
     "alike_to_message_passing",
@@ -38,13 +37,7 @@ def read_mutag() -> tuple[list[Data], Tensor]:
     Raises:
         OptionError: grakel is not there.
     """
-    found = find_spec("grakel")
-    if found is None or found.origin is None:
-        raise OptionError(
-            "examples/bags_of_subgraphs.py found no grakel, expected the data files that it ships. "
-            "Run: pip install --no-deps grakel==0.1.11"
-        )
-    folder = Path(found.origin).parent / "tests" / "data" / "MUTAG"
+    folder = package_folder("grakel", "0.1.11") / "tests" / "data" / "MUTAG"
     graph = _numbers(folder / "MUTAG_graph_indicator.txt")[:, 0] - 1
     kinds = _numbers(folder / "MUTAG_node_labels.txt")[:, 0]
     links = _numbers(folder / "MUTAG_A.txt").T - 1

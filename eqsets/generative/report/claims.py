@@ -171,7 +171,7 @@ def _numbers(evidence: Evidence, generator: torch.Generator) -> _Numbers:
 
 
 def _longer(parameter: Parameter) -> float:
-    """Return by how many nats the grid is longer than the searched range: twice as long on lines."""
+    """Return how many nats longer than the searched range the grid is: on lines twice as long."""
     return log(2.0) if parameter.period is None else 0.0
 
 

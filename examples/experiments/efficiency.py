@@ -23,10 +23,10 @@ __all__ = ["KINDS", "add_row", "draw", "markdown", "plot", "published", "read_ro
 KINDS = {
     "vae": "VAE",
     "wsda": "VAE, standard augmentation",
-    "aug": "AugVAE",
+    "aug": "AugVAE, rotations",
     "inv": "InvVAE",
-    "wide": "AugVAE, affine",
-    "mended": "InvVAE, on images of AugVAE, affine",
+    "wide": "AugVAE, affine maps",
+    "mended": "InvVAE, on resampled affine maps",
 }
 _COLOURS = ("#6a737d", "#d98032", "#1b6ca8", "#b3402a", "#3fa7d6", "#7a1f5c")
 

@@ -41,7 +41,7 @@ def test_losses_are_paired_by_seed_and_shares_of_the_gain(rows):
     assert found[2][3] == "130.0 ± 10.0 (20.0 ± 1.2 %)"  # 120 of 640 and 140 of 660
     assert "over 2 seeds" in markdown(ABOUT, rows)
     assert "over 1 to 2 seeds" in markdown(ABOUT, rows[:-1])
-    assert found[3][:4] == ["AugVAE", "100.0 ± 0.0", "", ""], "nothing is made up"
+    assert found[3][:4] == ["AugVAE, rotations", "100.0 ± 0.0", "", ""], "nothing is made up"
 
 
 def test_shares_do_not_depend_on_the_units_of_pixels(rows):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import linalg, ndimage
 from torch import Tensor
 
@@ -85,6 +87,38 @@ def test_warps_in_the_interior(order: int, budget: float) -> None:
         deep = ((source > 6) & (source < np.array(size) - 7)).all(-1)
         assert deep.sum() > 30
         assert np.abs(found - expected)[deep].max() <= budget
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 999),
+    height=st.integers(1, 6),
+    width=st.integers(1, 6),
+    far=st.floats(0.0, 3.0),
+    fill=st.sampled_from([-1.0, 0.0, 0.3]),
+)
+def test_values_do_not_depend_on_whether_derivatives_are_wanted(
+    seed: int, height: int, width: int, far: float, fill: float
+) -> None:
+    """Linear values without derivatives are computed another way, in a frame of fill."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(5, 2, height, width, generator=generator, dtype=torch.float64)
+    eta = AFFINE.sample(5, generator=generator, dtype=torch.float64) * far
+    plain = AFFINE.act(AFFINE.element(eta), x, fill=fill)
+    wanted = AFFINE.act(AFFINE.element(eta.requires_grad_()), x, fill=fill)
+    assert wanted.requires_grad
+    assert torch.allclose(plain, wanted, atol=1e-12)
+    if far > 0.1 and min(height, width) > 1:  # the control
+        assert not torch.allclose(AFFINE.act(AFFINE.element(-eta), x, fill=fill), wanted)
+
+
+def test_the_identity_and_whole_pixels_lose_no_digit() -> None:
+    x = torch.randn(3, 1, 9, 9, generator=torch.Generator().manual_seed(0))
+    eta = torch.zeros(3, 6)
+    assert torch.equal(AFFINE.act(AFFINE.element(eta), x), x)
+    eta[:, 0] = 2 / 4  # two pixels: half a frame is four
+    expected = x.roll(-2, -1).index_fill(-1, torch.tensor([7, 8]), -1.0)
+    assert torch.equal(AFFINE.act(AFFINE.element(eta), x), expected)
 
 
 @pytest.mark.parametrize("name", ["c4", "d4", "reflections"])

@@ -14,7 +14,8 @@ import eqsets
 from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
 from eqsets.generative.report.cautions import cautions_of
 from eqsets.generative.report.claims import Claim, claims_of, holm
-from eqsets.generative.report.evidence import Evidence, steps_of
+from eqsets.generative.report.component import steps_of
+from eqsets.generative.report.evidence import Evidence
 from eqsets.generative.report.examine import examine
 from eqsets.generative.report.recommend import recommend
 
@@ -62,22 +63,19 @@ def test_only_what_changes_nothing_is_called_self_symmetric(contrast, warned):
     evidence = Evidence(parameter, steps, odds, ones, ones * 4.5, contrast)
     claim = claims_of([evidence], generator=torch.Generator().manual_seed(0))[0]
     assert claim.verdict == "unresolved"
+    why = "look alike in all poses" if warned else "differ among each other by more"
+    assert claim.sentence == f"rotation: cannot be resolved, pictures {why}"
     images = torch.full((8, 1, 12, 12), -1.0)
     images[..., 5:7, 5:7] = 1.0
     cautions = cautions_of(images, 100, [claim], [evidence], 0.0)
     assert any("self-symmetric" in one for one in cautions) == warned
 
 
-def test_what_cannot_be_resolved_says_why():
-    """Bars as thin as a pixel change with their brightness, and differ by more."""
-    generator = torch.Generator().manual_seed(0)
-    x = torch.full((300, 3, 16, 16), -1.0)
-    for one in x:
-        for top, left, size in torch.randint(3, 8, (3, 3), generator=generator).tolist():
-            one[0, top : top + size, left : left + 1] = 1.0
-    value = verdicts(x, "hsv")["value"]
-    assert value.verdict == "unresolved"
-    assert value.sentence.endswith("pictures differ among each other by more")
+@pytest.mark.parametrize("size", [(1, 16), (16, 1), (2, 2), (12, 12)])
+def test_images_all_of_light_have_content_at_the_border(size):
+    """Each pixel of the frame counts once, also where it is a line."""
+    light = torch.ones(8, 1, *size)
+    assert any("content at the border in 100%" in one for one in cautions_of(light, 8, [], [], 0.0))
 
 
 def test_a_square_that_is_turned_by_quarters_is_not_turned(draw):

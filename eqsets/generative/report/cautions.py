@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor
 
 from eqsets.generative.moments import intensity
@@ -50,10 +51,9 @@ def _data(images: Tensor, held_out: int) -> Iterator[str]:
             f"are not seen, and intervals are wide; bring {FEW} or more."
         )
     light = intensity(images).reshape(len(images), *images.shape[-2:])
-    frame = light.clone()
-    frame[:, 1:-1, 1:-1] = 0
-    sides = 2 * (images.shape[-2] + images.shape[-1]) - 4
-    ratio = frame.sum((-2, -1)) / sides / light.mean((-2, -1)).clamp_min(1e-6)
+    frame = torch.ones_like(light[0])
+    frame[1:-1, 1:-1] = 0
+    ratio = (light * frame).sum((-2, -1)) / frame.sum() / light.mean((-2, -1)).clamp_min(1e-6)
     touching = float((ratio > _BORDER).float().mean())
     if touching > 0.05:
         yield (

@@ -109,7 +109,8 @@ def discover(
     )
     tell("drawing resamples")
     generator = torch.Generator().manual_seed(seed)
-    distribution = model.transform_distribution(prototype=found.queries.prototypes[:64])
+    shown = found.queries.pick(torch.arange(min(64, len(found.queries.eta))))
+    distribution = model.transform_distribution(prototype=shown.prototypes(model.family))
     samples = draw(distribution, generator)
     share = model.orbit_variance(held_out[:64], generator=generator).share
     facts = {

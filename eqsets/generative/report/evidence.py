@@ -7,7 +7,8 @@ Requirements that shaped this module:
 - no trained density is trusted: a wrong model may cost power, never validity.
 
 Take the pose apart: :math:`y_i(a)` is the prototype of image ``i`` in its own pose, moved on by
-``a`` along one component, with all others left out. If the data have ``a`` as a symmetry, then
+``a`` along one component, with all others left out
+(:class:`~eqsets.generative.report.component.Component`). If the data have ``a`` as a symmetry, then
 :math:`y_i(a)` looks like other images do, not only :math:`y_i(0)`:
 
 .. math:: q_i(a) \propto \sum_j K(y_i(a), y_j(0))
@@ -15,6 +16,7 @@ Take the pose apart: :math:`y_i(a)` is the prototype of image ``i`` in its own p
 over reference images ``j``: a kernel estimate (:class:`~eqsets.generative.report.kernel.Kernel`) of
 the distribution of the component, relative to where image ``i`` itself is. What is compared, whole
 pictures or their colours, is a matter of the component (:mod:`~eqsets.generative.report.looks`).
+Poses that would clip its colours a picture cannot have: it would not come back from there.
 Widths are no narrower than the grid resolves, and than the traces of interpolation. Odds are spread
 over a quarter of what moves content by a pixel. Scores :math:`-\log q_i(0)` of held-out images
 estimate the entropy (from above).
@@ -23,7 +25,7 @@ estimate the entropy (from above).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import log
 
@@ -33,15 +35,13 @@ from torch.nn import functional as F
 
 from eqsets.families import Parameter
 from eqsets.generative.inference import Inference
-from eqsets.generative.moments import centroid, grid, intensity
+from eqsets.generative.report.component import Component
 from eqsets.generative.report.kernel import Distances, Kernel, best_kernel, scores_of
 from eqsets.generative.report.looks import Looks, looks_of
 from eqsets.generative.report.poses import Poses
 
-__all__ = ["Evidence", "gather", "steps_of"]
+__all__ = ["Evidence", "gather"]
 
-_STEPS = 48
-_ROUND = 96
 _SOME = 160  # references that the widths are tried on
 
 
@@ -83,20 +83,6 @@ class Evidence:
         return float(self.steps[1] - self.steps[0])
 
 
-def steps_of(parameter: Parameter) -> Tensor:
-    """Return the grid of one component, relative to where an image is.
-
-    Once around for circles and discrete components. On lines two poses within the searched range
-    differ by up to its length, so the grid has twice its length.
-    """
-    if parameter.levels is not None:
-        return torch.arange(parameter.levels, dtype=torch.float32)
-    if parameter.period is not None:
-        return (torch.arange(_ROUND) - _ROUND // 2) * (parameter.period / _ROUND)
-    reach = parameter.high - parameter.low
-    return (torch.arange(_STEPS + 1) - _STEPS // 2) * (2 * reach / _STEPS)
-
-
 @torch.no_grad()
 def gather(
     inference: Inference, place: int, references: Poses, queries: Poses, again: Sequence[Poses]
@@ -110,45 +96,60 @@ def gather(
         queries: of the held-out images.
         again: of the held-out images, from other views.
     """
-    parameter = inference.chart.parameters[place]
-    steps = steps_of(parameter)
-    zero, still = int(steps.abs().argmin()), torch.zeros(1)
-    moved = partial(_moved, inference, place)
-    pictures = moved(references, still)[:, 0]
-    some = references.pick(torch.arange(min(len(pictures), _SOME)))
-    looks = looks_of(pictures, moved(some.pick(torch.arange(8)), steps[[zero // 2, zero + 1]]))
-    describe = partial(_described, moved, looks)
-    asked = describe(queries, steps)
-    anew = torch.stack([describe(one, still)[:, 0] for one in again], 1)
-    tried = describe(some, steps)
-    kernel = _kernel(looks, looks.distances(tried, pictures[: len(tried)]), parameter, zero)
-    box = _box(parameter, steps, _reach(parameter, references.prototypes) / 4)
-    odds = box(kernel.odds(looks.distances(asked, moved(queries, still)[:, 0])))
-    change = (asked - asked[:, zero : zero + 1]).square().sum(-1)
-    noise = (asked[:, zero, None] - anew).square().sum(-1).median().clamp_min(1e-6)
+    component = Component(inference, place, references.views)
+    parameter, zero, still = component.parameter, component.zero, torch.zeros(1)
+    pictures = component.moved(references, still)[:, 0]
+    looks = looks_of(pictures, in_place=component.in_place)
+    seen = partial(_seen, component, looks)
+    tried = seen(references.pick(torch.arange(min(len(pictures), _SOME))), component.steps)
+    asked = seen(queries, component.steps)
+    anew = torch.stack([seen(one, still).described[:, 0] for one in again], 1)
+    kernel = _kernel(looks, tried.distances(looks), parameter, zero)
+    box = _box(parameter, component.steps, component.reach(pictures) / 4)
+    odds = box(kernel.odds(asked.distances(looks)))
+    change = (asked.described - asked.described[:, zero : zero + 1]).square().sum(-1)
+    noise = (asked.described[:, zero, None] - anew).square().sum(-1).median().clamp_min(1e-6)
     contrast = float(change.amax(-1).median() / noise)
-    alone = box((-change / kernel.pose).softmax(-1))
+    alone = box((-change / kernel.pose).masked_fill(~asked.told, -torch.inf).softmax(-1))
     entropy = _entropy(alone)
     folds = _folds(alone) if parameter.period and not parameter.levels else torch.ones(len(alone))
-    itself = (-torch.cdist(asked, anew).square() / kernel.pose).logsumexp(-1)
+    itself = (-torch.cdist(asked.described, anew).square() / kernel.pose).logsumexp(-1)
+    itself = itself.masked_fill(~asked.told, -torch.inf)
     floor = _entropy(box(itself.softmax(-1))) - entropy - alone[:, zero].log()
-    return Evidence(parameter, steps, odds.cpu(), folds.cpu(), floor.cpu(), contrast)
+    return Evidence(parameter, component.steps, odds.cpu(), folds.cpu(), floor.cpu(), contrast)
 
 
-def _moved(inference: Inference, place: int, poses: Poses, steps: Tensor) -> Tensor:
-    """Return prototypes moved along one component, ``(n, A, C, H, W)``."""
-    z = torch.zeros(len(poses.eta), len(steps), poses.eta.shape[1], device=poses.eta.device)
-    z[..., place] = poses.eta[:, place, None] + steps.to(z.device)
-    g = inference.chart.element(z).to(poses.prototypes.dtype)
-    return inference.family.act(g, poses.prototypes[:, None])
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What moved pictures look like.
+
+    Attributes:
+        described: features, ``(n, A, f)``.
+        told: which moves are another pose of the picture, ``(n, A)``.
+        pictures: as they are, ``(n, C, H, W)``.
+    """
+
+    described: Tensor
+    told: Tensor
+    pictures: Tensor
+
+    def distances(self, looks: Looks) -> Distances:
+        """Return distances from the references; infinite for what is no pose."""
+        found = looks.distances(self.described, self.pictures)
+        return replace(found, pose=found.pose.masked_fill(~self.told[..., None], torch.inf))
 
 
-def _described(
-    moved: Callable[[Poses, Tensor], Tensor], looks: Looks, poses: Poses, steps: Tensor
-) -> Tensor:
-    """Return what moved prototypes look like, ``(n, A, f)``; in parts, as pictures are large."""
-    parts = torch.arange(len(poses.eta)).split(64)
-    return torch.cat([looks.describe(moved(poses.pick(part), steps)) for part in parts])
+def _seen(component: Component, looks: Looks, poses: Poses, steps: Tensor) -> _Seen:
+    """Return what pictures look like that are moved; in parts, as they are large."""
+    rows = []
+    for part in torch.arange(len(poses.eta)).split(64):
+        some = poses.pick(part)
+        still = component.moved(some, torch.zeros(1))[:, 0]
+        told = torch.ones(len(part), len(steps), dtype=torch.bool, device=still.device)
+        if component.in_place:
+            told = component.comes_back(still, steps)
+        rows.append((looks.describe(component.moved(some, steps)), told, still))
+    return _Seen(*map(torch.cat, zip(*rows, strict=True)))
 
 
 def _entropy(odds: Tensor) -> Tensor:
@@ -173,21 +174,6 @@ def _kernel(looks: Looks, distances: Distances, parameter: Parameter, zero: int)
     least = max(0.99 * nearest, looks.traces) if looks.traces else 0.0
     scores = scores_of(distances, zero, poses, shapes)
     return best_kernel(poses, shapes, scores, least=least, uniform=uniform)
-
-
-def _reach(parameter: Parameter, prototypes: Tensor) -> float:
-    """Return what moves the edge of the content, twice its mean radius, by a pixel."""
-    side = max(prototypes.shape[-2:]) - 1
-    if parameter.name.startswith("shift"):
-        return 2.0 / max(side, 1)
-    if parameter.name not in ("rotation", "scale", "scale_x", "scale_y", "shear"):
-        return 0.0
-    light = intensity(prototypes)
-    light = light / light.sum(-1, keepdim=True).clamp_min(1e-6)
-    places = grid(*prototypes.shape[-2:], like=prototypes)
-    offsets = places - centroid(light, places)[:, None]
-    radius = (light * offsets.square().sum(-1)).sum(-1).sqrt().median()
-    return float(2.0 / max(side, 1) / (2 * radius).clamp(0.1, 1.0))
 
 
 def _box(parameter: Parameter, steps: Tensor, reach: float) -> Callable[[Tensor], Tensor]:

@@ -1,15 +1,18 @@
 r"""What of a picture is compared with other pictures.
 
 Where shapes differ, whole pictures cannot tell colours: the red strokes of a 2 and of a 7 lie at
-other places, and the distance between them says how much they overlap, whatever the hue. So for a
-component that moves colours alone (it leaves the intensity of every pixel, its largest channel, as
-it is) two questions are asked apart: which colours has a picture, and which shape?
+other places, and the distance between them says how much they overlap, whatever the hue; and of
+pictures that differ, the darker ones are closer to everything. So for a component that changes
+pixels where they are, as colours are changed, two questions are asked apart: which colours has a
+picture, and which shape?
 
-Colours are compared by moments of their distribution over the pixels, wherever these are, with
-channels ``u`` in ``[0, 1]``:
+Colours are compared by moments of their distribution over the light of the picture, wherever it is.
+With channels :math:`u \in [0, 1]` and the light :math:`v_p = \max_c u_{pc}` of pixel ``p``,
 
-.. math:: m_{klm} = \frac{1}{\sqrt{1 + k^2 + l^2 + m^2}} \operatorname{mean}_p
-          \cos(\pi k u_{p1}) \cos(\pi l u_{p2}) \cos(\pi m u_{p3}), \quad 0 \le k, l, m \le 3
+.. math:: m_{klm} = \frac{1}{\sqrt{1 + k^2 + l^2 + m^2}} \frac{1}{\sum_p v_p^2} \sum_p v_p^2
+          \cos(\pi k u_{p1}) \cos(\pi l u_{p2}) \cos(\pi m u_{p3}), \quad 0 \le k, l, m \le 3 ;
+
+shapes by :math:`v_p \sum_q v_q / \sum_q v_q^2`, which says nothing of how bright the picture is.
 """
 
 from __future__ import annotations
@@ -20,7 +23,6 @@ import torch
 from torch import Tensor
 
 from eqsets.generative.losses import blur
-from eqsets.generative.moments import intensity
 from eqsets.generative.report.kernel import Distances
 
 __all__ = ["Colours", "Looks", "WholePictures", "looks_of"]
@@ -94,7 +96,7 @@ class WholePictures(Looks):
 
 
 class Colours(Looks):
-    """Compare colours wherever they are, and shapes by intensities.
+    """Compare colours wherever they are, and shapes by relative intensities.
 
     Arguments:
         references: pictures ``(N, C, H, W)``.
@@ -109,28 +111,29 @@ class Colours(Looks):
 
     def describe(self, pictures: Tensor) -> Tensor:
         y = blur(pictures.flatten(0, -4), _BLUR)[..., ::_STRIDE, ::_STRIDE].flatten(2)
+        y = (y.clamp(-1, 1) + 1) / 2
         order = torch.arange(_ORDERS, device=y.device)
-        waves = torch.cos(torch.pi / 2 * (y.clamp(-1, 1)[..., None] + 1) * order)  # (n, C, P, K)
-        moments = waves[:, 0]
+        waves = torch.cos(torch.pi * y[..., None] * order)  # (n, C, P, K)
+        light = y.amax(1).square()
+        moments = waves[:, 0] * (light / light.sum(-1, keepdim=True).clamp_min(1e-6))[..., None]
         for channel in waves.unbind(1)[1:]:
             moments = (moments[..., None] * channel[..., None, :]).flatten(-2)
         high = torch.cartesian_prod(*[order] * y.shape[1]).reshape(-1, y.shape[1])
-        found = moments.mean(1) / (1 + high.square().sum(-1)).sqrt()
+        found = moments.sum(1) / (1 + high.square().sum(-1)).sqrt()
         return _batched(found, pictures)
 
     def shapes(self, pictures: Tensor) -> Tensor:
         return torch.cdist(self.grey.describe(_light(pictures)), self.grey.seen).square()
 
 
-def looks_of(references: Tensor, moved: Tensor) -> Looks:
+def looks_of(references: Tensor, *, in_place: bool) -> Looks:
     """Return how to compare pictures along one component.
 
     Args:
         references: pictures ``(N, C, H, W)``.
-        moved: some of them, the first ones, moved along the component, ``(n, A, C, H, W)``.
+        in_place: whether the component changes pixels where they are.
     """
-    change = intensity(moved) - intensity(references[: len(moved)])[:, None]
-    return WholePictures(references) if float(change.abs().max()) > 1e-3 else Colours(references)
+    return Colours(references) if in_place else WholePictures(references)
 
 
 def _blurred(pictures: Tensor) -> Tensor:
@@ -144,4 +147,8 @@ def _batched(rows: Tensor, pictures: Tensor) -> Tensor:
 
 
 def _light(pictures: Tensor) -> Tensor:
-    return pictures.amax(-3, keepdim=True)
+    """Return intensities ``(*batch, 1, H, W)``, as multiples of how bright each picture is."""
+    light = (pictures.amax(-3, keepdim=True) + 1) / 2
+    places = (-2, -1)
+    bright = light.square().sum(places, True) / light.sum(places, True).clamp_min(1e-6)
+    return light / bright.clamp_min(1e-6) * 2 - 1

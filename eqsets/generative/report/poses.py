@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from eqsets.families import TransformationFamily
 from eqsets.generative.inference import Inference
 
 __all__ = ["Poses", "gentle_bounds", "poses_of"]
@@ -26,14 +27,19 @@ _CHUNK = 256
 
 
 class Poses(NamedTuple):
-    """Images, as prototypes and poses."""
+    """Images, as views of them and poses."""
 
-    prototypes: Tensor  # (n, C, H, W)
+    views: Tensor  # (n, C, H, W)
+    back: Tensor  # (n, *element_shape), from a view to the prototype
     eta: Tensor  # (n, k), coordinates
 
     def pick(self, chosen: Tensor) -> Poses:
         """Return some of them."""
-        return Poses(self.prototypes[chosen], self.eta[chosen])
+        return Poses(*(part[chosen] for part in self))
+
+    def prototypes(self, family: TransformationFamily) -> Tensor:
+        """Return prototypes ``(n, C, H, W)``."""
+        return family.act(self.back, self.views)
 
 
 def gentle_bounds(inference: Inference, size: tuple[int, int]) -> Tensor:
@@ -52,13 +58,12 @@ def poses_of(inference: Inference, images: Tensor, *, generator: torch.Generator
     """Return prototypes and poses of images ``(n, C, H, W)``, each from one random view."""
     family, group = inference.family, inference.family.group
     bounds = gentle_bounds(inference, (images.shape[-2], images.shape[-1]))
-    prototypes, etas = [], []
+    parts = []
     for x in images.split(_CHUNK):
         drawn = family.sample(len(x), generator=generator, bounds=bounds, dtype=x.dtype)
         r = family.element(drawn.to(x.device))
         view = family.act(r, x)
         found = inference(view)
-        prototypes.append(family.act(group.inverse(found.g), view))
         eta = inference.chart.coordinates(group.compose(group.inverse(r), found.g))
-        etas.append(eta.to(x.dtype))
-    return Poses(torch.cat(prototypes), torch.cat(etas))
+        parts.append(Poses(view, group.inverse(found.g), eta.to(x.dtype)))
+    return Poses(*map(torch.cat, zip(*parts, strict=True)))

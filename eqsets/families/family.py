@@ -80,7 +80,8 @@ class TransformationFamily(ABC):
             fill: what lies outside of the frame.
 
         Raises:
-            ShapeError: ``x`` is no floating point tensor of images, or has too few channels.
+            ShapeError: ``x`` is no floating point tensor of images, or has too few channels; or the
+                batches of ``g`` and ``x`` do not broadcast.
             OptionError: there is no interpolation of this order.
         """
 
@@ -199,6 +200,19 @@ class TransformationFamily(ABC):
         self.group.check(g)
         return g.shape[: g.dim() - len(self.group.element_shape)]
 
+    def batch_with(self, g: Tensor, x: Tensor) -> torch.Size:
+        """Return the batch that group elements and images have together, checked."""
+        own, theirs = self.batch_of(g), x.shape[:-3]
+        ends = zip(reversed(own), reversed(theirs), strict=False)
+        if any(a != b and 1 not in (a, b) for a, b in ends):
+            raise ShapeError(
+                f"{self!r} got {tuple(own)} group elements for {tuple(theirs)} images, expected "
+                "batches that broadcast. Give one element for each image, or write g[:, None] to "
+                "move every image by every element."
+            )
+        batch: torch.Size = torch.broadcast_shapes(own, theirs)
+        return batch
+
     def __mul__(self, other: TransformationFamily) -> ProductFamily:
         """Return the family of both, ``eta`` side by side; the right one acts first."""
         if not isinstance(other, TransformationFamily):
@@ -267,6 +281,7 @@ class ProductFamily(TransformationFamily):
 
     def act(self, g: Tensor, x: Tensor, *, order: int = 1, fill: float = -1.0) -> Tensor:
         self.check_images(x, order)
+        self.batch_with(g, x)
         parts = list(zip(self.factors, self.group.unpack(g), strict=True))
         for factor, part in reversed(parts):
             x = factor.act(part, x, order=order, fill=fill)

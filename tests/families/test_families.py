@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import eqsets
 from eqsets import OptionError, ShapeError, TransformationFamily
 from eqsets.families import Parameter, ProductFamily
 from eqsets.groups import CyclicGroup
@@ -41,7 +42,7 @@ class Rolls(TransformationFamily):
         place = torch.arange(self.pixels, device=x.device) - g[..., None]
         shape = [self.pixels if axis == self.axis else 1 for axis in (-3, -2, -1)]
         index = (place % self.pixels).reshape(*g.shape, *shape)
-        batch = torch.broadcast_shapes(g.shape, x.shape[:-3])
+        batch = self.batch_with(g, x)
         x, index = x.expand(*batch, *x.shape[-3:]), index.expand(*batch, *shape)
         return torch.take_along_dim(x, index, dim=self.axis)
 
@@ -52,6 +53,20 @@ class Rolls(TransformationFamily):
 def test_a_family_of_one_screen_keeps_all_laws() -> None:
     report = check(Rolls(), profile="quick")
     assert report.ok, report
+
+
+@pytest.mark.parametrize(
+    "name", ["affine", "c4", "d4", "reflections", "hsv", "rotation+hue", "hue+affine-no-shear"]
+)
+def test_batches_that_do_not_broadcast_are_refused(name: str) -> None:
+    family = eqsets.transformation(name)
+    g, x = family.element(family.sample(3)), torch.zeros(4, 3, 8, 8)
+    with pytest.raises(
+        ShapeError, match=r"got \(3,\) group elements for \(4,\) images.*g\[:, None\]"
+    ):
+        family.act(g, x)
+    assert family.act(g[:, None], x).shape == (3, 4, 3, 8, 8)
+    assert family.act(g, x[:1]).shape == family.act(g, x[:3]).shape == (3, 3, 8, 8)
 
 
 def test_products_keep_all_laws_and_lie_side_by_side() -> None:

@@ -137,7 +137,7 @@ class AffineFamily(TransformationFamily):
         self.check_images(x, order)
         wide = torch.promote_types(x.dtype, torch.float32)  # half precision cannot count pixels
         size = (x.shape[-2], x.shape[-1])
-        batch = torch.broadcast_shapes(self.batch_of(g), x.shape[:-3])
+        batch = self.batch_with(g, x)
         maps = self._maps(g.to(x.device, wide), size).expand(*batch, 2, 3).reshape(-1, 2, 3)
         c = x.to(wide)
         if order == 3:

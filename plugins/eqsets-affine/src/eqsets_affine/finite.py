@@ -37,6 +37,7 @@ class _Finite(TransformationFamily):
     def act(self, g: Tensor, x: Tensor, *, order: int = 1, fill: float = -1.0) -> Tensor:
         """Return the moved images; ``order`` and ``fill`` do not matter: pixels are exchanged."""
         self.check_images(x, order)
+        self.batch_with(g, x)
         moves = [move[..., None, None, None] for move in self._moves(g.to(x.device))]
         if len(self.names) == 1 or self.names[0] == "quarter_turns":
             if x.shape[-2] != x.shape[-1]:

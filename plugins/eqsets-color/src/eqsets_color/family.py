@@ -79,7 +79,7 @@ class ColorFamily(TransformationFamily):
     def act(self, g: Tensor, x: Tensor, *, order: int = 1, fill: float = -1.0) -> Tensor:
         """Return the recoloured images; ``order`` and ``fill`` do not matter: no pixel moves."""
         self.check_images(x, order)
-        self.batch_of(g)
+        self.batch_with(g, x)
         wide = torch.promote_types(x.dtype, torch.float32)
         steps = g.to(x.device, wide)[..., None, None].unbind(-3)
         hue, saturation, value = hsv_of(clip((x.to(wide) + 1) / 2))

@@ -60,7 +60,8 @@ class SetInference(nn.Module):
         aggregation: of the DSS layers and of the set at the end.
 
     Raises:
-        OptionError: there is no such frame, or background or passes are out of range.
+        OptionError: there is no such frame, or it is of another family; background or passes are
+            out of range.
         PluginError: there is no such family or element group.
         ShapeError: ``image_shape`` is not ``(C, H, W)``.
 
@@ -96,6 +97,11 @@ class SetInference(nn.Module):
         self.family = transformation(family) if isinstance(family, str) else family
         self.image_shape = as_image_shape(image_shape)
         self.passes, self.chart = passes, chart_of(self.family)
+        if not isinstance(frame, str) and frame.family != self.family:
+            raise OptionError(
+                f"got a frame of the family {frame.family!r}, expected {self.family!r}: it says "
+                "where to start from. Pass its family, or frame='analytic'."
+            )
         self.start: Inference | SetInference
         if isinstance(frame, str):
             self.start = Inference(self.family, self.image_shape, frame, background=background)

@@ -126,6 +126,13 @@ def test_options_are_checked(options, message):
         SetInference("rotation", SHAPE, **options)
 
 
+def test_a_frame_of_another_family_is_refused():
+    other = SetInference("translation", SHAPE)
+    with pytest.raises(OptionError, match=r"got a frame of the family AffineFamily.*translation"):
+        SetInference("rotation", SHAPE, frame=other)
+    assert SetInference("translation", SHAPE, frame=other).calibrated
+
+
 def test_sets_are_checked():
     inference = SetInference("rotation", SHAPE)
     with pytest.raises(ShapeError, match=r"got sets of shape \(4, 1, 16, 16\)"):

@@ -18,17 +18,21 @@ def fingerprint(*parts: object) -> str:
     """Return the mark of a fit, from all that decides it: no other fit may go on from its files.
 
     Args:
-        parts: tensors, which count by their numbers, and settings, which count by their ``repr``.
+        parts: tensors, which count by their shapes and numbers, and settings, which count by their
+            ``repr``.
 
     Example:
         >>> fingerprint(torch.zeros(2), 0.1) == fingerprint(torch.zeros(2), 0.1)
         True
         >>> fingerprint(torch.zeros(2), 0.1) == fingerprint(torch.ones(2), 0.1)
         False
+        >>> fingerprint(torch.zeros(2, 3)) == fingerprint(torch.zeros(3, 2))
+        False
     """
     digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, Tensor):
+            digest.update(repr(tuple(part.shape)).encode())
             digest.update(part.detach().cpu().contiguous().numpy().data)
         else:
             digest.update(repr(part).encode())

@@ -10,6 +10,7 @@ Requirements that shaped this module:
 
 from __future__ import annotations
 
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from lightning.pytorch.loggers import Logger
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from eqsets.errors import OptionError, choices
 from eqsets.generative.files import write_whole
 from eqsets.generative.objective import Objective, Step
 from eqsets.generative.presets import StagePlan
@@ -32,6 +34,21 @@ from eqsets.generative.watch import CHECK, Watch
 
 __all__ = ["run"]
 
+
+_DECIDED = {
+    "max_steps",
+    "callbacks",
+    "plugins",
+    "logger",
+    "enable_progress_bar",
+    "enable_model_summary",
+    "enable_checkpointing",
+    "num_sanity_val_steps",
+    "log_every_n_steps",
+    "gradient_clip_val",
+    "use_distributed_sampler",
+}
+"""Arguments of ``lightning.Trainer`` that presets, plans and the loop decide, not the user."""
 
 _BESIDE_THE_POINT = (
     ".*does not have many workers.*",
@@ -142,8 +159,10 @@ def run(
         The curve: one row for each look at the validation images.
 
     Raises:
-        OptionError: the checkpoint is of another fit or damaged, or the loss was never finite.
+        OptionError: there is no such argument, or it is ours to decide; the checkpoint is of
+            another fit or damaged; the loss was never finite.
     """
+    _check(trainer_options)
     module = _Module(objective, plan, seed)
     every = min(plan.check_every, plan.steps)
     watch = Watch(
@@ -180,6 +199,16 @@ def run(
         )
     watch.restore_best()
     return watch.curve
+
+
+def _check(trainer_options: dict[str, Any]) -> None:
+    known = set(inspect.signature(pl.Trainer).parameters) - _DECIDED
+    for name in sorted(set(trainer_options) - known):
+        raise OptionError(
+            f"a fit got the argument {name}={trainer_options[name]!r}, which it does not have and "
+            "does not pass on to lightning.Trainer (what a preset or plan decides is set there): "
+            f"{choices(name, known)}"
+        )
 
 
 def _accelerator() -> str:

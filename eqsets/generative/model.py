@@ -144,8 +144,9 @@ class SymmetryModel(nn.Module):
 
         Raises:
             ShapeError: the images are not what the model takes.
-            OptionError: a dependency is missing; the folder holds another fit; all images are grey
-                and the family is of colours; the loss was never finite.
+            OptionError: a dependency is missing; an argument is none of ``Trainer``; the folder
+                holds another fit; all images are grey and the family is of colours; the loss was
+                never finite.
         """
         self.history = fit_model(
             self,

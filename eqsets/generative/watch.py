@@ -79,6 +79,10 @@ class Watch(pl.Callback):
         if self.patience and self.waited >= self.patience:  # resumed after an early stop
             trainer.should_stop = True
 
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step >= trainer.max_steps:  # also where the last look was a while ago
+            trainer.should_stop = True
+
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         numbers = {
             name.removeprefix(CHECK): float(value)

@@ -162,6 +162,32 @@ def test_stops_early_and_keeps_the_best(turned_pictures):
     assert [row["step"] for row in fit.density] == [2, 4, 6, 8]
 
 
+@pytest.mark.parametrize(("steps", "looks"), [(7, [3, 6, 7]), (6, [3, 6]), (2, [2])])
+def test_the_last_step_is_looked_at(turned_pictures, tmp_path, steps, looks):
+    plan = StagePlan(steps, batch=8, check_every=3)
+    model = SymmetryModel("rotation", SHAPE, backbone="analytic")
+    x, preset = turned_pictures(40, 1.0), Preset(density=plan, prototypes=1)
+    fit = model.fit(x, preset=preset, folder=tmp_path, quiet=True)
+    assert [row["step"] for row in fit.density] == looks
+    again = SymmetryModel("rotation", SHAPE, backbone="analytic")
+    assert again.fit(x, preset=preset, folder=tmp_path, quiet=True) == fit  # nothing is left to do
+    assert torch.equal(weights(again), weights(model))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"acelerator": "cpu"}, "Did you mean 'accelerator'"),
+        ({"max_steps": 5}, "what a preset or plan decides is set there"),
+        ({"epochs": 3}, "does not have and does not pass on to lightning.Trainer"),
+    ],
+)
+def test_arguments_that_there_are_not_are_named(turned_pictures, wrong, said):
+    model = SymmetryModel("rotation", SHAPE, backbone="analytic")
+    with pytest.raises(OptionError, match=said):
+        model.fit(turned_pictures(40, 1.0), preset="quick", quiet=True, **wrong)
+
+
 def test_fewer_images_than_a_batch(turned_pictures):
     preset = Preset(inference=StagePlan(2, batch=64), density=StagePlan(2, batch=64), prototypes=1)
     model = SymmetryModel("rotation", SHAPE)

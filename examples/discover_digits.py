@@ -15,7 +15,7 @@ not done again. Times are for each of the three angles and each of the three net
 the fits, the digits and their angles are the same.
 
 Expected, --quick: 1.6 to 2.4 % of the variance left, a label-paired error of 0.17 to 0.20 (without
---quick 1.5 to 2.7 % and 0.16 to 0.19; published and tuned, in the time of --quick, 42 to 54 % and
+--quick 1.5 to 2.7 % and 0.16 to 0.20; published and tuned, in the time of --quick, 42 to 54 % and
 0.24 to 0.30); at 180 degrees all classes uniform in the rotation to 0.04 nats; at 15 degrees two
 modes for 1, one or two for 8, one for most others, 6 and 9 among them.
 """

@@ -14,7 +14,7 @@ Both families of p-values are corrected by Holm over the components of a report.
 half width of the uniform distribution of the same entropy (of a normal one: 2.07 standard
 deviations, about the central 95 %), divided by the folds of self-symmetric pictures; the floor is
 taken off in squares. Intervals are percentile bootstraps over held-out images. A kernel estimate is
-too wide, by 0 to 14 % where the truth is known (examples/discover_known_truth.py), so the lower end
+too wide, by 0 to 17 % where the truth is known (examples/discover_known_truth.py), so the lower end
 of the interval of an extent is another 12 % lower.
 """
 

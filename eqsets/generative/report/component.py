@@ -8,7 +8,8 @@ A picture moved by ``a`` along a component, all others left out, is made of the 
 Both steps interpolate, whatever ``a`` is: in one step pictures would be sharp where ``a`` undoes
 what made the view. But what changes pixels where they are, as colours are changed, is one step:
 there :math:`\eta + a` and what :math:`\hat g^{-1}` takes off add up, and where each might clip,
-their sum need not.
+their sum need not. And of :math:`\hat g^{-1}` only what changes colours is applied: places say
+nothing about them, and what is made smaller gets darker at its edges.
 """
 
 from __future__ import annotations
@@ -62,28 +63,36 @@ class Component:
         self.parameter = inference.chart.parameters[place]
         self.steps = steps_of(self.parameter)
         self.zero = int(self.steps.abs().argmin())
-        self.in_place = self._in_place(like)
+        places = range(len(self.chart.parameters))
+        self._colours = torch.tensor([self._in_place(one, like) for one in places])
+        self.in_place = bool(self._colours[place])
 
     def moved(self, poses: Poses, steps: Tensor) -> Tensor:
         """Return pictures ``(n, A, C, H, W)`` moved by ``steps: (A,)``."""
         g = self._element(poses.eta[:, self.place, None] + steps.to(poses.eta.device))
         if self.in_place:
-            whole = self.family.group.compose(g, poses.back[:, None].to(g.dtype))
+            back = self.chart.coordinates(poses.back) * self._colours.to(poses.back)
+            whole = self.family.group.compose(g, self.chart.element(back)[:, None].to(g.dtype))
             return self.family.act(whole.to(poses.views.dtype), poses.views[:, None])
         return self.family.act(g.to(poses.views.dtype), poses.prototypes(self.family)[:, None])
 
-    def comes_back(self, pictures: Tensor, steps: Tensor) -> Tensor:
-        """Return which moves lose nothing of a picture, ``(n, A)``.
+    def upright(self, poses: Poses) -> Tensor:
+        """Return pictures ``(n, C, H, W)`` in the colours of the views, and else as prototypes."""
+        still = self.chart.coordinates(poses.back) * ~self._colours.to(poses.back.device)
+        g = self.chart.element(still).to(poses.views.dtype)
+        return self.family.act(g, poses.views)
+
+    def comes_back(self, moved: Tensor, still: Tensor, steps: Tensor) -> Tensor:
+        """Return which moves lose nothing of a picture, ``(n, A)``: clipped colours are lost.
 
         Args:
-            pictures: as they are, ``(n, C, H, W)``.
-            steps: moves, ``(A,)``. Clipped colours do not come back from them.
+            moved: pictures moved by ``steps: (A,)``, ``(n, A, C, H, W)``.
+            still: the pictures, not moved, ``(n, C, H, W)``.
+            steps: the moves.
         """
-        g, x = self._element(steps.to(pictures.device)), pictures[:, None]
-        away = self.family.act(g.to(x.dtype), x)
-        again = self.family.act(self.family.group.inverse(g).to(x.dtype), away)
-        lost = (again - x).abs().amax(-3).sum((-2, -1))
-        return lost <= _LOST * intensity(x).sum(-1)
+        g = self._element(-steps.to(still.device)).to(still.dtype)
+        lost = (self.family.act(g, moved) - still[:, None]).abs().amax(-3).sum((-2, -1))
+        return lost <= _LOST * intensity(still)[:, None].sum(-1)
 
     def reach(self, pictures: Tensor) -> float:
         """Return what moves the edge of the content, twice its mean radius, by a pixel."""
@@ -99,12 +108,15 @@ class Component:
         radius = (light * offsets.square().sum(-1)).sum(-1).sqrt().median()
         return float(2.0 / max(side, 1) / (2 * radius).clamp(0.1, 1.0))
 
-    def _in_place(self, like: Tensor) -> bool:
+    def _in_place(self, place: int, like: Tensor) -> bool:
         """Return whether it makes no difference that pixels of noise change places before."""
+        steps = steps_of(self.chart.parameters[place])
         generator = torch.Generator().manual_seed(0)
         x = 2 * torch.rand(1, *like.shape[1:], generator=generator).to(like) - 1
         order = torch.randperm(x[0, 0].numel(), generator=generator).to(x.device)
-        g = self._element(self.steps[[self.zero // 2, self.zero + 1]].to(x.device)).to(x.dtype)
+        chosen = steps[[len(steps) // 4, -(len(steps) // 3) or -1]]
+        g = self._element(chosen.to(x.device), place)
+        g = g.to(x.dtype)
 
         def mixed(y: Tensor) -> Tensor:
             return y.flatten(-2)[..., order].reshape(y.shape)
@@ -112,8 +124,8 @@ class Component:
         change = self.family.act(g, mixed(x)[:, None]) - mixed(self.family.act(g, x[:, None]))
         return bool(change.abs().max() < 1e-3)
 
-    def _element(self, along: Tensor) -> Tensor:
-        """Return elements with ``along: (*batch)`` in this component, and 0 in the others."""
+    def _element(self, along: Tensor, place: int | None = None) -> Tensor:
+        """Return elements with ``along: (*batch)`` in one component, this one, and 0 elsewhere."""
         z = along.new_zeros(*along.shape, len(self.chart.parameters))
-        z[..., self.place] = along
+        z[..., self.place if place is None else place] = along
         return self.chart.element(z)

@@ -99,7 +99,7 @@ def gather(
     component = Component(inference, place, references.views)
     parameter, zero, still = component.parameter, component.zero, torch.zeros(1)
     pictures = component.moved(references, still)[:, 0]
-    looks = looks_of(pictures, in_place=component.in_place)
+    looks = looks_of(pictures, component.upright(references), in_place=component.in_place)
     seen = partial(_seen, component, looks)
     tried = seen(references.pick(torch.arange(min(len(pictures), _SOME))), component.steps)
     asked = seen(queries, component.steps)
@@ -126,16 +126,16 @@ class _Seen:
     Attributes:
         described: features, ``(n, A, f)``.
         told: which moves are another pose of the picture, ``(n, A)``.
-        pictures: as they are, ``(n, C, H, W)``.
+        upright: the pictures in the places of prototypes, ``(n, C, H, W)``.
     """
 
     described: Tensor
     told: Tensor
-    pictures: Tensor
+    upright: Tensor
 
     def distances(self, looks: Looks) -> Distances:
         """Return distances from the references; infinite for what is no pose."""
-        found = looks.distances(self.described, self.pictures)
+        found = looks.distances(self.described, self.upright)
         return replace(found, pose=found.pose.masked_fill(~self.told[..., None], torch.inf))
 
 
@@ -144,11 +144,11 @@ def _seen(component: Component, looks: Looks, poses: Poses, steps: Tensor) -> _S
     rows = []
     for part in torch.arange(len(poses.eta)).split(64):
         some = poses.pick(part)
-        still = component.moved(some, torch.zeros(1))[:, 0]
+        still, moved = component.moved(some, torch.zeros(1))[:, 0], component.moved(some, steps)
         told = torch.ones(len(part), len(steps), dtype=torch.bool, device=still.device)
         if component.in_place:
-            told = component.comes_back(still, steps)
-        rows.append((looks.describe(component.moved(some, steps)), told, still))
+            told = component.comes_back(moved, still, steps)
+        rows.append((looks.describe(moved), told, component.upright(some)))
     return _Seen(*map(torch.cat, zip(*rows, strict=True)))
 
 

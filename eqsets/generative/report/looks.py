@@ -28,10 +28,9 @@ from eqsets.generative.report.kernel import Distances
 __all__ = ["Colours", "Looks", "WholePictures", "looks_of"]
 
 _FEATURES = 48
-_BLUR = 0.7  # pixels: hides what interpolation leaves
+_BLUR = 0.7  # pixels: hides what interpolation leaves, but makes thin strokes darker than wide ones
 _TRACES = 0.002  # of the energy of a picture: what interpolation changes in a disc that is turned
 _ORDERS = 4
-_STRIDE = 2  # pixels
 
 
 class Looks(ABC):
@@ -54,18 +53,18 @@ class Looks(ABC):
         """Return features ``(*batch, f)`` of pictures ``(*batch, C, H, W)``."""
 
     @abstractmethod
-    def shapes(self, pictures: Tensor) -> Tensor:
-        """Return ``s``, ``(n, N)``, of pictures ``(n, C, H, W)`` and the references."""
+    def shapes(self, upright: Tensor) -> Tensor:
+        """Return ``s``, ``(n, N)``, of upright pictures ``(n, C, H, W)`` and the references."""
 
-    def distances(self, described: Tensor, pictures: Tensor) -> Distances:
+    def distances(self, described: Tensor, upright: Tensor) -> Distances:
         """Return distances from the references.
 
         Args:
             described: moved pictures, ``(n, A, f)``.
-            pictures: as they are, ``(n, C, H, W)``.
+            upright: the pictures in the places of prototypes, ``(n, C, H, W)``.
         """
         apart = torch.cdist(described.flatten(0, 1), self.seen).square()
-        return Distances(apart.unflatten(0, described.shape[:2]), self.shapes(pictures))
+        return Distances(apart.unflatten(0, described.shape[:2]), self.shapes(upright))
 
 
 class WholePictures(Looks):
@@ -91,8 +90,8 @@ class WholePictures(Looks):
         found: Tensor = (_blurred(pictures) - self.middle) @ self.basis
         return found
 
-    def shapes(self, pictures: Tensor) -> Tensor:
-        return self.seen.new_zeros(len(pictures), len(self.seen))
+    def shapes(self, upright: Tensor) -> Tensor:
+        return self.seen.new_zeros(len(upright), len(self.seen))
 
 
 class Colours(Looks):
@@ -100,45 +99,55 @@ class Colours(Looks):
 
     Arguments:
         references: pictures ``(N, C, H, W)``.
+        upright: the same, in the places of prototypes.
     """
 
-    pose_widths = tuple(2.0**k for k in range(-10, 5))
+    pose_widths = tuple(2.0**k for k in range(-6, 11))
     shape_widths = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, float("inf"))
 
-    def __init__(self, references: Tensor) -> None:
-        self.grey = WholePictures(_light(references))
+    def __init__(self, references: Tensor, upright: Tensor) -> None:
+        self.grey = WholePictures(_light(upright))
         self.seen = self.describe(references)
 
     def describe(self, pictures: Tensor) -> Tensor:
-        y = blur(pictures.flatten(0, -4), _BLUR)[..., ::_STRIDE, ::_STRIDE].flatten(2)
-        y = (y.clamp(-1, 1) + 1) / 2
+        y = (pictures.flatten(0, -4).flatten(2).clamp(-1, 1) + 1) / 2  # (n, C, P)
+        light = y.amax(1, keepdim=True).square()
+        share = light / light.sum(-1, keepdim=True).clamp_min(1e-6)
+        first, *rest = _waves(y).unbind(1)  # (n, K, P) each
+        others = torch.ones_like(share)
+        for channel in rest:
+            others = (others[:, :, None] * channel[:, None]).flatten(1, 2)
+        moments = (first * share) @ others.mT
         order = torch.arange(_ORDERS, device=y.device)
-        waves = torch.cos(torch.pi * y[..., None] * order)  # (n, C, P, K)
-        light = y.amax(1).square()
-        moments = waves[:, 0] * (light / light.sum(-1, keepdim=True).clamp_min(1e-6))[..., None]
-        for channel in waves.unbind(1)[1:]:
-            moments = (moments[..., None] * channel[..., None, :]).flatten(-2)
         high = torch.cartesian_prod(*[order] * y.shape[1]).reshape(-1, y.shape[1])
-        found = moments.sum(1) / (1 + high.square().sum(-1)).sqrt()
-        return _batched(found, pictures)
+        return _batched(moments.flatten(1) / (1 + high.square().sum(-1)).sqrt(), pictures)
 
-    def shapes(self, pictures: Tensor) -> Tensor:
-        return torch.cdist(self.grey.describe(_light(pictures)), self.grey.seen).square()
+    def shapes(self, upright: Tensor) -> Tensor:
+        return torch.cdist(self.grey.describe(_light(upright)), self.grey.seen).square()
 
 
-def looks_of(references: Tensor, *, in_place: bool) -> Looks:
+def looks_of(references: Tensor, upright: Tensor, *, in_place: bool) -> Looks:
     """Return how to compare pictures along one component.
 
     Args:
         references: pictures ``(N, C, H, W)``.
+        upright: the same, in the places of prototypes.
         in_place: whether the component changes pixels where they are.
     """
-    return Colours(references) if in_place else WholePictures(references)
+    return Colours(references, upright) if in_place else WholePictures(references)
 
 
 def _blurred(pictures: Tensor) -> Tensor:
     """Return pixels ``(*batch, P)``."""
     return _batched(blur(pictures.flatten(0, -4), _BLUR).flatten(1), pictures)
+
+
+def _waves(y: Tensor) -> Tensor:
+    """Return ``cos(pi k y)``, ``(n, C, K, P)``, of ``y: (n, C, P)``, by Chebyshev's recurrence."""
+    waves = [torch.ones_like(y), torch.cos(torch.pi * y)]
+    while len(waves) < _ORDERS:
+        waves.append(2 * waves[1] * waves[-1] - waves[-2])
+    return torch.stack(waves, 2)
 
 
 def _batched(rows: Tensor, pictures: Tensor) -> Tensor:

@@ -35,21 +35,6 @@ from eqsets.generative.watch import CHECK, Watch
 __all__ = ["run"]
 
 
-_DECIDED = {
-    "max_steps",
-    "callbacks",
-    "plugins",
-    "logger",
-    "enable_progress_bar",
-    "enable_model_summary",
-    "enable_checkpointing",
-    "num_sanity_val_steps",
-    "log_every_n_steps",
-    "gradient_clip_val",
-    "use_distributed_sampler",
-}
-"""Arguments of ``lightning.Trainer`` that presets, plans and the loop decide, not the user."""
-
 _BESIDE_THE_POINT = (
     ".*does not have many workers.*",
     ".*number of training batches.*",
@@ -162,7 +147,6 @@ def run(
         OptionError: there is no such argument, or it is ours to decide; the checkpoint is of
             another fit or damaged; the loss was never finite.
     """
-    _check(trainer_options)
     module = _Module(objective, plan, seed)
     every = min(plan.check_every, plan.steps)
     watch = Watch(
@@ -172,23 +156,24 @@ def run(
         checkpoint=None if folder is None else folder / f"{name}.ckpt",
         table=None if folder is None else folder / f"{name}.csv",
     )
-    options = {"accelerator": _accelerator(), "devices": 1, **trainer_options}
     shown = [] if quiet else _progress(name, plan.steps, f"{CHECK}{objective.monitor}")
+    decided: dict[str, Any] = {
+        "max_steps": plan.steps,
+        "callbacks": [watch, *shown],
+        "plugins": [_WholeFiles()],
+        "logger": loggers or False,
+        "enable_progress_bar": not (quiet or shown),
+        "enable_model_summary": False,
+        "enable_checkpointing": False,
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": every,
+        "gradient_clip_val": plan.clip,
+        "use_distributed_sampler": False,
+    }
+    _check(trainer_options, decided)
+    options = {"accelerator": _accelerator(), "devices": 1, **trainer_options}
     with _calm(quiet):
-        trainer = pl.Trainer(
-            max_steps=plan.steps,
-            callbacks=[watch, *shown],
-            plugins=[_WholeFiles()],
-            logger=loggers or False,
-            enable_progress_bar=not (quiet or shown),
-            enable_model_summary=False,
-            enable_checkpointing=False,
-            num_sanity_val_steps=0,
-            log_every_n_steps=every,
-            gradient_clip_val=plan.clip,
-            use_distributed_sampler=False,
-            **options,
-        )
+        trainer = pl.Trainer(**decided, **options)
         start = watch.resumable() if resume else None
         trainer.fit(
             module,
@@ -201,8 +186,9 @@ def run(
     return watch.curve
 
 
-def _check(trainer_options: dict[str, Any]) -> None:
-    known = set(inspect.signature(pl.Trainer).parameters) - _DECIDED
+def _check(trainer_options: dict[str, Any], decided: dict[str, Any]) -> None:
+    """Raise unless these are arguments of ``lightning.Trainer`` that are not decided already."""
+    known = inspect.signature(pl.Trainer).parameters.keys() - decided.keys()
     for name in sorted(set(trainer_options) - known):
         raise OptionError(
             f"a fit got the argument {name}={trainer_options[name]!r}, which it does not have and "

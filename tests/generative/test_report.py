@@ -76,6 +76,8 @@ def test_images_all_of_light_have_content_at_the_border(size):
     """Each pixel of the frame counts once, also where it is a line."""
     light = torch.ones(8, 1, *size)
     assert any("content at the border in 100%" in one for one in cautions_of(light, 8, [], [], 0.0))
+    inside = torch.nn.functional.pad(light, (1, 1, 1, 1), value=-1.0)  # the control
+    assert not any("at the border" in one for one in cautions_of(inside, 8, [], [], 0.0))
 
 
 def test_a_square_that_is_turned_by_quarters_is_not_turned(draw):

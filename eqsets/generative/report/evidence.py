@@ -103,7 +103,7 @@ def gather(
     seen = partial(_seen, component, looks)
     tried = seen(references.pick(torch.arange(min(len(pictures), _SOME))), component.steps)
     asked = seen(queries, component.steps)
-    anew = torch.stack([seen(one, still).described[:, 0] for one in again], 1)
+    anew = torch.stack([looks.describe(component.moved(one, still))[:, 0] for one in again], 1)
     kernel = _kernel(looks, tried.distances(looks), parameter, zero)
     box = _box(parameter, component.steps, component.reach(pictures) / 4)
     odds = box(kernel.odds(asked.distances(looks)))

@@ -9,7 +9,7 @@ Requirements that shaped this module:
   content at the border is blended with ``fill``, in the same way for linear and for cubic;
 - where a derivative jumps at the border it is the mean of both sides;
 - speed: derivatives with respect to the places are summed along with the values, so that going
-  backward to the six numbers of a map is one product; without them, linear is a third as much work;
+  backward to the six numbers of a map is one product; without them, linear has a shorter way;
   and on a CPU a few images are done at a time, so that what is at hand stays in the cache.
 """
 

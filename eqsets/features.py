@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -21,10 +21,21 @@ from torch import Tensor
 from eqsets.errors import FeatureTypeError, ShapeError
 from eqsets.groups import Group
 
-if TYPE_CHECKING:
-    from eqsets.symmetry import ElementSymmetry
+__all__ = ["FeatureType", "InvariantFeatures", "TypeOwner", "require_same_type"]
 
-__all__ = ["FeatureType", "InvariantFeatures", "require_same_type"]
+
+class TypeOwner(Protocol):
+    """What a type may say of the symmetry that it belongs to; an ElementSymmetry is one.
+
+    A protocol, since symmetries are defined above types: nothing here imports them.
+    """
+
+    @property
+    def group(self) -> Group:
+        """The group that acts."""
+
+    def feature_type(self, spec: Any) -> FeatureType:
+        """Return the type that ``spec`` names."""
 
 
 class FeatureType(ABC):
@@ -47,7 +58,7 @@ class FeatureType(ABC):
     pointwise: bool = False
 
     @property
-    def owner(self) -> ElementSymmetry | None:
+    def owner(self) -> TypeOwner | None:
         """The symmetry whose ``feature_type(self.spec)`` is this type, where the type says so.
 
         What :func:`eqsets.to_dict` needs to write a type down that stands alone.

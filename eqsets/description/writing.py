@@ -98,7 +98,7 @@ def _type(feature_type: FeatureType) -> dict[str, Any]:
     if isinstance(feature_type, InvariantFeatures):
         return {"spec": {"invariants": feature_type.count}}
     owner = feature_type.owner
-    if owner is None:
+    if not isinstance(owner, ElementSymmetry):
         raise DescriptionError(
             f"the feature type {feature_type!r} does not say which symmetry it belongs to, "
             f"expected {type(feature_type).__name__}.owner to return it. Define the property."

@@ -1,14 +1,10 @@
-"""Products of element groups: one symmetry moves the points, another what stands at each."""
+"""Products of element groups: one symmetry acts on points, another on the element at each."""
 
 from eqsets.products.features import ProductFeatures
+from eqsets.products.invariants import ProductEmbedding, ProductInvariant
 from eqsets.products.linear import ProductLinear
-from eqsets.products.rows import (
-    EachPoint,
-    EachPointNorm,
-    ProductEmbedding,
-    ProductInvariant,
-    SharedDropout,
-)
+from eqsets.products.norms import EachPointNorm
+from eqsets.products.rows import EachPoint, SharedDropout
 from eqsets.products.symmetry import Product
 
 __all__ = [

@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eqsets.features import FeatureType, InvariantFeatures
+from eqsets.features import FeatureType, InvariantFeatures, TypeOwner
 from eqsets.groups import ProductGroup
-from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["ProductFeatures", "from_first", "to_first"]
 
@@ -47,10 +46,10 @@ class ProductFeatures(FeatureType):
     first: FeatureType
     second: FeatureType
     group: ProductGroup = field(compare=False)
-    maker: ElementSymmetry | None = field(default=None, compare=False)
+    maker: TypeOwner | None = field(default=None, compare=False)
 
     @property
-    def owner(self) -> ElementSymmetry | None:
+    def owner(self) -> TypeOwner | None:
         return self.maker
 
     @property

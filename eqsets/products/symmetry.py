@@ -1,4 +1,4 @@
-r"""The product of two element groups, made of nothing but what each of the two provides.
+r"""The product of two element groups, from what each of the two provides.
 
 Requirements that shaped this module:
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from eqsets.errors import FeatureTypeError
@@ -21,18 +20,14 @@ from eqsets.features import FeatureType
 from eqsets.groups import ProductGroup
 from eqsets.layout import Layout
 from eqsets.products.features import ProductFeatures
+from eqsets.products.fixed import fixed_points
+from eqsets.products.invariants import ProductEmbedding, ProductInvariant, product_invariant
 from eqsets.products.linear import ProductLinear
-from eqsets.products.maps import UnitMaps, dense_maps, has_free_sizes, weighted
-from eqsets.products.rows import (
-    EachPoint,
-    EachPointNorm,
-    FixedPoints,
-    ProductEmbedding,
-    ProductInvariant,
-    SharedDropout,
-)
-from eqsets.rows import ElementNorm
-from eqsets.solve.basis import is_orthogonal
+from eqsets.products.maps import UnitMaps, dense_maps, has_free_sizes
+from eqsets.products.norms import product_norm
+from eqsets.products.rows import EachPoint, SharedDropout
+from eqsets.products.structure import ProductStructure
+from eqsets.products.types import ProductTypes
 from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["Product"]
@@ -61,6 +56,7 @@ class Product(ElementSymmetry):
     Example:
         Colour matching: shuffle the channels of an image, and the features follow.
 
+        >>> import torch
         >>> from eqsets import DSS, element_group
         >>> images = element_group("translations", padding_mode="circular")
         >>> layer = DSS(element_group("symmetric", size=3) * images, 1, 8, kernel_size=3)
@@ -101,46 +97,7 @@ class Product(ElementSymmetry):
             FeatureTypeError: a factor does not understand its part, or the first part has not
                 exactly one channel.
         """
-        if isinstance(spec, FeatureType):
-            return self._own(spec)
-        pair = spec if type(spec) is tuple else (1, spec)  # e3nn's irreps are tuples, too
-        if len(pair) != 2:
-            raise FeatureTypeError(
-                f"{self!r} got the feature type {spec!r} of {len(pair)} parts, expected one that "
-                "the second factor understands, or a pair. Write for example 8 or ('1 pairs', 8)."
-            )
-        return self._type(*pair)
-
-    def _own(self, given: FeatureType) -> ProductFeatures:
-        """Return a type of this product as it is, and one of the second factor at plain points."""
-        pairs: list[tuple[Any, Any]] = [(1, given)]
-        if isinstance(given, ProductFeatures):
-            pairs.insert(0, (given.first, given.second))
-        for pair in pairs:
-            try:
-                made = self._type(*pair)
-            except FeatureTypeError:  # of other symmetries
-                continue
-            if made == given or pair[1] is given:
-                return made
-        raise FeatureTypeError(
-            f"{self!r} got {given!r}, expected a type of its own or of its second factor. Make "
-            "types with symmetry.feature_type(...)."
-        )
-
-    def _type(self, one: Any, two: Any) -> ProductFeatures:
-        first, second = self.first.feature_type(one), self.second.feature_type(two)
-        if first.channel_axis is None or first.channels != 1:
-            raise FeatureTypeError(
-                f"{self!r} got {first!r} as type of the first factor, expected one with a channel "
-                "axis and one channel: channels belong to the second factor. Write for example "
-                f"(1, {two!r})."
-            )
-        groups = [
-            kind.group or factor.group
-            for kind, factor in ((first, self.first), (second, self.second))
-        ]
-        return ProductFeatures(first, second, ProductGroup(*groups), self)
+        return self._types.read(spec)
 
     def layer_types(
         self,
@@ -150,10 +107,7 @@ class Product(ElementSymmetry):
         first: dict[str, Any] | None = None,
         **options: Any,
     ) -> tuple[FeatureType, FeatureType]:
-        source, target = self.feature_type(in_type), self.feature_type(out_type)
-        ones = self.first.layer_types(source.first, target.first, **(first or {}))
-        twos = self.second.layer_types(source.second, target.second, **options)
-        return self._type(ones[0], twos[0]), self._type(ones[1], twos[1])
+        return self._types.of_layer(in_type, out_type, first or {}, options)
 
     def linear(
         self,
@@ -177,8 +131,7 @@ class Product(ElementSymmetry):
             FeatureTypeError: there is no equivariant map between the first types, the first
                 factor's layer is not linear in its weights, or an option is not understood.
         """
-        source, target = self.layer_types(in_type, out_type, first=first, **options)
-        source, target = self.feature_type(source), self.feature_type(target)
+        source, target = self._types.of_layer(in_type, out_type, first or {}, options)
         offset = None
         if bias:
             try:
@@ -212,49 +165,17 @@ class Product(ElementSymmetry):
             return UnitMaps(module, source, self.first)
         return dense_maps(module, source, self.first)
 
-    def _fixed(self, target: FeatureType) -> Tensor:
-        """Return the fixed vectors of the first factor's type, ``(R, *points)`` or ``(R, 1...)``.
-
-        Raises:
-            FeatureTypeError: there is none, or they depend on a free size.
-        """
-        module = self.first.embed(1, target).double()
-        count = sum(parameter.numel() for parameter in module.parameters())
-        like = target.sample(1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        one = torch.ones(1, 1, dtype=torch.float64)
-        with torch.no_grad():
-            units = [weighted(module, unit)(one, like=like) for unit in torch.eye(count).double()]
-        fixed = torch.cat(units).squeeze(target.channel_axis or 0)
-        flat = fixed.reshape(count, -1)
-        if torch.equal(flat, flat[:, :1].expand_as(flat)) and count == 1:
-            return torch.ones(1, *[1] * (fixed.dim() - 1), dtype=torch.float64)
-        if has_free_sizes(target) and flat.shape[1] > 1:
-            raise FeatureTypeError(
-                f"the vectors of {target!r} that the group leaves alone depend on a free size, "
-                "expected constant ones. Use another type of the first factor."
-            )
-        return fixed
-
     def invariant(self, in_type: FeatureType) -> ProductInvariant:
         """Return the invariants of the points, over the invariants of what stands at each.
 
         Raises:
             FeatureTypeError: a factor has none.
         """
-        kind = self.feature_type(in_type)
-        inner = self.second.invariant(kind.second)
-        count = inner.features
-        if not isinstance(count, int):
-            raise FeatureTypeError(f"the invariants of {self.second!r} say no .features")
-        if not kind.first.pointwise and not _is_linear(inner, kind.second):
-            fixed = FixedPoints(self._fixed(kind.first))
-            return ProductInvariant(kind, inner, fixed, count * len(fixed.fixed))
-        outer = self.first.invariant(kind.first.with_channels(count))
-        return ProductInvariant(kind, inner, outer, int(outer.features))  # type: ignore[arg-type]
+        return product_invariant(self.first, self.second, self.feature_type(in_type))
 
     def embed(self, features: int, out_type: FeatureType) -> ProductEmbedding:
         kind = self.feature_type(out_type)
-        fixed = self._fixed(kind.first)
+        fixed = fixed_points(self.first, kind.first)
         inner = [self.second.embed(features, kind.second) for _ in fixed]
         return ProductEmbedding(kind, fixed, inner)
 
@@ -266,19 +187,7 @@ class Product(ElementSymmetry):
         Raises:
             FeatureTypeError: the second has no such norm, or a factor changes lengths.
         """
-        own = self.feature_type(in_type)
-        if own.first.pointwise:
-            module = self.second.norm(own.second, kind)
-            if own.pointwise and isinstance(module, ElementNorm):  # no norm of its own kind:
-                return ElementNorm(own)  # then points keep their proportions, too
-            return EachPointNorm(module, len(own.points))
-        straight = _keeps_length(self.first, own.first) and _keeps_length(self.second, own.second)
-        if kind == "element" and straight:
-            return ElementNorm(own)
-        raise FeatureTypeError(
-            f"norm {kind!r} is not equivariant on {own!r}: where the first factor mixes points, "
-            "only 'element' is, and only if both factors keep lengths. Choose that or none."
-        )
+        return product_norm(self.first, self.second, self.feature_type(in_type), kind)
 
     def nonlinearity(self, in_type: FeatureType, name: str = "relu") -> nn.Module:
         """Return the second's nonlinearity at each point, or a gate where points mix."""
@@ -303,65 +212,32 @@ class Product(ElementSymmetry):
             return super().pool(in_type, **options)
         module = self.second.pool(own.second, **options)
         source, target = (
-            self._type(own.first, getattr(module, side, own.second))
+            self._types.pair(own.first, getattr(module, side, own.second))
             for side in ("in_type", "out_type")
         )
         return EachPoint(module, len(own.points), source, target)
 
-    # Side information: that of the factor that takes any, or a pair.
-
-    def _pair(self, structure: Any) -> tuple[Any, Any]:
-        if self.first.structured and self.second.structured:
-            if not isinstance(structure, tuple):
-                return structure, None
-            if len(structure) != 2:
-                raise FeatureTypeError(
-                    f"{self!r} got structure of {len(structure)} parts, expected a pair (of the "
-                    "first factor, of the second). Write None for what there is not."
-                )
-            return structure
-        return (structure, None) if self.first.structured else (None, structure)
-
-    def _joined(self, one: Any, two: Any) -> Any:
-        if self.first.structured and self.second.structured:
-            return (one, two)
-        return one if self.first.structured else two
-
     def transform_structure(self, g: Tensor, structure: Any) -> Any:
-        if structure is None:
-            return None
-        (one, two), (g1, g2) = self._pair(structure), self.group.unpack(g)
-        return self._joined(
-            None if one is None else self.first.transform_structure(g1, one),
-            None if two is None else self.second.transform_structure(g2, two),
-        )
+        return self._structure.transform(self.group, g, structure)
 
     def prepare_structure(self, structure: Any) -> Any:
         if structure is None or not self.structured:
             return super().prepare_structure(structure)
-        one, two = self._pair(structure)
-        return self._joined(self.first.prepare_structure(one), self.second.prepare_structure(two))
+        return self._structure.prepare(structure)
 
     def row_structure(self, structure: Any, layout: Layout) -> tuple[Any, Any]:
-        one, two = self._pair(structure)
-        for factor, part in zip(self.parts, (one, two), strict=True):
-            if part is not None and factor.readout_layout(part, layout) is not layout:
-                raise FeatureTypeError(
-                    f"{self!r} got elements of different sizes as rows of their parts, which "
-                    f"{factor!r} alone takes, expected elements of one size in a batch. Group "
-                    "elements by size."
-                )
-        return (
-            None if one is None else self.first.row_structure(one, layout),
-            None if two is None else self.second.row_structure(two, layout),
-        )
+        return self._structure.of_rows(structure, layout)
 
     def set_structure(self, structure: Any, layout: Layout) -> tuple[Any, Any]:
-        one, two = self._pair(structure)
-        return (
-            None if one is None else self.first.set_structure(one, layout),
-            None if two is None else self.second.set_structure(two, layout),
-        )
+        return self._structure.of_sets(structure, layout)
+
+    @property
+    def _types(self) -> ProductTypes:
+        return ProductTypes(self.first, self.second, self)
+
+    @property
+    def _structure(self) -> ProductStructure:
+        return ProductStructure(self.first, self.second, self)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Product) and self.parts == other.parts
@@ -371,17 +247,3 @@ class Product(ElementSymmetry):
 
     def __repr__(self) -> str:
         return f"({self.first!r} * {self.second!r})"
-
-
-def _keeps_length(symmetry: ElementSymmetry, kind: FeatureType) -> bool:
-    return kind.pointwise or is_orthogonal(symmetry.action(kind))
-
-
-def _is_linear(read: nn.Module, kind: FeatureType) -> bool:
-    """Return whether invariants are linear, by trying: not all modules say so."""
-    read = read.double()
-    x, y = kind.sample(2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    both: Tensor = read((x + y)[None])
-    read.float()
-    apart: Tensor = read(x[None]) + read(y[None])
-    return torch.allclose(both, apart)

@@ -1,0 +1,69 @@
+"""Vectors that a group moves by its matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from eqsets.features import FeatureType, TypeOwner, noise
+from eqsets.groups import Group
+
+__all__ = ["MatrixFeatures"]
+
+
+@dataclass(frozen=True, repr=False)
+class MatrixFeatures(FeatureType):
+    r"""Vectors that the group moves by its matrices.
+
+    .. math:: (g \cdot x)_{i c} = \sum_j g_{ij} x_{j c}
+
+    Arguments:
+        count: number of vectors (channels).
+        group: a group whose elements are matrices ``(d, d)``; elements are ``(d, C)``.
+        maker: the symmetry that made the type; does not count for equality.
+
+    Example:
+        >>> from eqsets.groups import FiniteGroup
+        >>> quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
+        >>> vectors = MatrixFeatures(1, FiniteGroup(quarter[None]))
+        >>> vectors.transform(quarter, torch.tensor([[1.0], [0.0]]))
+        tensor([[0.],
+                [1.]])
+    """
+
+    count: int
+    group: Group = field()  # field(): the base class has a default
+    maker: TypeOwner | None = field(default=None, compare=False)
+    channel_axis = -1
+
+    @property
+    def layout(self) -> tuple[int | str, ...]:
+        return (self.group.element_shape[0], self.count)
+
+    def with_channels(self, channels: int) -> MatrixFeatures:
+        return replace(self, count=channels)
+
+    def transform(self, g: Tensor, x: Tensor) -> Tensor:
+        return g.to(x) @ x
+
+    def sample(
+        self,
+        *batch: int,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> Tensor:
+        return noise(self, batch, generator, dtype)
+
+    @property
+    def owner(self) -> TypeOwner | None:
+        return self.maker
+
+    def __repr__(self) -> str:
+        if self.maker is not None:
+            return f"{self.maker!r}.feature_type('{self}')"
+        return f"MatrixFeatures({self.count}, {self.group!r})"
+
+    def __str__(self) -> str:
+        return f"{self.count} points"

@@ -1,0 +1,173 @@
+"""The element symmetry of a group that is given by its generators.
+
+Requirements that shaped this module: a chemist, a card player or a crystallographer knows which
+transformations leave the data unchanged. Those, as permutations or matrices, are all that is
+needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from eqsets.errors import FeatureTypeError, GroupError, choices
+from eqsets.features import FeatureType, InvariantFeatures
+from eqsets.generated.features import PermutationFeatures
+from eqsets.generated.matrix_features import MatrixFeatures
+from eqsets.groups import FiniteGroup, Group, MatrixGroup
+from eqsets.symmetry import ElementSymmetry
+
+__all__ = ["GeneratedSymmetry"]
+
+_SPACES = {"points": 1, "pairs": 2}  # how many points a feature belongs to
+
+
+class GeneratedSymmetry(ElementSymmetry):
+    r"""The element symmetry that a few permutations, matrices or Lie algebra elements generate.
+
+    Layers hold a basis of *all* linear maps that commute with the group; invariants, embedding and
+    test data follow as well.
+
+    Arguments:
+        permutations: ``(k, d)``; ``p[i]`` is where point ``i`` goes.
+        matrices: ``(k, d, d)``, invertible, floating point.
+        lie_algebra: ``(l, d, d)``, for continuous groups; may come with ``matrices``.
+        group: instead of the three, a group whose elements are permutations or matrices.
+        points: shape of the points, ``(d,)`` unless given.
+        channels_first: whether elements are ``(C, *points)`` (images) or ``(*points, C)``.
+        label: how to show the symmetry.
+
+    Raises:
+        GroupError: none or several of the ways were used, or the generators are not valid.
+
+    Example:
+        A necklace of four beads looks the same when it is turned or flipped over.
+
+        >>> necklace = GeneratedSymmetry(permutations=[[1, 2, 3, 0], [3, 2, 1, 0]])
+        >>> layer = necklace.linear(necklace.feature_type(1), necklace.feature_type(1))
+        >>> layer.weight.shape
+        torch.Size([3, 1, 1])
+    """
+
+    def __init__(
+        self,
+        *,
+        permutations: Tensor | Sequence[object] | None = None,
+        matrices: Tensor | Sequence[object] | None = None,
+        lie_algebra: Tensor | Sequence[object] | None = None,
+        group: Group | None = None,
+        points: tuple[int, ...] | None = None,
+        channels_first: bool = False,
+        label: str | None = None,
+    ) -> None:
+        ways = [permutations is not None, matrices is not None or lie_algebra is not None]
+        ways.append(group is not None)
+        if sum(ways) != 1:
+            raise GroupError(
+                f"GeneratedSymmetry got {sum(ways)} descriptions of its group, expected exactly "
+                "one of permutations=, matrices= and/or lie_algebra=, or group=."
+            )
+        if permutations is not None:
+            group = FiniteGroup([torch.as_tensor(row).long() for row in _whole(permutations)])
+        elif lie_algebra is not None:
+            group = MatrixGroup(lie_algebra, () if matrices is None else matrices)
+        elif matrices is not None:
+            group = FiniteGroup([torch.as_tensor(m, dtype=torch.float64) for m in matrices])
+        if group is None:
+            raise AssertionError("one of the ways has given a group")
+        self._group = group
+        size = group.element_shape[0] if group.element_shape else 1
+        self._permutes = len(group.element_shape) == 1
+        self.points = (size,) if points is None else tuple(points)
+        if prod(self.points) != size:
+            raise GroupError(
+                f"GeneratedSymmetry got points={self.points} for generators that act on {size} "
+                f"points, expected a shape of {size} points in all."
+            )
+        self.channels_first = channels_first
+        self.label = label
+
+    @property
+    def group(self) -> Group:
+        return self._group
+
+    def feature_type(self, spec: Any) -> FeatureType:
+        """Return the type for ``4``, ``"4"``, ``"4 points"``, ``"4 trivial"`` or ``"4 pairs"``.
+
+        ``points`` are the group's own features, ``trivial`` ones are invariant, and ``pairs``
+        (permutations only) live on ordered pairs of points.
+        """
+        if isinstance(spec, FeatureType):
+            return self._own(spec)
+        count, space = _parse(spec, "points, trivial or pairs")
+        known = ["trivial", *(_SPACES if self._permutes else ["points"])]
+        if space not in known:
+            raise FeatureTypeError(
+                f"{self!r} knows no feature type {space!r} (in {spec!r}): {choices(space, known)}"
+            )
+        if space == "trivial" or not self.points:
+            return InvariantFeatures(count)
+        if not self._permutes:
+            return MatrixFeatures(count, self._group, self)
+        return PermutationFeatures(
+            count, self._group, self.points, space, self.channels_first, self
+        )
+
+    def _own(self, given: FeatureType) -> FeatureType:
+        if isinstance(given, InvariantFeatures):
+            return given
+        space = given.space if isinstance(given, PermutationFeatures) else "points"
+        expected = self.feature_type(f"{given.channels} {space}")
+        if given != expected:
+            raise FeatureTypeError(
+                f"{self!r} got {given!r}, expected {expected!r}. Make types with "
+                "symmetry.feature_type(...)."
+            )
+        return given if given.owner is not None else expected
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GeneratedSymmetry) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return hash(self._content)
+
+    @property
+    def _content(self) -> tuple[object, ...]:
+        return (self._group, self.points, self.channels_first)
+
+    def __repr__(self) -> str:
+        if self.label:
+            return self.label
+        shape = "" if len(self.points) == 1 else f", points={self.points}"
+        first = ", channels_first=True" if self.channels_first else ""
+        return f"GeneratedSymmetry(group={self._group!r}{shape}{first})"
+
+
+def _whole(permutations: Tensor | Sequence[object]) -> list[Tensor]:
+    rows = [torch.as_tensor(row) for row in permutations]
+    for row in rows:
+        if row.is_floating_point():
+            raise GroupError(
+                f"got the permutation {row.tolist()} of dtype {row.dtype}, expected whole numbers. "
+                "Use matrices= for floating point generators."
+            )
+    return rows
+
+
+def _parse(spec: Any, kinds: str) -> tuple[int, str]:
+    """Return (channels, space) of ``4``, ``"4"`` or ``"4 trivial"``."""
+    count, space = spec, "points"
+    if isinstance(spec, str):
+        words = spec.split()
+        if words and words[0].isascii() and words[0].isdecimal() and len(words) <= 2:
+            count, space = int(words[0]), (words[1] if len(words) == 2 else space)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise FeatureTypeError(
+            f"got the feature type {spec!r}, expected a number of channels of at least 1, alone or "
+            f"followed by {kinds}. Write for example 8 or '8 trivial'."
+        )
+    return count, space

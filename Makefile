@@ -10,7 +10,7 @@ WORKERS ?= 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check format-check lint types scaffold imports docs bench results format setup clean
+.PHONY: help demo test check format-check lint words types scaffold imports docs bench results format setup clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -21,13 +21,16 @@ demo: .venv/.ready-demo  ## restore bursts of real photos (the main job)
 test: .venv/.ready-dev  ## run the whole test suite and all doctests; ARGS="-k name" picks some
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
-check: format-check lint types scaffold imports docs  ## format, lint, strict types, import rules, docs
+check: format-check lint words types scaffold imports docs  ## format, lint, words, strict types, import rules, docs
 
 format-check: .venv/.ready-dev
 	@$(PY) -m ruff format --check .
 
 lint: .venv/.ready-dev
 	@$(PY) -m ruff check .
+
+words: .venv/.ready-dev  # names and prose in standard terms: tools/words.toml
+	@$(PY) tools/words.py
 
 types: .venv/.ready-dev
 	@$(PY) -m mypy $(SOURCES)

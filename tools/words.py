@@ -2,12 +2,12 @@
 
 The table of words is ``tools/words.toml``. Checked are
 
-- identifiers where they are defined (functions, classes, arguments, variables, attributes), split at
-  underscores and capitals; and the names of files and folders;
+- identifiers where they are defined (functions, classes, arguments, variables, attributes),
+  split at underscores and capitals; and the names of files and folders;
 - prose: comments, docstrings, string literals, Markdown without its code, templates, configuration.
 
-Each use of a word to avoid is printed as ``file:line: word -> standard term``; the exit status is 1
-if there is any. Names that other libraries define are not checked, because they are not defined here.
+Each use of a word to avoid is printed as ``file:line: word -> standard term``; the exit status is
+1 if there is any. Names of other libraries are not checked, because they are not defined here.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Requirements that shaped this module:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -49,6 +49,16 @@ class ElementSymmetry(ABC):
 
     structured: bool = False
     tolerance: float = 1e-10
+    _product: ClassVar[type[Any] | None] = None
+
+    def __init_subclass__(cls, *, is_product: bool = False, **options: Any) -> None:
+        """Let one subclass, Product, declare that ``first * second`` constructs it.
+
+        So the operator needs no import of a module that stands above this one.
+        """
+        super().__init_subclass__(**options)
+        if is_product:
+            ElementSymmetry._product = cls
 
     @property
     def parts(self) -> tuple[ElementSymmetry, ...]:
@@ -233,10 +243,10 @@ class ElementSymmetry(ABC):
         """Return the :class:`~eqsets.Product` with this symmetry as its first factor."""
         if not isinstance(other, ElementSymmetry):
             return NotImplemented
-        # The one import against the arrows: an operator has to stand on the class (ADR 0010).
-        from eqsets.products import Product
-
-        return Product(self, other)
+        if self._product is None:
+            raise AssertionError("eqsets.products, which `import eqsets` imports, declares Product")
+        product: ElementSymmetry = self._product(self, other)
+        return product
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

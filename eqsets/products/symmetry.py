@@ -33,7 +33,7 @@ from eqsets.symmetry import ElementSymmetry
 __all__ = ["Product"]
 
 
-class Product(ElementSymmetry):
+class Product(ElementSymmetry, is_product=True):
     r"""Two symmetries at once: ``first`` moves points, ``second`` what stands at each of them.
 
     .. math:: L = \sum_k B_k \otimes L_k

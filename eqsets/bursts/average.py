@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from eqsets.families import ProductFamily, TransformationFamily
-from eqsets.generative.chart import chart_of, is_affine
+from eqsets.generative.canonicalization.chart import chart_of, is_affine
 
 __all__ = ["average_element"]
 

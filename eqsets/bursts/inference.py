@@ -27,11 +27,11 @@ from eqsets.bursts.objective import SetObjective
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families import TransformationFamily
 from eqsets.generative import Inference, LossWeights, StagePlan, as_images, chart_of
-from eqsets.generative.data import as_image_shape
-from eqsets.generative.encoders import ConvEncoder, zero_last_layer
-from eqsets.generative.files import fingerprint
-from eqsets.generative.heads import CoordinateHead
+from eqsets.generative.canonicalization.encoders import ConvEncoder, zero_last_layer
+from eqsets.generative.canonicalization.heads import CoordinateHead
+from eqsets.generative.data.images import as_image_shape
 from eqsets.generative.needs import require
+from eqsets.generative.training.files import fingerprint
 from eqsets.network import SetNetwork
 from eqsets.registry import transformation
 from eqsets.symmetry import ElementSymmetry
@@ -212,7 +212,7 @@ class SetInference(nn.Module):
             OptionError: Lightning is missing, or the folder holds another fit.
         """
         require("lightning")
-        from eqsets.generative.loop import run
+        from eqsets.generative.training.loop import run
 
         chosen = plan or StagePlan(600, batch=16, samples=64)
         limits = self.family.bounds if bounds is None else bounds

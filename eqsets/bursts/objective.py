@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from eqsets.generative import LossWeights, StagePlan
-from eqsets.generative.losses import lost_content
-from eqsets.generative.objective import Objective, Step
+from eqsets.generative.training.losses import lost_content
+from eqsets.generative.training.objective import Objective, Step
 
 if TYPE_CHECKING:
     from eqsets.bursts.inference import SetInference

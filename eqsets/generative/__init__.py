@@ -3,17 +3,17 @@
 Importing this needs torch alone; fitting needs the extra ``generative`` (Lightning and zuko).
 """
 
-from eqsets.generative.chart import Chart, chart_of
-from eqsets.generative.data import as_images
-from eqsets.generative.density import TransformDistribution
-from eqsets.generative.inference import BACKBONES, Inference
-from eqsets.generative.losses import LossWeights
+from eqsets.generative.analysis.orbits import OrbitVariance, orbit_variance
+from eqsets.generative.canonicalization.chart import Chart, chart_of
+from eqsets.generative.canonicalization.inference import BACKBONES, Inference
+from eqsets.generative.canonicalization.pose import Frame, Pose
+from eqsets.generative.data.images import as_images
+from eqsets.generative.density.conditional import TransformDistribution
 from eqsets.generative.model import SymmetryModel
-from eqsets.generative.objective import Fit
-from eqsets.generative.orbits import OrbitVariance, orbit_variance
-from eqsets.generative.pose import Frame, Pose
-from eqsets.generative.presets import PRESETS, Preset, StagePlan
 from eqsets.generative.report import Claim, SymmetryReport, discover
+from eqsets.generative.training.losses import LossWeights
+from eqsets.generative.training.objective import Fit
+from eqsets.generative.training.presets import PRESETS, Preset, StagePlan
 
 __all__ = [
     "BACKBONES",

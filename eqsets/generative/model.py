@@ -17,17 +17,17 @@ from torch import Tensor, nn
 
 from eqsets.errors import OptionError, choices
 from eqsets.families import TransformationFamily
-from eqsets.generative.chart import factors_of, is_affine
-from eqsets.generative.checkpoint import load_model, save_model
-from eqsets.generative.data import as_image_shape, as_images, check_shape
-from eqsets.generative.density import ConditionalDensity, TransformDistribution
-from eqsets.generative.fitting import fit_model
-from eqsets.generative.inference import BACKBONES, Inference
-from eqsets.generative.losses import LossWeights
-from eqsets.generative.objective import Fit
-from eqsets.generative.orbits import OrbitVariance, orbit_variance
-from eqsets.generative.presets import Preset, preset_of
-from eqsets.generative.traces import as_view
+from eqsets.generative.analysis.orbits import OrbitVariance, orbit_variance
+from eqsets.generative.canonicalization.chart import factors_of, is_affine
+from eqsets.generative.canonicalization.inference import BACKBONES, Inference
+from eqsets.generative.data.artifacts import as_view
+from eqsets.generative.data.images import as_image_shape, as_images, check_shape
+from eqsets.generative.density.conditional import ConditionalDensity, TransformDistribution
+from eqsets.generative.training.checkpoint import load_model, save_model
+from eqsets.generative.training.fitting import fit_model
+from eqsets.generative.training.losses import LossWeights
+from eqsets.generative.training.objective import Fit
+from eqsets.generative.training.presets import Preset, preset_of
 from eqsets.registry import transformation
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class SymmetryModel(nn.Module):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the components of ``eta``: coordinates of :mod:`eqsets.generative.chart`."""
+        """Names of the components of ``eta``: the coordinates of :attr:`chart`."""
         return self.chart.names
 
     def fit(

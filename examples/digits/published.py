@@ -24,10 +24,10 @@ from torch.nn import functional as F
 
 import eqsets
 from eqsets.generative import PRESETS, StagePlan
-from eqsets.generative.encoders import DenseEncoder
-from eqsets.generative.files import fingerprint
-from eqsets.generative.loop import run
-from eqsets.generative.objective import Objective, Step
+from eqsets.generative.canonicalization.encoders import DenseEncoder
+from eqsets.generative.training.files import fingerprint
+from eqsets.generative.training.loop import run
+from eqsets.generative.training.objective import Objective, Step
 
 __all__ = ["PUBLISHED", "TUNED", "Published", "Settings", "train", "worth"]
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import eqsets.generative
-import eqsets.generative.files
+import eqsets.generative.training.files
 from eqsets.cli._group import main
 from eqsets.generative import Preset, StagePlan
 
@@ -105,7 +105,7 @@ def test_a_full_disk_is_one_clear_error(run, images, tmp_path, monkeypatch):
     def full(number):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(eqsets.generative.files.os, "fsync", full)
+    monkeypatch.setattr(eqsets.generative.training.files.os, "fsync", full)
     found = run(images, "--family", "translation", "--output", tmp_path / "o", "--quiet")
     assert found.exit_code == 2
     assert "No space left on device" in found.output

@@ -7,10 +7,10 @@ import torch
 
 import eqsets
 from eqsets.generative import Preset, StagePlan, SymmetryModel
-from eqsets.generative.density import ConditionalDensity
-from eqsets.generative.objective import Step
-from eqsets.generative.report.examine import examine
-from eqsets.generative.report.poses import poses_of
+from eqsets.generative.analysis.examine import examine
+from eqsets.generative.analysis.poses import poses_of
+from eqsets.generative.density.conditional import ConditionalDensity
+from eqsets.generative.training.objective import Step
 from eqsets.generative.vae import VAE, Resampling
 from eqsets.generative.vae.fitting import ELBO
 from tests.generative.elsewhere import THERE, back, elsewhere

@@ -14,15 +14,15 @@ from torch import Tensor
 
 from eqsets.errors import ShapeError
 from eqsets.families import TransformationFamily
-from eqsets.generative.data import FEWEST, check_family
+from eqsets.generative.analysis.cautions import cautions_of
+from eqsets.generative.analysis.curves import curves_of, dependence_of, draw
+from eqsets.generative.analysis.examine import examine
+from eqsets.generative.analysis.recommend import recommend
+from eqsets.generative.data.images import FEWEST, check_family
+from eqsets.generative.data.sources import aligned, read
 from eqsets.generative.model import SymmetryModel
-from eqsets.generative.presets import PRESETS, Preset, preset_of
-from eqsets.generative.report.cautions import cautions_of
-from eqsets.generative.report.curves import curves_of, dependence_of, draw
-from eqsets.generative.report.examine import examine
-from eqsets.generative.report.recommend import recommend
 from eqsets.generative.report.record import Pictures, SymmetryReport
-from eqsets.generative.report.sources import aligned, read
+from eqsets.generative.training.presets import PRESETS, Preset, preset_of
 
 __all__ = ["FEWEST_IMAGES", "discover"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from eqsets.generative.report.claims import ALPHA, Claim
+from eqsets.generative.analysis.claims import ALPHA, Claim
 from eqsets.generative.report.images import data_uri
 from eqsets.generative.report.plots import number, plot
 from eqsets.generative.report.style import STYLE

@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from math import cos, pi, sin, sqrt
 
-from eqsets.generative.report.claims import Claim
-from eqsets.generative.report.curves import Curve
+from eqsets.generative.analysis.claims import Claim
+from eqsets.generative.analysis.curves import Curve
 
 __all__ = ["number", "plot"]
 

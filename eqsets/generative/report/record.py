@@ -10,11 +10,11 @@ from typing import Any
 
 from torch import Tensor
 
-from eqsets.generative.files import write_text
+from eqsets.generative.analysis.claims import Claim
+from eqsets.generative.analysis.curves import Curve, Dependence
+from eqsets.generative.analysis.recommend import Recommendation
 from eqsets.generative.model import SymmetryModel
-from eqsets.generative.report.claims import Claim
-from eqsets.generative.report.curves import Curve, Dependence
-from eqsets.generative.report.recommend import Recommendation
+from eqsets.generative.training.files import write_text
 
 __all__ = ["Pictures", "SymmetryReport"]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from eqsets.generative.data import as_images, check_shape, split
-from eqsets.generative.files import fingerprint
+from eqsets.generative.data.images import as_images, check_shape, split
 from eqsets.generative.needs import require
-from eqsets.generative.objective import Objective, Step
-from eqsets.generative.presets import StagePlan
+from eqsets.generative.training.files import fingerprint
+from eqsets.generative.training.objective import Objective, Step
+from eqsets.generative.training.presets import StagePlan
 from eqsets.generative.vae.augment import Augmentation, Resampling
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def fit_vae(
         OptionError: Lightning is missing, or the folder holds another fit.
     """
     require("lightning")
-    from eqsets.generative.loop import run
+    from eqsets.generative.training.loop import run
 
     known = as_images(images)
     check_shape(known, vae.image_shape)

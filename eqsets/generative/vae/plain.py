@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.errors import OptionError
-from eqsets.generative.data import as_image_shape, as_images, check_shape
-from eqsets.generative.encoders import ConvEncoder
+from eqsets.generative.canonicalization.encoders import ConvEncoder
+from eqsets.generative.data.images import as_image_shape, as_images, check_shape
 from eqsets.generative.vae.bounds import Bound, importance_bound
 from eqsets.generative.vae.fitting import LEVEL, fit_vae, rough
 from eqsets.generative.vae.networks import ConvDecoder

@@ -9,7 +9,7 @@ import torch
 
 from eqsets import OptionError, ShapeError
 from eqsets.generative import StagePlan, SymmetryModel
-from eqsets.generative.loop import _seed
+from eqsets.generative.training.loop import _seed
 from eqsets.generative.vae import VAE, InvariantVAE, Resampling, resampled, standard
 from eqsets.generative.vae.networks import ConvDecoder
 from eqsets.generative.vae.plain import log_normal

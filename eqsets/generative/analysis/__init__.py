@@ -1,0 +1,1 @@
+"""What a fitted model says of the data: orbit variance, evidence, tests, claims."""

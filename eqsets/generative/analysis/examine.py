@@ -1,0 +1,57 @@
+"""Examine the poses that an inference finds in images: evidence and claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from eqsets.generative.analysis.claims import Claim, claims_of
+from eqsets.generative.analysis.evidence import Evidence, gather
+from eqsets.generative.analysis.poses import Poses, poses_of
+from eqsets.generative.canonicalization.inference import Inference
+
+__all__ = ["Examination", "examine"]
+
+_REFERENCES, _QUERIES, _AGAIN = 1000, 256, 6
+
+
+class Examination(NamedTuple):
+    """What was found in held-out images."""
+
+    claims: tuple[Claim, ...]
+    evidence: tuple[Evidence, ...]
+    queries: Poses
+
+
+def examine(
+    inference: Inference,
+    known: Tensor,
+    held_out: Tensor,
+    *,
+    seed: int = 0,
+    tell: Callable[[str], object] = lambda name: None,
+) -> Examination:
+    """Return claims about each component of the chart.
+
+    Args:
+        inference: what finds prototypes and poses; ``held_out`` should be new to it.
+        known: images to compare with, ``(n, C, H, W)``; up to 1,000 are used.
+        held_out: images that the claims are tested on; up to 256 are used.
+        seed: of all random numbers.
+        tell: is called with the name of each component before it is examined.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    inference.eval()
+    chosen = torch.randperm(len(known), generator=generator)[:_REFERENCES]
+    asked = held_out[:_QUERIES]
+    references = poses_of(inference, known[chosen], generator=generator)
+    queries = poses_of(inference, asked, generator=generator)
+    again = [poses_of(inference, asked, generator=generator) for _ in range(_AGAIN)]
+    found = []
+    for place, name in enumerate(inference.chart.names):
+        tell(name)
+        found.append(gather(inference, place, references, queries, again))
+    return Examination(claims_of(found, generator=generator), tuple(found), queries)

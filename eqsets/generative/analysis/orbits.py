@@ -1,0 +1,68 @@
+"""How good prototypes are: what is left of the variance of an image over its orbit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from eqsets.families import TransformationFamily
+from eqsets.generative.canonicalization.inference import Inference
+
+__all__ = ["OrbitVariance", "orbit_variance"]
+
+
+@dataclass(frozen=True, eq=False)
+class OrbitVariance:
+    """Variances over random members of the orbits, per pixel, averaged over images.
+
+    Attributes:
+        share: that of the prototypes divided by that of the images.
+        raw: that of the images.
+        energy: mean square of the prototypes above the background, divided by that of the images:
+            near 1, or ``share`` is small because prototypes are small or faint.
+        per_image: the share of each image, ``(B)``, relative to the mean raw variance.
+    """
+
+    share: float
+    raw: float
+    energy: float
+    per_image: Tensor
+
+
+@torch.no_grad()
+def orbit_variance(
+    inference: Inference,
+    images: Tensor,
+    *,
+    views: int = 8,
+    bounds: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> OrbitVariance:
+    """Transform images at random, take prototypes, and compare variances over the orbit.
+
+    Prototypes come from the transformed pixels, as a user's would: interpolated twice, so that a
+    perfect inference does not reach 0.
+
+    Args:
+        inference: what finds prototypes.
+        images: ``(B, C, H, W)``.
+        views: members of each orbit.
+        bounds: ``(k, 2)``, from where; default: those of the family.
+        generator: source of randomness.
+    """
+    family: TransformationFamily = inference.family
+    group = family.group
+    raw, made = [], []
+    for _ in range(views):
+        eta = family.sample(len(images), generator=generator, bounds=bounds)
+        view = family.act(family.element(eta.to(images.dtype)), images)
+        raw.append(view)
+        made.append(family.act(group.inverse(inference(view).g), view))
+    before, after = torch.stack(raw), torch.stack(made)
+    axes = (1, 2, 3)
+    spread = before.var(0).mean(axes).mean().clamp_min(1e-12)
+    shares = after.var(0).mean(axes) / spread
+    energy = (after + 1).square().mean() / (before + 1).square().mean().clamp_min(1e-12)
+    return OrbitVariance(float(shares.mean()), float(spread), float(energy), shares)

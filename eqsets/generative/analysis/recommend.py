@@ -1,0 +1,113 @@
+"""From claims to the element group of a DSS network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from eqsets.generative.analysis.claims import Claim
+
+__all__ = ["Recommendation", "recommend"]
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """Which element group to use.
+
+    Attributes:
+        group: the name of the plugin, ``"translations"``, ``"planar"`` or ``"trivial"``.
+        install: what installs it.
+        code: lines that can be pasted: they build ``layer``.
+        reasons: why, and what not.
+        options: of the group: ``eqsets.element_group(group, **options)`` is the one in the code.
+    """
+
+    group: str
+    install: str
+    code: str
+    reasons: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
+    """Return the composition that fits the claims."""
+    by_name = {claim.name: claim for claim in claims}
+    reasons: list[str] = []
+    turns = _full(by_name, "rotation")
+    quarters = _full(by_name, "quarter_turns")
+    mirrors = _full(by_name, "mirror_x") or _full(by_name, "mirror_y") or _full(by_name, "mirror")
+    options: dict[str, Any] = {}
+    if turns or quarters:
+        options["rotations"] = 8 if turns else 4
+        measured = by_name["rotation" if turns else "quarter_turns"].sentence
+        reasons.append(f"{measured}: layers that know rotations need not learn them.")
+        if turns:
+            reasons.append(
+                "eight rotations: exact for quarter turns, nearly so in between; "
+                "rotations=None knows all angles and is slower."
+            )
+        if mirrors:
+            options["reflections"] = True
+            reasons.append("reflections occur as often as not: reflections=True.")
+        group, width = "planar", "8 regular"
+        install = 'pip install "eqsets[planar]" && pip install --no-deps escnn==1.0.11'
+        reasons.append("planar layers are convolutions: they know shifts as well.")
+    else:
+        group, width = "translations", "16"
+        install = 'pip install "eqsets[translations]"'
+        moved = [by_name[name] for name in ("shift_x", "shift_y") if name in by_name]
+        if any(claim.verdict in ("partial", "full") for claim in moved):
+            reasons.append("shifts occur: convolutions know them.")
+        else:
+            reasons.append(
+                "no transformation of the whole image occurs that a layer should be built on; "
+                "convolutions are recommended because features of images are local, not for "
+                "a symmetry that was found."
+            )
+        if mirrors:
+            reasons.append(
+                'reflections occur as often as not: element_group("planar", rotations=1, '
+                "reflections=True) knows them, or augmentation by flips."
+            )
+    reasons += _partial(claims)
+    hue = by_name.get("hue")
+    if hue is not None and hue.verdict == "full":
+        reasons.append(
+            "hue: every hue occurs alike. No plugin of eqsets has hue as a symmetry; turns of hue "
+            "by thirds exchange the channels, and augmentation by resample() has the rest."
+        )
+    out = repr(width) if not width.isdigit() else width
+    named = "".join(f", {name}={value!r}" for name, value in options.items())
+    code = (
+        "import eqsets\n\n"
+        f"images = eqsets.element_group('{group}'{named})\n"
+        "layer = eqsets.DSS(\n"
+        f"    element_group=images, in_features={channels}, out_features={out}, kernel_size=3\n"
+        ")"
+    )
+    return Recommendation(group, install, code.replace("'", '"'), tuple(reasons), options)
+
+
+def _full(claims: dict[str, Claim], name: str) -> bool:
+    return name in claims and claims[name].verdict == "full"
+
+
+def _partial(claims: Sequence[Claim]) -> list[str]:
+    names = [
+        claim.sentence
+        for claim in claims
+        if claim.verdict == "partial" and not claim.name.startswith("shift")
+    ]
+    names += [
+        claim.sentence
+        for claim in claims
+        if claim.verdict == "full" and claim.p_uniform is None and "shift" not in claim.name
+    ]
+    if not names:
+        return []
+    return [
+        f"{'; '.join(names)}: occurs in part. A layer that is exactly equivariant to it would give "
+        "up what poses say (a 6 is no 9): augment with model.resample(x), which stays within "
+        "what was found, instead."
+    ]

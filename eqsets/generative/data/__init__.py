@@ -1,0 +1,1 @@
+"""Images: read from files, checked, and freed of interpolation artifacts."""

@@ -1,0 +1,88 @@
+r"""Hide from a network how an image was made, and leave what it shows.
+
+Requirement: a prototype must not tell the transformation that its image had. Where images have no
+noise it does: content that was small has been enlarged and is soft, content that was large is
+crisp, and a network reads the scale off that however much all prototypes are blurred alike
+(examples/sprites_density.py: a density that was 7 nats off).
+
+So what might tell is made *random* while a network learns. If a trace :math:`v_0`, here the
+variance of the softness, comes with a random :math:`v`, evenly from an interval that is much longer
+than the range of :math:`v_0`, only the sum can be seen, and
+
+.. math:: p(v_0 \mid v_0 + v) = p(v_0) \qquad \text{unless } v_0 + v \text{ is near an end:}
+
+it says nothing. After learning, ``v`` is in the middle of its interval. Other traces, such as
+patterns where pixels and samples beat, go under in a little noise.
+
+The same for the size of prototypes is in :func:`eqsets.generative.training.stages.prototype_pairs`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["as_view", "hide_traces", "soften"]
+
+_LOW, _HIGH = 0.3, 3.0  # variances in square pixels
+_NOISE = 0.05  # standard deviation, of a range of 2
+
+
+def hide_traces(x: Tensor, *, random: bool) -> Tensor:
+    """Return images ``(B, C, H, W)`` in ``[-1, 1]``, softened.
+
+    Args:
+        x: images.
+        random: by a random amount each, and with noise, from torch's generator; for learning.
+    """
+    if not random:
+        return soften(x, torch.full_like(x[:, 0, 0, 0], (_LOW + _HIGH) / 2))
+    variance = _LOW + (_HIGH - _LOW) * torch.rand_like(x[:, 0, 0, 0])
+    return soften(x, variance) + _NOISE * torch.randn_like(x)
+
+
+def as_view(x: Tensor) -> Tensor:
+    """Return images ``(B, C, H, W)`` as soft as views of them are on average.
+
+    Linear interpolation a part ``t`` of a pixel from the next one has the variance ``t (1 - t)``,
+    1/6 on average. Softness counts as width; so the pose of an image that was never interpolated is
+    off by a percent or two from the poses of its views, which the density knows.
+
+    Example:
+        >>> x = torch.full((1, 1, 3, 3), -1.0)
+        >>> x[0, 0, 1, 1] = 1.0
+        >>> ((as_view(x)[0, 0] + 1) * 72).round()
+        tensor([[  1.,  10.,   1.],
+                [ 10., 100.,  10.],
+                [  1.,  10.,   1.]])
+    """
+    line = x.new_tensor([1 / 12, 5 / 6, 1 / 12])
+    kernel = (line[:, None] * line).expand(x.shape[1], 1, 3, 3)
+    return F.conv2d(x + 1, kernel, padding=1, groups=x.shape[1]) - 1
+
+
+def soften(x: Tensor, variance: Tensor, *, fill: float = -1.0) -> Tensor:
+    """Return images ``(B, C, H, W)`` blurred by Gaussians of ``variance: (B)`` square pixels.
+
+    Example:
+        >>> x = torch.full((1, 1, 9, 9), -1.0)
+        >>> x[0, 0, 4, 4] = 1.0
+        >>> bell = soften(x, torch.tensor([1.5]))[0, 0, 4] + 1
+        >>> away = torch.arange(-4.0, 5.0).square()
+        >>> round(float((bell * away).sum() / bell.sum()), 2)
+        1.5
+    """
+    height, width = x.shape[-2:]
+    down = _bells(height, variance.to(x.dtype))
+    across = _bells(width, variance.to(x.dtype))
+    return down @ (x - fill) @ across + fill
+
+
+def _bells(size: int, variance: Tensor) -> Tensor:
+    """Return symmetric matrices ``(B, 1, size, size)`` that blur lines with nothing around."""
+    places = torch.arange(size, dtype=variance.dtype, device=variance.device)
+    bells = torch.exp(-(places[:, None] - places).square() / (2 * variance[:, None, None, None]))
+    line = torch.arange(-size, size + 1, dtype=variance.dtype, device=variance.device)
+    total = torch.exp(-line.square() / (2 * variance[:, None])).sum(-1)
+    return bells / total[:, None, None, None]

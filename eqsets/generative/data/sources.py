@@ -1,0 +1,212 @@
+"""Images from whatever a person has: an array, a file, a folder, a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from eqsets.errors import OptionError, ShapeError
+from eqsets.generative.data.datafiles import chosen, read_file
+from eqsets.generative.data.images import as_images
+from eqsets.generative.needs import require
+
+__all__ = ["Source", "aligned", "read"]
+
+_ENDINGS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+
+class Source(NamedTuple):
+    """Images as the model takes them, and what was said about them."""
+
+    images: Tensor  # (n, C, H, W) in [-1, 1]
+    labels: Tensor | None  # (n)
+    name: str
+    skipped: tuple[str, ...]  # files that could not be read
+
+
+def read(
+    data: Any, *, labels: Any = None, skip_unreadable: bool = False, limit: int | None = None
+) -> Source:
+    """Return the images that ``data`` stands for.
+
+    Args:
+        data: an array or tensor ``(n, H, W)``, ``(n, C, H, W)`` or ``(n, H, W, C)``, uint8 or from
+            0 to 1 or from -1 to 1; the path of a data file (see
+            :mod:`eqsets.generative.data.datafiles`) or of a folder of images of one size; or a
+            map-style data set.
+        labels: one for each image, if known: pictures are chosen from all of them.
+        skip_unreadable: leave files out that cannot be read, instead of raising.
+        limit: images that are taken at most, drawn at random; ``None``: all.
+
+    Raises:
+        ShapeError: the images are of the wrong rank, number type, range or of several sizes.
+        OptionError: there is no such file or folder, a file cannot be read, or no images may be
+            taken.
+    """
+    if limit is not None and limit < 1:
+        raise OptionError(f"got limit={limit}, expected 1 image at least. Leave it out for all.")
+    if isinstance(data, Mapping):
+        raise ShapeError(
+            f"got a {type(data).__name__} with {', '.join(map(repr, data)) or 'nothing'}, expected "
+            "images. Pass the array that holds them, such as data['images'], or the path of the "
+            "file."
+        )
+    skipped: tuple[str, ...] = ()
+    name = "the images"
+    if isinstance(data, str | Path):
+        path = Path(data).expanduser()
+        name = path.name
+        if path.is_dir():
+            data, skipped = _folder(path, skip_unreadable, limit)
+        else:
+            data, found = read_file(path, limit)
+            labels = found if labels is None else labels
+    elif hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "shape"):
+        data, found = _items(data, limit)
+        labels = found if labels is None else labels
+    elif limit is not None and getattr(data, "ndim", 0) > 0 and len(data) > limit:
+        data = data[chosen(len(data), limit).numpy()]
+    images = as_images(_normal(data)).cpu()
+    known = None if labels is None else aligned(labels, len(images), limit, "labels")
+    return Source(images, known, name, skipped)
+
+
+def aligned(given: Any, count: int, limit: int | None, what: str) -> Tensor:
+    """Return numbers ``(count)``, one for each image that was taken.
+
+    Args:
+        given: one for each image; words are numbered.
+        count: of the images that were taken.
+        limit: as :func:`read` took it.
+        what: they are, for the message.
+
+    Raises:
+        ShapeError: there are more or fewer of them than images, or they cannot be told apart.
+    """
+    import numpy as np
+
+    try:
+        array = np.asarray(given.cpu() if isinstance(given, Tensor) else given).reshape(-1)
+        if array.dtype.kind not in "biu":  # words, and NaN, which is not itself
+            array = np.unique(array, return_inverse=True)[1]
+    except (TypeError, ValueError) as error:
+        raise ShapeError(
+            f"got {what} that cannot be told apart ({error}), expected one number or word for each "
+            "image. Number them, or write str(x) for each."
+        ) from error
+    found = torch.from_numpy(np.array(array))
+    if limit is not None and len(found) > count:
+        found = found[chosen(len(found), limit)]
+    if len(found) != count:
+        raise ShapeError(
+            f"got {len(found)} {what} for {count} images, expected one for each. Leave them out, "
+            "or bring all."
+        )
+    return found
+
+
+def _normal(data: Any) -> Any:
+    """Put channels first, and take [0, 1] to [-1, 1]; what is wrong otherwise is said later."""
+    try:
+        x = torch.as_tensor(data)
+    except (TypeError, ValueError, RuntimeError):
+        return data
+    if x.dim() == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3):
+        x = x.permute(0, 3, 1, 2)
+    if x.dim() == 4 and x.shape[1] not in (1, 3) and x.numel():
+        raise ShapeError(
+            f"got images of shape {tuple(x.shape)}: {x.shape[1]} channels, or {x.shape[-1]} if "
+            "they are last; expected 1 (grey) or 3 (colour). Drop the alpha channel: x[..., :3]."
+        )
+    if x.dtype == torch.bool or (x.dtype == torch.uint8 and x.numel() and int(x.max()) == 1):
+        x = x.to(torch.float32)  # a mask, as of dSprites
+    if x.is_floating_point() and x.numel() and bool(((x >= 0) & (x <= 1)).all()):
+        return 2 * x - 1
+    return x
+
+
+def _folder(path: Path, skip: bool, limit: int | None) -> tuple[Tensor, tuple[str, ...]]:
+    require("PIL")
+    import numpy as np
+    from PIL import Image
+
+    files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _ENDINGS and f.is_file())
+    files = [files[place] for place in chosen(len(files), limit).tolist()]
+    arrays: list[Any] = []
+    bad: list[str] = []
+    for file in files:
+        try:
+            with Image.open(file) as image:
+                arrays.append((file, _bytes(image)))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            bad.append(str(file.relative_to(path)))
+    if bad and not skip:
+        raise OptionError(
+            f"{len(bad)} of {len(files)} files cannot be read: {', '.join(bad[:5])}"
+            f"{' ...' if len(bad) > 5 else ''}; expected images. Mend or remove them, or leave "
+            "them out with --skip-unreadable (skip_unreadable=True)."
+        )
+    if not arrays:
+        raise OptionError(
+            f"the folder {str(path)!r} has no images that can be read, expected files that end in "
+            f"{', '.join(sorted(_ENDINGS))}. Correct the path."
+        )
+    colour = any(array.ndim == 3 for _, array in arrays)
+    sizes = {array.shape[:2] for _, array in arrays}
+    if len(sizes) > 1:
+        first = arrays[0]
+        other = next((f, a) for f, a in arrays if a.shape[:2] != first[1].shape[:2])
+        raise ShapeError(
+            f"images are of {len(sizes)} sizes: {first[0].name} has {first[1].shape[:2]}, "
+            f"{other[0].name} {other[1].shape[:2]} pixels; expected one size. Resize or crop them."
+        )
+    same = [np.stack([a] * 3, -1) if colour and a.ndim == 2 else a for _, a in arrays]
+    return torch.from_numpy(np.stack(same)), tuple(bad)
+
+
+def _bytes(image: Any) -> Any:
+    """Return pixels of a picture of pillow, ``(H, W)`` or ``(H, W, 3)``, as bytes."""
+    import numpy as np
+
+    if image.mode.startswith("I;16"):  # 65,535 is white; convert("L") would cut it off at 255
+        return np.round(np.asarray(image) / 257).astype(np.uint8)
+    return np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
+
+
+def _items(data: Any, limit: int | None) -> tuple[Tensor, Any]:
+    """Stack a map-style data set of images, or of tuples that begin with image and label."""
+    images: list[Tensor] = []
+    labels: list[Any] = []
+    for place in chosen(len(data), limit).tolist():
+        item = data[place]
+        if isinstance(item, tuple | list) and item:
+            labels += item[1:2]
+            item = item[0]
+        images.append(_one(item, place, images))
+    if not images:
+        raise ShapeError("the data set is empty, expected images. Correct its path or split.")
+    whole = all(isinstance(x, int) or getattr(x, "ndim", 1) == 0 for x in labels)
+    known = len(labels) == len(images) and whole
+    return torch.stack(images), [int(x) for x in labels] if known else None
+
+
+def _one(item: Any, place: int, before: Sequence[Tensor]) -> Tensor:
+    import numpy as np
+
+    try:
+        one = item if isinstance(item, Tensor) else torch.from_numpy(np.array(item))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ShapeError(
+            f"item {place} of the data set is a {type(item).__name__} that makes no tensor "
+            f"({error}), expected an image, or (image, label). Give it a transform."
+        ) from error
+    if before and one.shape != before[0].shape:
+        raise ShapeError(
+            f"item {place} of the data set has shape {tuple(one.shape)}, expected that of the "
+            f"first, {tuple(before[0].shape)}. Resize or crop the images."
+        )
+    return one

@@ -1,0 +1,1 @@
+"""How a model is fitted: presets, losses, the stages, the training loop, checkpoints."""

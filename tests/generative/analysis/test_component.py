@@ -1,0 +1,132 @@
+"""How one component of eta moves pictures, and what cannot be a pose of them."""
+
+from __future__ import annotations
+
+from math import pi
+
+import pytest
+import torch
+
+import eqsets
+from eqsets.generative import SymmetryModel
+from eqsets.generative.analysis.component import Component
+from eqsets.generative.analysis.poses import Poses, poses_of
+from eqsets.generative.analysis.similarity import Colours, WholePictures, looks_of
+
+SIZE = 20
+
+
+@pytest.fixture
+def pictures():
+    """Return eight coloured pictures: a bright bell and a dark one beside it."""
+    y, x = torch.meshgrid(*[torch.linspace(-1, 1, SIZE)] * 2, indexing="ij")
+    bell = torch.exp(-8 * ((x - 0.15) ** 2 + 2 * y**2)) + 0.5 * torch.exp(
+        -20 * ((x + 0.4) ** 2 + y**2)
+    )
+    colour = 0.3 + 0.6 * torch.rand(8, 3, 1, 1, generator=torch.Generator().manual_seed(0))
+    return bell.clamp(max=1) * colour * 2 - 1
+
+
+def component(name, family, x):
+    """Return the component, and poses of the pictures in a closed form."""
+    model = SymmetryModel(family, tuple(x.shape[1:]), backbone="analytic")
+    model.inference.eval()
+    model.inference.frame.calibrate(x)
+    poses = poses_of(model.inference, x, generator=torch.Generator().manual_seed(1))
+    return Component(model.inference, model.names.index(name), x), poses
+
+
+def moved(found, x, steps):
+    """Return pictures moved as they are."""
+    eta = torch.zeros(len(steps), len(found.chart.parameters))
+    eta[:, found.place] = steps
+    return found.family.act(found.chart.element(eta), x[:, None])
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "in_place"),
+    [
+        ("hue", "hsv", True),
+        ("value", "hsv", True),
+        ("saturation", "similarity+hsv", True),
+        ("value", "similarity+hsv", True),
+        ("rotation", "similarity+hsv", False),
+        ("scale", "similarity", False),
+        ("shift_x", "translation", False),
+        ("quarter_turns", "c4", False),
+    ],
+)
+def test_colours_are_changed_in_place_and_places_are_not(pictures, name, family, in_place):
+    found, poses = component(name, family, pictures)
+    assert found.in_place is in_place
+    looks = looks_of(found.moved(poses, torch.zeros(1))[:, 0], pictures, in_place=found.in_place)
+    assert isinstance(looks, Colours if in_place else WholePictures)
+
+
+@pytest.mark.parametrize("name", ["hue", "saturation", "value"])
+def test_a_picture_that_is_not_moved_is_as_it_was_seen(pictures, name):
+    """All other components are left out: these pictures differ by them alone."""
+    found, poses = component(name, "hsv", pictures)
+    still = found.moved(poses, torch.zeros(1))[:, 0]
+    model = SymmetryModel("hsv", tuple(pictures.shape[1:]), backbone="analytic")
+    model.inference.frame.calibrate(pictures)
+    expected = model.transformation(pictures)[:, found.place]
+    torch.testing.assert_close(
+        model.transformation(still)[:, found.place], expected, atol=1e-4, rtol=0
+    )
+    others = [place for place in range(3) if place != found.place]
+    spread = model.transformation(still)[:, others].std(0)
+    assert (spread < 1e-3).all()
+    assert (model.transformation(pictures)[:, others].std(0) > 0.03).all()  # control
+
+
+def test_moves_along_a_component_add_up(pictures):
+    found, poses = component("rotation", "rotation", pictures)
+    still, quarter, half = found.moved(poses, torch.tensor([0.0, pi / 2, pi])).unbind(1)
+    turned = found.family.act(found.family.element(torch.tensor([pi / 2])), still)
+    torch.testing.assert_close(quarter, turned, atol=0.1, rtol=0)
+    torch.testing.assert_close(half, still.flip((-2, -1)), atol=0.1, rtol=0)
+    assert float((quarter - still).abs().max()) > 0.3  # control
+
+
+def test_what_was_taken_off_and_put_back_clips_nothing():
+    """Prototypes of dark pictures are brighter than white; regression: they were clipped."""
+    x = torch.full((8, 3, SIZE, SIZE), -1.0)
+    x[:, :, 4:-4, 9:11] = 0.9
+    x[:, :, 9:11, 4:-4] = -0.4  # most of it is dark
+    x[4:] = (x[4:] + 1) * 0.6 - 1
+    found, poses = component("value", "hsv", x)
+    assert float((found.moved(poses, torch.zeros(1))[:, 0] - x).abs().max()) < 1e-3
+    dark = found.family.element(torch.tensor([0.0, 0.0, -0.4])).expand(8, -1)
+    prototypes = found.family.act(found.family.group.inverse(dark), x)
+    by_prototypes = found.family.act(dark, prototypes)
+    assert float((by_prototypes - x).abs().max()) > 0.1  # control: 0.95 e^0.4 is clipped
+
+
+@pytest.mark.parametrize(
+    ("name", "gone"),
+    [("hue", []), ("saturation", [0.9]), ("value", [0.9])],
+)
+def test_clipped_colours_do_not_come_back(name, gone):
+    x = torch.full((2, 3, SIZE, SIZE), -1.0)
+    x[:, :, 5:-5, 5:-5] = torch.tensor([0.8, -0.2, 0.4])[:, None, None]  # in [-1, 1]
+    found, _ = component(name, "hsv", x)
+    steps = torch.tensor([-0.9, -0.05, 0.0, 0.04, 0.9])
+    told = found.comes_back(moved(found, x, steps), x, steps)
+    assert told.tolist() == [[step not in gone for step in (-0.9, -0.05, 0.0, 0.04, 0.9)]] * 2
+
+
+def test_pictures_of_nothing_have_every_pose():
+    x = torch.full((3, 3, SIZE, SIZE), -1.0)
+    found, poses = component("value", "hsv", x)
+    assert found.comes_back(moved(found, x, found.steps), x, found.steps).all()
+    assert not component("rotation", "similarity+hsv", x)[0].in_place  # though none is seen to move
+    assert isinstance(poses.pick(torch.arange(2)), Poses)
+    assert len(poses.pick(torch.arange(2)).back) == 2
+
+
+def test_steps_hold_zero():
+    for family in ("similarity+hsv", "d4"):
+        for one in eqsets.transformation(family).parameters_of_eta:
+            x = torch.zeros(2, 3, 8, 8)
+            assert float(component(one.name, family, x)[0].steps.abs().min()) == 0.0

@@ -1,0 +1,156 @@
+"""Images come in from arrays, files, folders and data sets; what will not do is named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from eqsets import OptionError, ShapeError
+from eqsets.generative import discover
+from eqsets.generative.data.sources import read
+
+BYTES = np.arange(4 * 6 * 5, dtype=np.uint8).reshape(4, 6, 5)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for place, picture in enumerate(BYTES):
+        Image.fromarray(picture).save(tmp_path / f"{place}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("given", "shape"),
+    [
+        (BYTES, (4, 1, 6, 5)),
+        (np.stack([BYTES] * 3, 1), (4, 3, 6, 5)),
+        (np.stack([BYTES] * 3, -1), (4, 3, 6, 5)),
+        (BYTES[..., None], (4, 1, 6, 5)),
+        (torch.from_numpy(BYTES) / 255, (4, 1, 6, 5)),
+        (torch.from_numpy(BYTES) / 127.5 - 1, (4, 1, 6, 5)),
+    ],
+)
+def test_arrays_of_any_order_and_range_become_the_same_images(given, shape):
+    images = read(given).images
+    assert images.shape == shape
+    assert torch.allclose(images[:, 0], torch.from_numpy(BYTES) / 127.5 - 1, atol=1e-6)
+
+
+def test_files_and_folders_hold_the_same_images(folder, tmp_path):
+    np.save(tmp_path / "x.npy", BYTES)
+    np.savez(tmp_path / "x.npz", images=BYTES, labels=np.arange(4))
+    one, other, third = (read(path) for path in (folder, tmp_path / "x.npy", tmp_path / "x.npz"))
+    assert torch.equal(one.images, other.images)
+    assert torch.equal(one.images, third.images)
+    assert third.labels is not None
+    assert third.labels.tolist() == [0, 1, 2, 3]
+
+
+def test_data_sets_give_images_and_labels():
+    pairs = [(Image.fromarray(picture), place) for place, picture in enumerate(BYTES)]
+    found = read(pairs)
+    assert found.images.shape == (4, 1, 6, 5)
+    assert found.labels is not None
+    assert found.labels.tolist() == [0, 1, 2, 3]
+    tensors = torch.utils.data.TensorDataset(torch.from_numpy(BYTES))
+    assert torch.equal(read(tensors).images, found.images)
+
+
+def test_unreadable_files_are_named_and_skipped_only_on_request(folder):
+    (folder / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(OptionError, match=r"1 of 5 files cannot be read: broken\.png.*--skip-un"):
+        read(folder)
+    found = read(folder, skip_unreadable=True)
+    assert len(found.images) == 4
+    assert found.skipped == ("broken.png",)
+
+
+def test_a_folder_mixes_neither_sizes_nor_loses_colour(folder):
+    Image.fromarray(np.zeros((6, 5, 3), np.uint8)).save(folder / "red.png")
+    assert read(folder).images.shape == (5, 3, 6, 5)
+    Image.fromarray(np.zeros((7, 5), np.uint8)).save(folder / "tall.png")
+    with pytest.raises(ShapeError, match=r"2 sizes: 0.png has \(6, 5\), tall.png \(7, 5\)"):
+        read(folder)
+
+
+BAD = [
+    (np.zeros((40, 6, 5)) + 300.0, r"values from 300 to 300 .* expected all in \[-1, 1\]"),
+    (np.full((40, 6, 5), np.nan), r"values from nan to nan \(1200 not finite\)"),
+    (np.zeros((40, 6, 5), np.int64), r"torch.int64, expected uint8"),
+    (np.zeros((40, 6), np.uint8), r"shape \(40, 6\), expected \(n, C, H, W\)"),
+    (np.zeros((40, 6, 5, 4), np.uint8), r"Drop the alpha channel"),
+    (np.array([["a"]]), r"does not make a tensor"),
+    (np.zeros((3, 6, 5), np.uint8), r"got 3 images, expected 32 at least"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), BAD, ids=[message[:20] for _, message in BAD])
+def test_bad_images_are_refused_in_words(given, message):
+    with pytest.raises(ShapeError, match=message):
+        discover(given, quiet=True)
+
+
+def test_grey_images_have_no_hue():
+    grey = np.stack([BYTES[0]] * 3, 0)[None].repeat(40, 0)
+    with pytest.raises(OptionError, match=r"all 40 images are grey, so hue do.* Leave the colour"):
+        discover(grey, family="hue", quiet=True)
+
+
+def test_wrong_files_are_refused_in_words(tmp_path):
+    with pytest.raises(OptionError, match="there is no file or folder"):
+        read(tmp_path / "none.npz")
+    (tmp_path / "broken.npz").write_bytes(b"no archive")
+    with pytest.raises(OptionError, match="cannot be read"):
+        read(tmp_path / "broken.npz")
+    np.savez(tmp_path / "tables.npz", a=np.zeros(3))
+    with pytest.raises(OptionError, match="holds a, expected an array called images"):
+        read(tmp_path / "tables.npz")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(OptionError, match="has no images that can be read"):
+        read(tmp_path / "empty")
+    with pytest.raises(ShapeError, match="item 1 of the data set has shape"):
+        read([BYTES[0], BYTES[1, :3]])
+    with pytest.raises(ShapeError, match="got 2 labels for 4 images"):
+        read(BYTES, labels=[1, 2])
+
+
+def test_pictures_of_16_bits_keep_their_shades(tmp_path):
+    Image.fromarray(BYTES[0].astype(np.uint16) * 257).save(tmp_path / "0.png")
+    with Image.open(tmp_path / "0.png") as picture:
+        assert picture.mode == "I;16"
+        cut = np.array(picture.convert("L"))
+    assert cut.max() == 255  # control: pillow calls all but the darkest white
+    assert torch.equal(read(tmp_path).images, read(BYTES[:1]).images)
+
+
+@pytest.mark.parametrize("given", [{"images": BYTES}, {}])
+def test_a_mapping_is_not_looked_into(given):
+    with pytest.raises(ShapeError, match=r"got a dict with .*Pass the array that holds them"):
+        read(given)
+
+
+def test_an_open_npz_file_is_a_mapping(tmp_path):
+    np.savez(tmp_path / "x.npz", images=BYTES)
+    with np.load(tmp_path / "x.npz") as content:
+        with pytest.raises(ShapeError, match="got a NpzFile with 'images'"):
+            read(content)
+        assert len(read(content["images"]).images) == 4
+
+
+def test_no_images_are_no_limit():
+    with pytest.raises(OptionError, match="got limit=0, expected 1 image at least"):
+        read(BYTES, limit=0)
+    for given in (BYTES, torch.from_numpy(BYTES), list(BYTES)):
+        assert read(given, limit=1).images.shape == (1, 1, 6, 5)
+
+
+def test_labels_may_be_nan_but_must_be_told_apart():
+    nan = float("nan")
+    found = read(BYTES, labels=[nan, 2.5, nan, 0.5]).labels
+    assert found is not None
+    assert found.tolist() == [2, 1, 2, 0]
+    for labels in ([None, "a", "b", "c"], [[1], [2, 3], [4], [5]]):
+        with pytest.raises(ShapeError, match="got labels that cannot be told apart"):
+            read(BYTES, labels=labels)

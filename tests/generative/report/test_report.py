@@ -1,0 +1,253 @@
+"""The report finds what is there, says what is not, and is a page that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from math import pi
+
+import numpy as np
+import pytest
+import torch
+
+import eqsets
+from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
+from eqsets.generative.analysis.cautions import cautions_of
+from eqsets.generative.analysis.claims import Claim, claims_of, holm
+from eqsets.generative.analysis.component import steps_of
+from eqsets.generative.analysis.evidence import Evidence
+from eqsets.generative.analysis.examine import examine
+from eqsets.generative.analysis.recommend import recommend
+
+SHORT = Preset(
+    StagePlan(6, batch=16, check_every=3), StagePlan(6, batch=16, check_every=3), prototypes=2
+)
+
+
+def verdicts(x, family):
+    model = SymmetryModel(family, tuple(x.shape[1:]), backbone="analytic")
+    model.inference.frame.calibrate(x)
+    found = examine(model.inference, x[60:], x[:60])
+    return {claim.name: claim for claim in found.claims}
+
+
+@pytest.mark.parametrize(("extent", "verdict"), [(0.0, "absent"), (0.5, "partial"), (pi, "full")])
+def test_says_how_far_pictures_are_turned(extent, verdict, turned_pictures):
+    claim = verdicts(turned_pictures(260, extent), "rotation")["rotation"]
+    assert claim.verdict == verdict
+    if verdict == "partial":
+        assert claim.interval[0] < extent < claim.interval[1]
+        assert "within ±" in claim.sentence
+    assert (claim.p_absent < 1e-4) == (verdict != "absent")
+    assert claim.p_uniform is not None
+    assert (claim.p_uniform > 0.01) == (verdict == "full")
+
+
+def test_a_disc_is_not_resolved_and_a_shift_of_it_is(draw):
+    places = torch.eye(3).repeat(200, 1, 1)
+    generator = torch.Generator().manual_seed(0)
+    places[:, 0, 2] = (2 * torch.rand(200, generator=generator) - 1) * 0.2
+    discs = draw(places, 16, ((0.0, 0.0, 1.0),))
+    found = verdicts(discs, "similarity")
+    assert found["rotation"].verdict == "unresolved"
+    assert "look alike" in found["rotation"].sentence
+    assert found["shift_x"].verdict == "partial"
+    assert found["shift_y"].verdict == found["scale"].verdict == "absent"
+
+
+@pytest.mark.parametrize(("contrast", "warned"), [(2.0, True), (200.0, False)])
+def test_only_what_changes_nothing_is_called_self_symmetric(contrast, warned):
+    parameter = eqsets.transformation("rotation").parameters_of_eta[0]
+    steps, ones = steps_of(parameter), torch.ones(100)
+    odds = torch.ones(100, len(steps)) / len(steps)
+    evidence = Evidence(parameter, steps, odds, ones, ones * 4.5, contrast)
+    claim = claims_of([evidence], generator=torch.Generator().manual_seed(0))[0]
+    assert claim.verdict == "unresolved"
+    why = "look alike in all poses" if warned else "differ among each other by more"
+    assert claim.sentence == f"rotation: cannot be resolved, pictures {why}"
+    images = torch.full((8, 1, 12, 12), -1.0)
+    images[..., 5:7, 5:7] = 1.0
+    cautions = cautions_of(images, 100, [claim], [evidence], 0.0)
+    assert any("self-symmetric" in one for one in cautions) == warned
+
+
+@pytest.mark.parametrize("size", [(1, 16), (16, 1), (2, 2), (12, 12)])
+def test_images_all_of_light_have_content_at_the_border(size):
+    """Each pixel of the frame counts once, also where it is a line."""
+    light = torch.ones(8, 1, *size)
+    assert any("content at the border in 100%" in one for one in cautions_of(light, 8, [], [], 0.0))
+    inside = torch.nn.functional.pad(light, (1, 1, 1, 1), value=-1.0)  # the control
+    assert not any("at the border" in one for one in cautions_of(inside, 8, [], [], 0.0))
+
+
+def test_a_square_that_is_turned_by_quarters_is_not_turned(draw):
+    """Its poses are known up to a quarter turn; that must not look like a symmetry."""
+    corners = tuple((0.35 * x, 0.35 * y, 1.0) for x in (-1, 1) for y in (-1, 1))
+    still = draw(torch.eye(3).repeat(160, 1, 1), 16, corners)
+    noise = torch.Generator().manual_seed(0)
+    still = (still + 0.02 * torch.rand(still.shape, generator=noise)).clamp(-1, 1)
+    claim = verdicts(still, "rotation")["rotation"]
+    assert claim.folds == 4
+    assert claim.verdict == "absent"
+
+
+def test_quarter_turns_are_exact(turned_pictures):
+    upright = turned_pictures(200, 0.05)
+    assert verdicts(upright, "c4")["quarter_turns"].verdict == "absent"
+    turned = torch.stack([x.rot90(i % 4, (-2, -1)) for i, x in enumerate(upright)])
+    assert verdicts(turned, "c4")["quarter_turns"].verdict == "full"
+    some = torch.stack([x.rot90(i % 2, (-2, -1)) for i, x in enumerate(upright)])
+    assert verdicts(some, "c4")["quarter_turns"].verdict == "partial"
+
+
+def test_holm_is_at_least_as_careful_as_each_test():
+    assert holm([]) == []
+    assert holm([0.04, 0.01]) == pytest.approx([0.04, 0.02])
+    assert holm([0.9, 0.8, 0.7]) == pytest.approx([1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("peak", "verdict", "words"),
+    [
+        (0.0, "full", "rotation: uniform over the circle, p ="),
+        (0.03, "full", r"rotation: nearly uniform over the circle, 0.03 nats below (p = 0.001)"),
+        (0.5, "partial", "rotation: within ±"),
+    ],
+)
+def test_a_trace_of_a_preference_is_no_verdict_but_is_said(peak, verdict, words):
+    parameter = eqsets.transformation("rotation").parameters_of_eta[0]
+    steps = steps_of(parameter)
+    odds = torch.ones(400, len(steps)) / len(steps)
+    odds[:, int(steps.abs().argmin())] *= 1 + peak
+    ones = torch.ones(400)
+    evidence = Evidence(parameter, steps, odds, ones, ones * 2, 100.0)
+    found = claims_of([evidence], generator=torch.Generator().manual_seed(0))[0]
+    assert found.verdict == verdict
+    assert found.sentence.startswith(words)
+
+
+def claim(name: str, verdict: str, p_uniform: float | None = None) -> Claim:
+    return Claim(
+        name, "u", verdict, f"{name}: {verdict}", 0.1, (0.1, 0.1), 1.0, 0.0, 0.0, 0.0, (0.0, 0.0),
+        0.0, p_uniform, 1.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("claims", "group", "code"),
+    [
+        ([claim("shift_x", "partial")], "translations", '"translations"'),
+        ([claim("rotation", "absent"), claim("hue", "absent")], "translations", '"translations"'),
+        ([claim("rotation", "partial", 0.0)], "translations", '"translations"'),
+        ([claim("rotation", "full", 0.5)], "planar", "rotations=8"),
+        ([claim("quarter_turns", "full", 0.5)], "planar", "rotations=4"),
+        (
+            [claim("quarter_turns", "full", 0.5), claim("mirror_x", "full", 0.5)],
+            "planar",
+            "rotations=4, reflections=True",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*py3nj.*:UserWarning")
+def test_recommended_code_runs(claims, group, code):
+    found = recommend(claims, channels=3)
+    assert found.group == group
+    assert code in found.code
+    if group == "planar":
+        pytest.importorskip("escnn")
+    scope: dict[str, object] = {}
+    exec(found.code, scope)
+    layer = scope["layer"]
+    assert isinstance(layer, eqsets.DSS)
+    assert layer(torch.randn(2, 3, 3, 9, 9)).shape[:2] == (2, 3)
+
+
+def test_the_recommended_group_is_there_as_a_value():
+    found = recommend([claim("quarter_turns", "full", 0.5), claim("mirror_x", "full", 0.5)], 1)
+    assert (found.group, found.options) == ("planar", {"rotations": 4, "reflections": True})
+    found = recommend([claim("rotation", "absent")], 1)
+    assert (found.group, found.options) == ("translations", {})
+
+
+def test_partial_symmetries_are_left_to_augmentation():
+    text = " ".join(recommend([claim("rotation", "partial", 0.0)], 1).reasons)
+    assert "resample" in text
+    text = " ".join(recommend([claim("hue", "full", 0.5)], 3).reasons)
+    assert "No plugin" in text
+
+
+@pytest.fixture(scope="module")
+def report():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.full((60, 1, 12, 12), -1.0)
+    for image, place in zip(x, torch.randint(2, 5, (60, 2), generator=generator), strict=True):
+        row, column = place.tolist()
+        image[:, row : row + 5, column : column + 3] = 1.0
+        image[:, row + 3 : row + 5, column : column + 5] = 0.5
+    return discover(x, family="translation", preset=SHORT, quiet=True)
+
+
+def test_the_report_is_a_value_that_can_be_written_down(report, tmp_path):
+    page, numbers, model = report.save(tmp_path / "found")
+    written = json.loads(numbers.read_text())
+    assert written == json.loads(report.to_json())
+    assert [one["name"] for one in written["claims"]] == ["shift_x", "shift_y"]
+    assert written["facts"]["images"] == 60
+    assert report["shift_x"].verdict in ("partial", "full")
+    assert report.sentence.startswith("shift x: ")
+    assert any("too little data: 60 images" in text for text in report.cautions)
+    assert "shift x" in report.summary()
+    assert page.read_text() == report.to_html()
+    again = SymmetryModel.load(model)
+    assert torch.equal(again.prototype(report.pictures.images), report.pictures.prototypes)
+    with pytest.raises(AttributeError):
+        report.facts = {}
+
+
+def test_the_page_holds_all_that_it_shows(report):
+    page = report.to_html()
+    for found in re.findall(r'(?:src|href)="([^"]*)"', page):
+        assert found.startswith("data:")
+    assert "<script" not in page
+    assert "@import" not in page
+    assert "url(" not in page
+    for one in report.claims:
+        assert one.sentence.partition(": ")[2] in page
+    assert page.count("<svg") == len(report.claims)
+    assert page.count("<img") == 8 * (2 + 6)
+
+
+def test_names_of_data_are_text_in_the_page(report):
+    from dataclasses import replace
+
+    odd = replace(report, facts={**report.facts, "data": "<b>x</b>.npz"})
+    assert "<b>x</b>" not in odd.to_html()
+
+
+def test_a_fit_that_was_interrupted_goes_on(tmp_path):
+    x = np.zeros((40, 12, 12), np.uint8)
+    x[:, 3:9, 4:7] = 255
+    x[:20, 3:6, 4:9] = 200
+    first = discover(x, family="translation", preset=SHORT, folder=tmp_path, quiet=True)
+    assert (tmp_path / "density.ckpt").exists()
+    again = discover(x, family="translation", preset=SHORT, folder=tmp_path, quiet=True)
+    assert again.claims == first.claims
+
+
+def stamps(count, generator):
+    """Return pictures of many shapes, none of which looks the same turned or mirrored."""
+    coarse = torch.rand(count, 1, 5, 5, generator=generator)
+    return torch.nn.functional.interpolate(coarse, (16, 16), mode="bicubic").clamp(0, 1) * 2 - 1
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_quarter_turns_and_mirror_images_of_few_shapes_in_many_pictures(turned):
+    """A kernel must be as narrow for levels that look nothing like each other as pictures allow."""
+    generator = torch.Generator().manual_seed(0)
+    x = stamps(12, generator)[torch.randint(12, (260,), generator=generator)]
+    x = (x + 0.2 * torch.randn(x.shape, generator=generator)).clamp(-1, 1)
+    if turned:
+        x = torch.stack([one.rot90(i % 4, (-2, -1)) for i, one in enumerate(x)])
+    found = verdicts(x, "d4")
+    assert found["quarter_turns"].verdict == ("full" if turned else "absent")
+    assert found["mirror_x"].verdict == "absent"

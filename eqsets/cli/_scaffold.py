@@ -49,7 +49,7 @@ RESERVED = frozenset(
     {
         *("annotations", "beads", "check", "eqsets", "flip", "forward", "hold", "in_type"),
         *("keeps_neighbors", "law", "moves", "nn", "out_type", "parametrize_with_checks"),
-        *("record", "report", "self", "spec", "step", "swap", "symmetry"),
+        *("report", "self", "spec", "step", "subject", "swap", "symmetry"),
         *("torch", "turn", "x"),
     }
 )

@@ -13,8 +13,8 @@ import torch
 
 from eqsets import DSS, PluginError, SetNetwork, element_group, equivariance_error, nn
 from eqsets.testing import parametrize_with_checks
-from eqsets_planar import Planar, bridge
-from eqsets_planar.record import subject_of
+from eqsets_planar import Planar, escnn_interface
+from eqsets_planar.contract import subject_of
 
 MIXED = "2 trivial + 2 irrep(1)"
 
@@ -146,7 +146,7 @@ def test_missing_escnn_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "escnn", None)
     with pytest.raises(PluginError, match=r"pip install --no-deps escnn==1\.0\.11"):
-        bridge.load()
+        escnn_interface.load()
 
 
 def test_plugin_says_what_it_needs() -> None:
@@ -180,10 +180,12 @@ def test_trained_module_loads_where_escnn_is_absent(tmp_path: Path) -> None:
 
 
 def test_scikit_learn_beside_escnn_does_no_harm() -> None:
-    bridge.load()
+    escnn_interface.load()
     numerical = importlib.import_module("escnn.group._numerical")
     before = numerical.randomized_svd
-    with bridge._guard():  # not from escnn's disk cache, as what a first layer needs may be
+    with (
+        escnn_interface._guard()
+    ):  # not from escnn's disk cache, as what a first layer needs may be
         basis = numerical.find_intertwiner_basis_sylvester([np.eye(2)], [np.eye(2)])
     assert basis.shape == (4, 4)
     assert numerical.randomized_svd is before

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from eqsets import FeatureTypeError
-from eqsets_planar import Planar, bridge
+from eqsets_planar import Planar, escnn_interface
 from eqsets_planar.representations import Representation
 
 GROUPS = [Planar(n, r) for n in (1, 2, 3, 4, 6, 8, None) for r in (False, True)]
@@ -51,11 +51,11 @@ def elements(symmetry: Planar, space: object) -> list[tuple[object, Tensor]]:
 
 @pytest.mark.parametrize("symmetry", GROUPS, ids=lambda s: s.points.name)
 def test_matrices_are_those_of_escnn(symmetry: Planar) -> None:
-    points, space = symmetry.points, bridge._space(symmetry.points, 3)
+    points, space = symmetry.points, escnn_interface._space(symmetry.points, 3)
     for e, g in elements(symmetry, space):
         pose = points.pose(g)
         for r in representations(symmetry):
-            theirs = bridge._representation(space, points, r)
+            theirs = escnn_interface._representation(space, points, r)
             assert theirs.size == r.size(points)
             np.testing.assert_allclose(r.matrix(points, pose).numpy(), theirs(e), atol=1e-14)
             assert (
@@ -85,7 +85,7 @@ def test_exact_elements_are_a_subgroup(symmetry: Planar) -> None:
 
 
 def test_escnn_field_types_are_read() -> None:
-    gspaces, nn = bridge.load()
+    gspaces, nn = escnn_interface.load()
     space = gspaces.flipRot2dOnR2(8)
     reps = [space.trivial_repr, space.regular_repr, space.regular_repr, space.irrep(1, 2)]
     fields = Planar(8, True).feature_type(nn.FieldType(space, reps))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eqsets.testing import check, parametrize_with_checks
-from eqsets_translations.testing import circular_subject, strided_subject, zeros_subject
+from eqsets_translations.contract import circular_subject, strided_subject, zeros_subject
 
 SUBJECTS = [
     "translations",

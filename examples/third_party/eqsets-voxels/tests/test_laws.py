@@ -9,17 +9,17 @@ import torch
 
 from eqsets.testing import check as hold
 from eqsets.testing import parametrize_with_checks
-from eqsets_voxels.contract import moves_space, record
+from eqsets_voxels.contract import moves_space, subject
 
 
-@parametrize_with_checks(["voxels", replace(record(2, reflections=True), name="mirrored")])
+@parametrize_with_checks(["voxels", replace(subject(2, reflections=True), name="mirrored")])
 def test_law(check: Callable[[], None]) -> None:
     check()
 
 
 def test_a_mirror_is_no_rotation() -> None:
-    with_mirror = record(3, reflections=True).symmetry
-    report = hold(replace(record(3), symmetry=with_mirror, types=()), profile="quick")
+    with_mirror = subject(3, reflections=True).symmetry
+    report = hold(replace(subject(3), symmetry=with_mirror, types=()), profile="quick")
     assert [law.id for law in report.failures] == ["EQG04-sampler-stays-inside"]
 
 

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from eqsets import SetBatch, ShapeError
+from eqsets_permutations.bag_structure import BagStructure
 from eqsets_permutations.edges import Edges
-from eqsets_permutations.membership import BagStructure
 
 __all__ = ["BagData", "OnBags", "as_sets", "bag"]
 

@@ -16,9 +16,9 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
+from eqsets_permutations.bag_structure import NodeBatch, broadcast_to_nodes, reduce_nodes
 from eqsets_permutations.edges import Edges
 from eqsets_permutations.features import NodeFeatures, PairFeatures
-from eqsets_permutations.membership import Members, reduce_nodes, spread_to_nodes
 
 __all__ = ["NodeLinear", "SecondOrderLinear"]
 
@@ -47,12 +47,12 @@ class NodeLinear(nn.Module):
         self.own = nn.Linear(in_type.count, out_type.count, bias=bias)
         self.pooled = nn.Linear(in_type.count, out_type.count, bias=False)
 
-    def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
-        if isinstance(edges, Members):
+        if isinstance(edges, NodeBatch):
             edges.require_shared()
         own: Tensor = self.own(rows)
-        return own + spread_to_nodes(self.pooled(reduce_nodes(rows, edges, "mean")), edges)
+        return own + broadcast_to_nodes(self.pooled(reduce_nodes(rows, edges, "mean")), edges)
 
 
 class SecondOrderLinear(nn.Module):

@@ -12,7 +12,7 @@ from eqsets.testing import SetCase, Subject
 from eqsets_permutations.edges import Edges
 from eqsets_permutations.symmetry import Permutations
 
-__all__ = ["permutations_subject"]
+__all__ = ["subject"]
 
 _NODES = 3  # small enough for the maps between pairs to be solved by brute force
 _CONVOLUTIONS = ("gcn", "gin", "graph", "sage")
@@ -39,7 +39,7 @@ def _by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
     return [(layer.siamese(element[None]) + context)[0] for element in elements]
 
 
-def permutations_subject() -> Subject:
+def subject() -> Subject:
     """Return the record: points and pairs with complete maps, and every convolution on a graph."""
     symmetry = Permutations(nodes=_NODES)
     source, target = symmetry.feature_type(2), symmetry.feature_type(3)

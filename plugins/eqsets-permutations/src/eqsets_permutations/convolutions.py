@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from eqsets import FeatureTypeError
 from eqsets_permutations import adjacency
 from eqsets_permutations.adjacency import Adjacency
+from eqsets_permutations.bag_structure import NodeBatch
+from eqsets_permutations.batching import nodes_to_rows, rows_to_nodes
 from eqsets_permutations.edges import Edges
-from eqsets_permutations.folding import fold, unfold
-from eqsets_permutations.membership import Members
 
 __all__ = ["GCN", "GIN", "SAGE", "GraphConvolution", "mlp"]
 
@@ -47,14 +47,14 @@ class GCN(nn.Module):
         self.lin = _glorot(nn.Linear(in_channels, out_channels, bias=False))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
-    def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
-        x, own = fold(rows, edges, "gcn")
+        x, own = rows_to_nodes(rows, edges, "gcn")
         loop = 2.0 if self.improved else 1.0
         matrix = _known(
             own, x, ("gcn", loop), lambda: adjacency.gcn_adjacency(own, len(x), x, loop)
         )
-        return unfold(_narrow(matrix, x, self.lin.weight, self.bias), own)
+        return nodes_to_rows(_narrow(matrix, x, self.lin.weight, self.bias), own)
 
 
 class GraphConvolution(nn.Module):
@@ -74,12 +74,12 @@ class GraphConvolution(nn.Module):
         self.lin_rel = nn.Linear(in_channels, out_channels, bias=bias)
         self.lin_root = nn.Linear(in_channels, out_channels, bias=False)
 
-    def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
-        x, own = fold(rows, edges, "graph")
+        x, own = rows_to_nodes(rows, edges, "graph")
         matrix = _known(own, x, ("graph",), lambda: adjacency.sum_adjacency(own, len(x), x))
         root = F.linear(x, self.lin_root.weight, self.lin_rel.bias)
-        return unfold(root + _narrow(matrix, x, self.lin_rel.weight), own)
+        return nodes_to_rows(root + _narrow(matrix, x, self.lin_rel.weight), own)
 
 
 class SAGE(nn.Module):
@@ -100,13 +100,13 @@ class SAGE(nn.Module):
         self.lin_l = nn.Linear(in_channels, out_channels, bias=bias)
         self.lin_r = nn.Linear(in_channels, out_channels, bias=False)
 
-    def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``.
 
         Raises:
             FeatureTypeError: the edges have weights: a mean with weights that cancel is none.
         """
-        x, own = fold(rows, edges, "sage")
+        x, own = rows_to_nodes(rows, edges, "sage")
         if own.weight is not None:
             raise FeatureTypeError(
                 f"convolution 'sage' got edge weights {tuple(own.weight.shape)}, expected none: "
@@ -114,7 +114,7 @@ class SAGE(nn.Module):
             )
         matrix = _known(own, x, ("sage",), lambda: adjacency.mean_adjacency(own, len(x), x))
         root = F.linear(x, self.lin_r.weight, self.lin_l.bias)
-        return unfold(root + _narrow(matrix, x, self.lin_l.weight), own)
+        return nodes_to_rows(root + _narrow(matrix, x, self.lin_l.weight), own)
 
 
 class GIN(nn.Module):
@@ -152,15 +152,15 @@ class GIN(nn.Module):
         else:
             self.register_buffer("eps", torch.full((1,), eps))
 
-    def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
-        x, own = fold(rows, edges, "gin")
+        x, own = rows_to_nodes(rows, edges, "gin")
         matrix = _known(own, x, ("gin",), lambda: adjacency.sum_adjacency(own, len(x), x))
         # The first linear map commutes with the sum: it may act before, on the narrower side.
         first = cast(nn.Linear, self.nn[0])
         own_part = (1 + self.eps) * F.linear(x, first.weight)
         h = own_part + _narrow(matrix, x, first.weight, first.bias)
-        return unfold(self.nn[2](self.nn[1](h)), own)
+        return nodes_to_rows(self.nn[2](self.nn[1](h)), own)
 
 
 def mlp(in_channels: int, out_channels: int, bias: bool = True) -> nn.Sequential:

@@ -20,4 +20,4 @@ def eqsets_element_symmetries() -> dict[str, str]:
 @hookimpl
 def eqsets_test_specs() -> dict[str, str]:
     """Name the record that the symmetry is tested with."""
-    return {"permutations": "eqsets_permutations.contract:permutations_subject"}
+    return {"permutations": "eqsets_permutations.contract:subject"}

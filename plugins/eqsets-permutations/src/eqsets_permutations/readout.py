@@ -1,15 +1,15 @@
-"""Invariants of elements, invariants written back to nodes, and a norm of single nodes."""
+"""Invariants of elements, and invariants written back to nodes."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from eqsets_permutations.bag_structure import NodeBatch, broadcast_to_nodes, reduce_nodes
 from eqsets_permutations.edges import Edges
 from eqsets_permutations.features import NodeFeatures, PairFeatures
-from eqsets_permutations.membership import Members, reduce_nodes, spread_to_nodes
 
-__all__ = ["READOUTS", "Embedding", "NodeNorm", "NodeReadout", "PairReadout"]
+__all__ = ["READOUTS", "Embedding", "NodeReadout", "PairReadout"]
 
 READOUTS = ("max", "mean", "sum")
 
@@ -29,7 +29,7 @@ class NodeReadout(nn.Module):
         super().__init__()
         self.in_type, self.kind, self.features = in_type, kind, in_type.count
 
-    def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, C)``."""
         return reduce_nodes(rows, edges, self.kind)
 
@@ -52,7 +52,7 @@ class PairReadout(nn.Module):
         super().__init__()
         self.in_type, self.kind, self.features = in_type, kind, 2 * in_type.count
 
-    def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
         """Map ``rows: (E, P, P, C)`` to ``(E, 2 C)``; one node alone has zeros off the diagonal."""
         points = rows.shape[1]
         diagonal = rows.diagonal(dim1=1, dim2=2).transpose(1, 2)
@@ -88,12 +88,12 @@ class Embedding(nn.Module):
         self.linear = nn.Linear(features, places * out_type.count, bias=False)
 
     def forward(
-        self, invariants: Tensor, edges: Edges | Members | None = None, *, like: Tensor
+        self, invariants: Tensor, edges: Edges | NodeBatch | None = None, *, like: Tensor
     ) -> Tensor:
         """Map ``(E, features)`` to features that broadcast against ``like: (E, *layout)``."""
         y: Tensor = self.linear(invariants)
         if isinstance(self.out_type, NodeFeatures):
-            return spread_to_nodes(y, edges)
+            return broadcast_to_nodes(y, edges)
         everywhere, diagonal = y[:, None, None].chunk(2, -1)
         points = like.shape[-2]
         eye = torch.eye(points, dtype=y.dtype, device=y.device)[:, :, None]
@@ -101,33 +101,3 @@ class Embedding(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.linear.in_features} invariants -> {self.out_type}"
-
-
-class NodeNorm(nn.Module):
-    r"""Normalise the channels of each node (or pair) by itself, then scale each channel.
-
-    .. math:: y_{p c} = \gamma_c \frac{x_{p c} - \mu_p}{\sqrt{\sigma_p^2 + \epsilon}} + \beta_c
-
-    Independent of the size of the graph, of the set and of the batch.
-
-    Arguments:
-        in_type: type of the features, kept.
-        eps: added to the variance.
-    """
-
-    def __init__(self, in_type: NodeFeatures | PairFeatures, eps: float = 1e-5) -> None:
-        super().__init__()
-        self.in_type = in_type
-        self.norm = nn.LayerNorm(in_type.count, eps=eps)
-
-    def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
-        """Normalise ``x: (E, *element)``; ``present`` is not needed, nodes do not meet."""
-        if x.dtype not in (torch.float16, torch.bfloat16):
-            y: Tensor = self.norm(x)
-            return y
-        # torch adds the gradient of the bias up in half precision: wrong from 256 nodes on
-        norm, weights = self.norm, (self.norm.weight.float(), self.norm.bias.float())
-        return torch.layer_norm(x.float(), norm.normalized_shape, *weights, norm.eps).to(x.dtype)
-
-    def extra_repr(self) -> str:
-        return f"{self.in_type}"

@@ -18,14 +18,15 @@ from eqsets import ElementSymmetry, FeatureType, FeatureTypeError
 from eqsets.errors import choices
 from eqsets.groups import SymmetricGroup
 from eqsets.layout import Layout
+from eqsets_permutations.bag_structure import BagStructure, NodeBatch
 from eqsets_permutations.basis import NodeLinear, SecondOrderLinear
+from eqsets_permutations.batching import edges_of_rows, edges_of_sets
 from eqsets_permutations.convolutions import GCN, GIN, SAGE, GraphConvolution
 from eqsets_permutations.edges import Edges, as_edges
 from eqsets_permutations.features import SAMPLE_NODES, NodeFeatures, PairFeatures, parse
-from eqsets_permutations.foreign import pyg_convolution
-from eqsets_permutations.membership import BagStructure, Members
-from eqsets_permutations.placement import edges_of_rows, edges_of_sets
-from eqsets_permutations.readout import READOUTS, Embedding, NodeNorm, NodeReadout, PairReadout
+from eqsets_permutations.norm import NodeNorm
+from eqsets_permutations.pyg_convolution import pyg_convolution
+from eqsets_permutations.readout import READOUTS, Embedding, NodeReadout, PairReadout
 
 __all__ = ["Permutations"]
 
@@ -162,13 +163,13 @@ class Permutations(ElementSymmetry):
         known = structure is None or isinstance(structure, BagStructure)
         return structure if known else as_edges(structure)
 
-    def row_structure(self, structure: Any, layout: Layout) -> Edges | Members:
+    def row_structure(self, structure: Any, layout: Layout) -> Edges | NodeBatch:
         """Return the edges of the rows: of all, of each set, or of each element."""
         if isinstance(structure, BagStructure):
             return structure.of_rows()
         return edges_of_rows(as_edges(structure), layout)
 
-    def set_structure(self, structure: Any, layout: Layout) -> Edges | Members:
+    def set_structure(self, structure: Any, layout: Layout) -> Edges | NodeBatch:
         """Return the edges of the aggregated elements: the context, or those of the set."""
         if isinstance(structure, BagStructure):
             return structure.of_sets()

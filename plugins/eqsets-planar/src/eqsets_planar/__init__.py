@@ -3,8 +3,8 @@
 Importing this package does not import escnn: that happens when the first layer is made.
 """
 
-from eqsets_planar.conv import SteerableConv
-from eqsets_planar.fields import PlanarFields
+from eqsets_planar.convolution import SteerableConv
+from eqsets_planar.features import PlanarFields
 from eqsets_planar.pooling import BlurPool, InvariantPool
 from eqsets_planar.restriction import Restriction
 from eqsets_planar.symmetry import Planar

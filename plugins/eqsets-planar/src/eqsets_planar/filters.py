@@ -15,10 +15,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from eqsets_planar.bridge import filter_basis
-from eqsets_planar.pixels import move_pixels
+from eqsets_planar.escnn_interface import filter_basis
 from eqsets_planar.point_group import PointGroup
 from eqsets_planar.representations import Representation
+from eqsets_planar.rotation import transform_image
 
 __all__ = ["polished", "steerable_filters"]
 
@@ -81,7 +81,7 @@ def polished(
     before, after = source.matrix(points, pose), target.matrix(points, pose)
     doublings = {1: [], 2: [1], 4: [2, 1]}[turns] + ([turns] if points.reflections else [])
     for number in doublings:
-        moved = move_pixels(basis, float(pose.turn[number]), bool(pose.flip[number]))
+        moved = transform_image(basis, float(pose.turn[number]), bool(pose.flip[number]))
         moved = _along(moved, 1, after[number], permutes=target.pointwise)
         basis = (basis + _along(moved, 2, before[number], permutes=source.pointwise)) / 2
     return basis

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.rows import pointwise_activation
-from eqsets_planar.fields import PlanarFields
+from eqsets_planar.features import PlanarFields
 
 __all__ = ["FieldGate", "NormThreshold", "pixel_invariants"]
 

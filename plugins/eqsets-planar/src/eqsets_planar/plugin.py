@@ -26,4 +26,4 @@ def eqsets_element_symmetries() -> dict[str, str]:
 @hookimpl
 def eqsets_test_specs() -> dict[str, str]:
     """Name the record that the laws are held against."""
-    return {"planar": "eqsets_planar.record:planar_subject"}
+    return {"planar": "eqsets_planar.contract:subject"}

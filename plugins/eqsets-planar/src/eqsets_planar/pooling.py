@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError
-from eqsets_planar.fields import PlanarFields
+from eqsets_planar.features import PlanarFields
 from eqsets_planar.nonlinearities import field_length
+from eqsets_planar.parsing import merged
 from eqsets_planar.representations import TRIVIAL
-from eqsets_planar.specs import merged
 
 __all__ = ["BlurPool", "InvariantPool"]
 

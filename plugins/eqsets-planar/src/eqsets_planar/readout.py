@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError
-from eqsets_planar.fields import PlanarFields
+from eqsets_planar.features import PlanarFields
 from eqsets_planar.nonlinearities import pixel_invariants
 
 __all__ = ["FieldEmbedding", "FieldInvariants"]

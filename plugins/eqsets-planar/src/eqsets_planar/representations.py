@@ -27,7 +27,7 @@ __all__ = ["TRIVIAL", "Representation"]
 
 @dataclass(frozen=True, order=True)
 class Representation:
-    """One representation by its name, in normal form: see :func:`eqsets_planar.specs.named`.
+    """One representation by its name, in normal form: see :func:`eqsets_planar.parsing.named`.
 
     Attributes:
         kind: ``"trivial"``, ``"irrep"``, ``"regular"`` or ``"quotient"``.

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError
-from eqsets_planar.fields import PlanarFields
+from eqsets_planar.features import PlanarFields
+from eqsets_planar.parsing import merged, named
 from eqsets_planar.point_group import PointGroup
 from eqsets_planar.representations import TRIVIAL, Representation
-from eqsets_planar.specs import merged, named
 
 __all__ = ["Part", "Restriction", "restricted"]
 

@@ -18,19 +18,20 @@ from torch import Tensor, nn
 from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, Group
 from eqsets.errors import choices
 from eqsets.rows import pointwise_activation
-from eqsets_planar.bridge import blocks_of, is_field_type
-from eqsets_planar.conv import SteerableConv
-from eqsets_planar.fields import PlanarFields
+from eqsets_planar.convolution import SteerableConv
+from eqsets_planar.dropout import FieldDropout
+from eqsets_planar.escnn_interface import blocks_of, is_field_type
+from eqsets_planar.features import PlanarFields
 from eqsets_planar.filters import steerable_filters
 from eqsets_planar.nonlinearities import FieldGate, NormThreshold
+from eqsets_planar.norm import FieldNorm
 from eqsets_planar.options import ConvOptions, whole
+from eqsets_planar.parsing import parse
 from eqsets_planar.point_group import PointGroup
 from eqsets_planar.pooling import BlurPool, InvariantPool
 from eqsets_planar.readout import FieldEmbedding, FieldInvariants
 from eqsets_planar.representations import Representation
 from eqsets_planar.restriction import Restriction
-from eqsets_planar.rows import FieldDropout, FieldNorm
-from eqsets_planar.specs import parse
 
 __all__ = ["Planar"]
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from eqsets import ShapeError
 from eqsets_spatial.constants import Constants
 from eqsets_spatial.features import Block, IrrepsFeatures
-from eqsets_spatial.geometry import Neighbourhood, find_neighbours
 from eqsets_spatial.harmonics import coupling, harmonic_steps, harmonics
 from eqsets_spatial.linear import IrrepsLinear
+from eqsets_spatial.neighbors import Neighbourhood, find_neighbours
 
 __all__ = ["PointConvolution"]
 
@@ -24,7 +24,7 @@ class PointConvolution(nn.Module):
               R(|r_{ab}|) \, x_b \otimes Y(\hat r_{ab})
 
     where :math:`r_{ab}` points from point a to its neighbour b, :math:`w` is the envelope of
-    :func:`~eqsets_spatial.geometry.find_neighbours` and the radial network :math:`R` weighs each
+    :func:`~eqsets_spatial.neighbors.find_neighbours` and the radial network :math:`R` weighs each
     copy in each product of irreps. Linear in :math:`x`: the subspace of local kernels that the
     radial network spans. With e3nn's conventions, on plain torch operations.
 

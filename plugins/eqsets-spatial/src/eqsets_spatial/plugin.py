@@ -20,4 +20,4 @@ def eqsets_element_symmetries() -> dict[str, str]:
 @hookimpl
 def eqsets_test_specs() -> dict[str, str]:
     """Name the record that the symmetry is tested with."""
-    return {"spatial": "eqsets_spatial.specs:vectors"}
+    return {"spatial": "eqsets_spatial.contract:subject"}

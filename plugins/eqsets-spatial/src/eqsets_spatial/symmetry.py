@@ -13,11 +13,14 @@ from eqsets.errors import choices
 from eqsets.groups import OrthogonalGroup
 from eqsets.layout import Layout
 from eqsets_spatial.convolution import PointConvolution
+from eqsets_spatial.dropout import CopyDropout
 from eqsets_spatial.features import IrrepsFeatures, parse_blocks
-from eqsets_spatial.geometry import row_positions, set_positions, turn
-from eqsets_spatial.invariants import SpatialEmbedding, SpatialInvariant
 from eqsets_spatial.linear import SpatialLinear
-from eqsets_spatial.modules import CopyDropout, Gate, PointPool, RootMeanSquareNorm
+from eqsets_spatial.nonlinearities import Gate
+from eqsets_spatial.norm import RootMeanSquareNorm
+from eqsets_spatial.pooling import PointPool
+from eqsets_spatial.positions import rotate_positions, row_positions, set_positions
+from eqsets_spatial.readout import SpatialEmbedding, SpatialInvariant
 
 __all__ = ["Spatial"]
 
@@ -183,8 +186,8 @@ class Spatial(ElementSymmetry):
     def transform_structure(self, g: Tensor, structure: Any) -> Any:
         """Return positions ``(*batch, P, 3)`` turned by ``g: (*batch, 3, 3)``."""
         if isinstance(structure, SetBatch):
-            return structure.replace(turn(g, structure.values))
-        return None if structure is None else turn(g, structure)
+            return structure.replace(rotate_positions(g, structure.values))
+        return None if structure is None else rotate_positions(g, structure)
 
     def row_structure(self, structure: Any, layout: Layout) -> Any:
         """Return the positions of the rows, ``(R, P, 3)``, or ``(1, P, 3)`` where all are equal."""

@@ -16,4 +16,4 @@ def eqsets_element_symmetries() -> dict[str, str]:
 @hookimpl
 def eqsets_test_specs() -> dict[str, str]:
     """Name the record that the symmetry is held to the contract with."""
-    return {"translations": "eqsets_translations.testing:translations_subject"}
+    return {"translations": "eqsets_translations.contract:subject"}

@@ -10,7 +10,7 @@ from torch import Tensor
 from eqsets.testing import Subject
 from eqsets_voxels.symmetry import voxels
 
-__all__ = ["moves_space", "record"]
+__all__ = ["moves_space", "subject"]
 
 
 def moves_space(moves: Tensor, reflections: bool) -> Tensor:
@@ -25,7 +25,7 @@ def moves_space(moves: Tensor, reflections: bool) -> Tensor:
     return linear if reflections else linear & right_handed
 
 
-def record(size: int = 3, reflections: bool = False) -> Subject:
+def subject(size: int = 3, reflections: bool = False) -> Subject:
     """Return what ``eqsets check voxels`` tries, or the same for other options."""
     symmetry = voxels(size, reflections)
     return Subject(

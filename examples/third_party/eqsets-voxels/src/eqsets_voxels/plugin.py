@@ -16,4 +16,4 @@ def eqsets_element_symmetries() -> dict[str, str]:
 @hookimpl
 def eqsets_test_specs() -> dict[str, str]:
     """Say what ``eqsets check`` tries the laws on."""
-    return {"voxels": "eqsets_voxels.contract:record"}
+    return {"voxels": "eqsets_voxels.contract:subject"}

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from eqsets import ShapeError
 
-__all__ = ["move_pixels"]
+__all__ = ["transform_image"]
 
 _NODES = range(-2, 4)  # the pixels, counted from the one at or before the point
 
 
-def move_pixels(x: Tensor, turn: float, flip: bool) -> Tensor:
+def transform_image(x: Tensor, turn: float, flip: bool) -> Tensor:
     r"""Return :math:`x(g^{-1} p)` for ``x: (..., H, W)``: first mirror, then turn.
 
     Arguments:
@@ -29,7 +29,7 @@ def move_pixels(x: Tensor, turn: float, flip: bool) -> Tensor:
         ShapeError: the image is not square and the turn is an odd number of quarters.
 
     Example:
-        >>> move_pixels(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 0.25, False)
+        >>> transform_image(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 0.25, False)
         tensor([[2., 4.],
                 [1., 3.]])
     """

@@ -1,16 +1,11 @@
-"""What the laws are held against: quarter turns and mirror images of small pictures."""
+"""What the contract tests: quarter turns and reflections of small images."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from eqsets.testing import Capabilities, Layer, Subject
 from eqsets_planar.symmetry import Planar
 
-if TYPE_CHECKING:
-    from eqsets.testing import Subject
-    from eqsets.testing.record import Layer
-
-__all__ = ["planar_subject", "subject_of"]
+__all__ = ["subject", "subject_of"]
 
 
 def subject_of(name: str, symmetry: Planar, *specs: int | str, **options: object) -> Subject:
@@ -19,8 +14,6 @@ def subject_of(name: str, symmetry: Planar, *specs: int | str, **options: object
     The layer spans escnn's steerable filters, not every equivariant map, so that it declares its
     dimension: its number of weights.
     """
-    from eqsets.testing import Subject
-    from eqsets.testing.record import Capabilities
 
     def dimension(layer: Layer) -> int:
         conv = symmetry.linear(layer.in_type, layer.out_type, **layer.options, bias=False)
@@ -44,7 +37,7 @@ def subject_of(name: str, symmetry: Planar, *specs: int | str, **options: object
     )
 
 
-def planar_subject() -> Subject:
-    """Return the record of ``"planar"``: D4 on pictures of 3 x 3 pixels."""
+def subject() -> Subject:
+    """Return the record of ``"planar"``: D4 on images of 3 x 3 pixels."""
     symmetry = Planar(4, reflections=True, grid=3)
     return subject_of("planar", symmetry, 1, "2 regular", "1 trivial + 1 irrep(1)", 2)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError, ShapeError, equivariance_error
-from eqsets_planar import Planar, SteerableConv, bridge
+from eqsets_planar import Planar, SteerableConv, escnn_interface
 from eqsets_planar.filters import polished
 
 EXACT = [Planar(1), Planar(1, True), Planar(2), Planar(2, True), Planar(4), Planar(4, True)]
@@ -90,11 +90,11 @@ def test_layer_is_that_of_escnn(symmetry: Planar) -> None:
     conv = symmetry.linear(
         symmetry.feature_type("2 trivial"), symmetry.feature_type(mixed(symmetry)), kernel_size=5
     )
-    _, escnn = bridge.load()
-    space = bridge._space(symmetry.points, 4)
+    _, escnn = escnn_interface.load()
+    space = escnn_interface._space(symmetry.points, 4)
     types = [
         [
-            bridge._representation(space, symmetry.points, r)
+            escnn_interface._representation(space, symmetry.points, r)
             for n, r in fields.blocks
             for _ in range(n)
         ]
@@ -105,7 +105,7 @@ def test_layer_is_that_of_escnn(symmetry: Planar) -> None:
     ours = {}
     for row, (_, target) in enumerate(conv.out_type.blocks):
         for column, (_, source) in enumerate(conv.in_type.blocks):
-            raw = bridge.filter_basis(symmetry.points, source, target, 5, 1, None)
+            raw = escnn_interface.filter_basis(symmetry.points, source, target, 5, 1, None)
             ours[row, column] = raw.flatten(1).norm(dim=1)
     x = torch.randn(3, 2, 9, 9)
     span = []

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, Group, element_group
-from eqsets_planar.pixels import move_pixels
+from eqsets_planar.parsing import Blocks
 from eqsets_planar.point_group import PointGroup, Pose
-from eqsets_planar.specs import Blocks
+from eqsets_planar.rotation import transform_image
 
 __all__ = ["PlanarFields"]
 
@@ -135,7 +135,7 @@ class PlanarFields(FeatureType):
         moved = torch.zeros_like(rows)
         for number, (turn, flip) in enumerate(moves.tolist()):
             chosen = (which == number).nonzero()[:, 0].to(x.device)
-            moved = moved.index_copy(0, chosen, move_pixels(rows[chosen], turn, bool(flip)))
+            moved = moved.index_copy(0, chosen, transform_image(rows[chosen], turn, bool(flip)))
         parts = [
             torch.einsum("bij,bcjhw->bcihw", r.matrix(self.points, pose).to(part), part)
             for part, (_, r) in zip(self.split(moved), self.blocks, strict=True)

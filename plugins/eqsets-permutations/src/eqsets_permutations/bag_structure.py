@@ -13,7 +13,7 @@ from eqsets import SetBatch, ShapeError
 from eqsets.layout import Layout, Ragged
 from eqsets_permutations.edges import Edges
 
-__all__ = ["BagStructure", "Members", "reduce_nodes", "spread_to_nodes"]
+__all__ = ["BagStructure", "NodeBatch", "broadcast_to_nodes", "reduce_nodes"]
 
 
 def _made(kind: Callable[..., Any], *parts: Any) -> Any:
@@ -21,7 +21,7 @@ def _made(kind: Callable[..., Any], *parts: Any) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class Members:
+class NodeBatch:
     """Side information of rows ``(R, 1, C)`` that are the nodes of elements of any size.
 
     Attributes:
@@ -45,9 +45,9 @@ class Members:
             )
 
 
-def reduce_nodes(rows: Tensor, side: Edges | Members | None, kind: str) -> Tensor:
+def reduce_nodes(rows: Tensor, side: Edges | NodeBatch | None, kind: str) -> Tensor:
     """Return the ``"mean"``, ``"sum"`` or ``"max"`` over the nodes of each element, ``(E, C)``."""
-    if not isinstance(side, Members):
+    if not isinstance(side, NodeBatch):
         return rows.amax(1) if kind == "max" else rows.mean(1) if kind == "mean" else rows.sum(1)
     x = rows[:, 0]
     empty = x.new_zeros(side.elements, x.shape[1])
@@ -61,18 +61,18 @@ def reduce_nodes(rows: Tensor, side: Edges | Members | None, kind: str) -> Tenso
     return total / sizes[:, None]
 
 
-def spread_to_nodes(values: Tensor, side: Edges | Members | None) -> Tensor:
+def broadcast_to_nodes(values: Tensor, side: Edges | NodeBatch | None) -> Tensor:
     """Return ``values (E, C)`` so that they broadcast to the nodes of each element."""
-    if isinstance(side, Members):
+    if isinstance(side, NodeBatch):
         return values.index_select(0, side.element)[:, None]
     return values[:, None]
 
 
 pytree.register_pytree_node(
-    Members,
+    NodeBatch,
     lambda members: ([members.edges, members.element], members.elements),
-    lambda children, elements: _made(Members, *children, elements),
-    serialized_type_name="eqsets_permutations.Members",
+    lambda children, elements: _made(NodeBatch, *children, elements),
+    serialized_type_name="eqsets_permutations.NodeBatch",
 )
 
 
@@ -100,13 +100,13 @@ class BagStructure:
     set_of_node: Tensor
     num_sets: int
 
-    def of_rows(self) -> Members:
+    def of_rows(self) -> NodeBatch:
         """Return the side information of rows."""
-        return Members(self.edges, self.element, len(self.set_of_element))
+        return NodeBatch(self.edges, self.element, len(self.set_of_element))
 
-    def of_sets(self) -> Members:
+    def of_sets(self) -> NodeBatch:
         """Return the side information of the aggregated nodes."""
-        return Members(self.context, self.set_of_node, self.num_sets)
+        return NodeBatch(self.context, self.set_of_node, self.num_sets)
 
     def layout(self) -> Layout:
         """Return which elements form a set."""

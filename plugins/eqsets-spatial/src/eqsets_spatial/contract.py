@@ -10,10 +10,10 @@ from torch import Tensor
 from eqsets.testing import Capabilities, Layer, Subject
 from eqsets_spatial.symmetry import Spatial
 
-__all__ = ["clouds", "vectors"]
+__all__ = ["cloud_subject", "subject"]
 
 
-def vectors(*, reflections: bool = True) -> Subject:
+def subject(*, reflections: bool = True) -> Subject:
     """Return the record of steerable vectors: scalars, vectors and both parities."""
     space = Spatial(reflections=reflections)
     types = tuple(
@@ -30,7 +30,7 @@ def vectors(*, reflections: bool = True) -> Subject:
     )
 
 
-def clouds(*, reflections: bool = True, **options: Any) -> Subject:
+def cloud_subject(*, reflections: bool = True, **options: Any) -> Subject:
     """Return the record of point clouds: features on five points, convolved as ``options`` say."""
     space = Spatial(reflections=reflections)
     specs = ("points: 2x0e + 1x1o", "points: 2x0e + 1x1o + 1x0e")

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from eqsets import FeatureTypeError, ShapeError
-from eqsets_planar import Planar, bridge
-from eqsets_planar.pixels import move_pixels
+from eqsets_planar import Planar, escnn_interface
+from eqsets_planar.rotation import transform_image
 
 SPEC = "2 trivial + 1 regular + 1 irrep(1)"
 
@@ -25,10 +25,10 @@ def test_quarter_turns_are_those_of_torch() -> None:
 @pytest.mark.parametrize("symmetry", [Planar(4), Planar(4, True), Planar(2, True)], ids=str)
 def test_action_is_that_of_escnn(symmetry: Planar) -> None:
     fields = symmetry.feature_type(SPEC if symmetry.rotations == 4 else "2 regular + 1 irrep(1,1)")
-    _, nn = bridge.load()
-    space = bridge._space(symmetry.points, 3)
+    _, nn = escnn_interface.load()
+    space = escnn_interface._space(symmetry.points, 3)
     reps = [
-        bridge._representation(space, symmetry.points, r)
+        escnn_interface._representation(space, symmetry.points, r)
         for n, r in fields.blocks
         for _ in range(n)
     ]
@@ -67,7 +67,7 @@ def test_batches_broadcast() -> None:
 
 def test_other_angles_keep_constants_and_meet_smooth_content() -> None:
     flat = torch.full((1, 9, 9), 2.0, dtype=torch.float64)
-    assert float((move_pixels(flat, 0.1, False) - flat).abs().max()) < 1e-14
+    assert float((transform_image(flat, 0.1, False) - flat).abs().max()) < 1e-14
     place = torch.arange(33, dtype=torch.float64) - 16
     up, right = -place[:, None], place[None]
 
@@ -76,7 +76,7 @@ def test_other_angles_keep_constants_and_meet_smooth_content() -> None:
 
     angle = torch.tensor(0.6, dtype=torch.float64)
     cos, sin = float(angle.cos()), float(angle.sin())
-    turned = move_pixels(blob(3.0, 1.0), 0.6 / (2 * torch.pi), False)
+    turned = transform_image(blob(3.0, 1.0), 0.6 / (2 * torch.pi), False)
     assert float((turned - blob(3 * cos - sin, 3 * sin + cos)).abs().max()) < 1e-3
 
 

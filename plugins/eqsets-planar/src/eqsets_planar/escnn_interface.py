@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 
 from eqsets import FeatureTypeError, PluginError
+from eqsets_planar.parsing import Blocks, merged, named
 from eqsets_planar.point_group import PointGroup
 from eqsets_planar.representations import Representation
-from eqsets_planar.specs import Blocks, merged, named
 
 __all__ = ["blocks_of", "filter_basis", "is_field_type", "load"]
 

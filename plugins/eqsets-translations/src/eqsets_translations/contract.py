@@ -9,10 +9,10 @@ from eqsets.testing import Capabilities, Layer, Subject
 from eqsets_translations.options import per_axis
 from eqsets_translations.symmetry import Translations
 
-__all__ = ["circular_subject", "strided_subject", "translations_subject", "zeros_subject"]
+__all__ = ["circular_subject", "strided_subject", "subject", "zeros_subject"]
 
 
-def translations_subject() -> Subject:
+def subject() -> Subject:
     """Return the record of ``"translations"``: images, circular, where all of it is exact."""
     return circular_subject(2)
 

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError
-from eqsets_planar.exactness import check_output_grid
-from eqsets_planar.fields import PlanarFields
+from eqsets_planar.features import PlanarFields
 from eqsets_planar.options import ConvOptions
+from eqsets_planar.output_grid import check_output_grid
 from eqsets_planar.representations import Representation
 
 __all__ = ["SteerableConv"]

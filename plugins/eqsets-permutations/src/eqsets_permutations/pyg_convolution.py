@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 from eqsets import FeatureTypeError, PluginError, ShapeError
 from eqsets.errors import choices
+from eqsets_permutations.bag_structure import NodeBatch
+from eqsets_permutations.batching import disjoint_union, rows_to_nodes
 from eqsets_permutations.convolutions import mlp
 from eqsets_permutations.edges import Edges
-from eqsets_permutations.folding import disjoint_union, fold
-from eqsets_permutations.membership import Members
 
-__all__ = ["ForeignConvolution", "pyg_convolution"]
+__all__ = ["PyGConvolution", "pyg_convolution"]
 
 
-class ForeignConvolution(nn.Module):
+class PyGConvolution(nn.Module):
     """Run a convolution ``conv(x, edge_index, ...)`` on all elements as one disjoint union.
 
     Arguments:
@@ -36,14 +36,14 @@ class ForeignConvolution(nn.Module):
         taken = inspect.signature(conv.forward).parameters
         self._takes = tuple(key for key in ("edge_weight", "edge_attr") if key in taken)
 
-    def forward(self, rows: Tensor, edges: Edges | Members | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``.
 
         Raises:
             ShapeError: there are no edges, or the convolution returns something else.
             FeatureTypeError: the edges have weights or features that it does not take.
         """
-        _, own = fold(rows, edges, self.name)
+        _, own = rows_to_nodes(rows, edges, self.name)
         count, points, channels = rows.shape
         union = disjoint_union(own, count, points)
         given = {"edge_weight": union.weight, "edge_attr": union.attr}
@@ -98,7 +98,7 @@ def pyg_convolution(
     out_channels: int,
     bias: bool,
     options: dict[str, Any],
-) -> ForeignConvolution:
+) -> PyGConvolution:
     """Return a convolution of PyG by its short name, or what a callable builds.
 
     Arguments:
@@ -137,7 +137,7 @@ def pyg_convolution(
             f"the options {options}: {error}. Expected its own options; pass a callable "
             "conv=lambda inputs, outputs: ... for one that is built in another way."
         ) from error
-    return ForeignConvolution(module, out_channels, name)
+    return PyGConvolution(module, out_channels, name)
 
 
 def _name(conv: Callable[..., nn.Module]) -> str:

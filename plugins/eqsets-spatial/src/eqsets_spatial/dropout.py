@@ -1,0 +1,41 @@
+"""Dropout of whole copies of irreps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from eqsets import FeatureTypeError
+from eqsets_spatial.constants import Constants
+from eqsets_spatial.features import IrrepsFeatures, membership
+
+__all__ = ["CopyDropout"]
+
+
+class CopyDropout(nn.Module):
+    """Drop whole copies of irreps of an element, on all its points at once, while training.
+
+    Raises:
+        FeatureTypeError: ``p`` is no probability below 1.
+    """
+
+    def __init__(self, in_type: IrrepsFeatures, p: float) -> None:
+        super().__init__()
+        if not 0 <= p < 1:
+            raise FeatureTypeError(
+                f"dropout got p={p!r}, expected a probability in [0, 1). Write for example 0.1."
+            )
+        self.in_type, self.p = in_type, p
+        self.maps = Constants([membership(in_type.blocks, "copies")])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop copies of ``x: (E, *layout)`` while training."""
+        if not self.training or self.p == 0:
+            return x
+        keep = torch.ones(x.shape[0], self.in_type.copies, dtype=x.dtype, device=x.device)
+        keep = torch.nn.functional.dropout(keep, self.p)
+        mask: Tensor = keep @ self.maps()[0].to(x.dtype).mT
+        return x * (mask[:, None] if self.in_type.points else mask)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type}, p={self.p}"

@@ -1,0 +1,86 @@
+"""Positions of the points of a cloud: the structure of an element, of a set, of a batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from eqsets import SetBatch, ShapeError
+from eqsets.layout import Dense, Layout, Ragged
+
+__all__ = ["rotate_positions", "row_positions", "set_positions"]
+
+_FORMS = (
+    "(P, 3) for all elements, (B, P, 3) for each set or (B, N, P, 3) for each element of a dense "
+    "or padded batch, and (R, P, 3) or a SetBatch of (P, 3) for a ragged one"
+)
+
+
+def rotate_positions(g: Tensor, positions: Tensor) -> Tensor:
+    """Return positions ``(*batch, P, 3)`` moved by ``g: (*batch, 3, 3)``; batches broadcast."""
+    lead = g.dim() - 2
+    kept = positions.dim() - 2
+    if lead > kept > 0:  # g for each element, positions for each set
+        positions = positions.reshape(
+            *positions.shape[:kept], *[1] * (lead - kept), *positions.shape[kept:]
+        )
+    return positions @ g.to(positions).mT
+
+
+def row_positions(structure: object, layout: Layout) -> Tensor:
+    """Return the positions of all rows, ``(R, P, 3)``, or ``(1, P, 3)`` where all share them.
+
+    Positions of padded elements are set to zero, so that nothing in them can leak.
+
+    Raises:
+        ShapeError: positions are no floating point tensor of a fitting shape, or not finite.
+    """
+    per_row = _raw_rows(structure, layout)
+    if layout.present is not None and per_row.shape[0] > 1:
+        per_row = torch.where(layout.present[:, None, None], per_row, 0)
+    reading = per_row.device.type == "cpu" and not torch.compiler.is_compiling()
+    if reading and not bool(per_row.isfinite().all()):
+        raise ShapeError(
+            "the positions of the points hold NaN or infinity, expected finite numbers for every "
+            "element that is present. Remove such points, or mask such elements."
+        )
+    return per_row
+
+
+def set_positions(structure: object, layout: Layout) -> Tensor:
+    r"""Return the positions that go with a set's aggregated features, ``(B, P, 3)``.
+
+    Where elements have their own, it is their mean: it turns as they turn, and relative positions
+    in it do not change when an element is shifted. Points of one number belong together.
+    """
+    if isinstance(structure, Tensor) and isinstance(layout, Dense) and structure.dim() == 3:
+        return structure
+    rows = row_positions(structure, layout)
+    shared = isinstance(structure, Tensor) and structure.dim() == 2
+    return rows if shared else layout.mean(rows)
+
+
+def _raw_rows(structure: object, layout: Layout) -> Tensor:
+    if isinstance(layout, Ragged) and isinstance(structure, SetBatch):
+        structure = structure.values
+    if not isinstance(structure, Tensor):
+        raise ShapeError(
+            f"got structure of type {type(structure).__name__}, expected the positions of the "
+            f"points as a tensor: {_FORMS}. Convert with torch.as_tensor(...)."
+        )
+    shape = tuple(structure.shape)
+    wrong = not structure.is_floating_point() or structure.dim() < 2 or shape[-1] != 3
+    axes = 0 if wrong else structure.dim()
+    if axes == 2:
+        return structure[None]
+    if isinstance(layout, Dense):
+        if axes == 3 and shape[0] == layout.batch:
+            return layout.spread(structure)
+        if axes == 4 and shape[:2] == (layout.batch, layout.size):
+            return structure.reshape(layout.batch * layout.size, *shape[2:])
+    elif isinstance(layout, Ragged) and axes == 3 and shape[0] == layout.source.index.shape[0]:
+        return structure
+    raise ShapeError(
+        f"got positions of shape {shape} and {structure.dtype}, expected floating point ones: "
+        f"{_FORMS}. Give them the batch and set axes of x."
+    )

@@ -32,8 +32,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import eqsets
+from eqsets.demo.figure import Column, draw_figure
 from eqsets.demo.photos import load_photo
-from eqsets.demo.picture import Column, draw_picture
 from experiments import Data, Experiment, Recipe, Size, Training, endless
 from experiments.command import command_line, run_parsed
 from experiments.images import absolute_error, pixels, psnr, scaled, ssim
@@ -179,7 +179,7 @@ def draw(path: Path) -> None:
         )
         for title, images in results.items()
     ]
-    draw_picture(
+    draw_figure(
         path,
         frames,
         [*columns, Column("truth", pixels(truth))],

@@ -1,4 +1,4 @@
-"""``eqsets demo``: the main job of eqsets on real photos."""
+"""``eqsets demo``: restore bursts of real photos."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ __all__ = ["command"]
 
 
 @click.command("demo")
-@click.option("--quick", is_flag=True, help="A short run that only shows that everything works.")
+@click.option("--quick", is_flag=True, help="A smoke test of a few seconds.")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("out/demo"),
     show_default=True,
-    help="The folder for the picture and the figures.",
+    help="The folder for the figure and the results.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(quick: bool, output: Path, as_json: bool) -> None:
-    """Restore bursts of real photos with a DSS network, and compare it with its rivals.
+    """Restore bursts of real photos with a DSS network, and compare it with two baselines.
 
-    Lists the plugins, holds them to their contract (quick profile), trains on some photos and tests
-    on others, prints a table and writes a picture. With --json, progress goes to stderr.
+    Lists the plugins, checks their contract (quick profile), trains on some photos and tests on
+    others, prints a table and writes a figure. With --json, progress is printed to stderr.
     """
     from eqsets.demo import run_demo  # needs the extra eqsets[demo]
 

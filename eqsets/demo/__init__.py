@@ -1,4 +1,4 @@
-"""The main job on real input: restore bursts of photographs, and compare three set networks."""
+"""The demo: restore bursts of real photographs with three set networks, and compare them."""
 
 from eqsets.demo.muon import Muon
 from eqsets.demo.recipe import Recipe

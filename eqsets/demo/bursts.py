@@ -1,19 +1,19 @@
-r"""Bursts: a scene photographed several times by an unsteady hand.
+r"""Synthetic bursts: several degraded photographs of one scene.
 
 Frame :math:`i` of a burst of the scene :math:`y` is
 
 .. math:: x_i = \mathrm{clip}(k_i * y + \sigma_i \epsilon)
 
-- :math:`k_i`, the shake of the hand during the exposure: a bent trail of random length and
-  direction, displaced by a few pixels. A burst is centred: the displacements of its frames add up
-  to zero, so that the truth is the scene as seen from the mean position of the camera.
-- :math:`\sigma_i`, the noise of the sensor, from frame to frame very different.
+- :math:`k_i`, motion blur by the camera: a curved trail of random length and direction, displaced
+  by a few pixels. A burst is centred: the displacements of its frames sum to zero, so that the
+  ground truth is the scene at the mean position of the camera.
+- :math:`\sigma_i`, the standard deviation of the sensor noise, which varies between frames.
 
-A single frame knows neither its displacement nor the details that its own trail has wiped out; the
-others do. That is why sharing information early pays, and what an element-wise network cannot do.
+A single frame determines neither its displacement nor the details that its own blur removes; the
+other frames do. An element-wise network cannot use them.
 
-Everything is a function of a seed and a number, so that all models see the same bursts and an
-interrupted training goes on with the very next one.
+A batch is a function of the seed and its number: all models are trained on the same bursts, and an
+interrupted training resumes with the next batch.
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ from eqsets.demo.photos import load_photo
 
 __all__ = ["BurstSource", "Camera", "psnr"]
 
-_POINTS = 24  # of a trail: closer than half a pixel
+_POINTS = 24  # of a trail: less than half a pixel between neighbours
 
 
 @dataclass(frozen=True)
 class Camera:
-    """An unsteady camera.
+    """A moving camera with sensor noise.
 
     Arguments:
-        frames: photos in a burst.
-        trail: shortest and longest blur, in pixels; log-uniform.
+        frames: number of frames of a burst.
+        trail: shortest and longest motion blur, in pixels; log-uniform.
         shift: largest displacement along each axis before centring, in pixels; uniform.
-        noise: least and most standard deviation of the noise, of a range of 1; log-uniform.
+        noise: smallest and largest standard deviation of the noise, for values in [0, 1];
+            log-uniform.
     """
 
     frames: int = 6
@@ -50,7 +51,7 @@ class Camera:
 
     @property
     def margin(self) -> int:
-        """How far, in pixels, a frame looks beyond the border of its crop."""
+        """Number of pixels beyond the border of a crop that the blur reaches."""
         return math.ceil(self.trail[1] / 2 + 2 * self.shift) + 1
 
     def kernels(self, bursts: int, generator: torch.Generator) -> Tensor:
@@ -71,16 +72,18 @@ class Camera:
         return kernel / kernel.sum((-2, -1), keepdim=True)
 
     def shoot(self, scenes: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Photograph ``scenes: (B, 3, H + 2 margin, W + 2 margin)`` as bursts.
+        """Return bursts of ``scenes: (B, 3, H + 2 margin, W + 2 margin)``.
 
         Returns:
-            The frames ``(B, frames, 3, H, W)`` and the truth ``(B, 3, H, W)``, in [0, 1].
+            The frames ``(B, frames, 3, H, W)`` and the ground truth ``(B, 3, H, W)``, in [0, 1].
         """
         height, width = scenes.shape[-2:]
         kernels = self.kernels(len(scenes), generator).unsqueeze(2)
         size, reach = (height, width), 2 * self.margin
         spectrum = torch.fft.rfft2(scenes).unsqueeze(1) * torch.fft.rfft2(kernels, s=size)
-        blurred = torch.fft.irfft2(spectrum, s=size)[..., reach:, reach:]  # where nothing wraps
+        blurred = torch.fft.irfft2(spectrum, s=size)[
+            ..., reach:, reach:
+        ]  # without the wrapped border
         noise = _log_uniform(self.noise, (len(scenes), self.frames, 1, 1, 1), generator)
         frames = blurred + noise * torch.randn(blurred.shape, generator=generator)
         inside = slice(self.margin, -self.margin)
@@ -88,14 +91,14 @@ class Camera:
 
 
 class BurstSource:
-    """Bursts of random crops of some photos, as many as you ask for.
+    """An unlimited number of bursts of random crops of photos.
 
     Arguments:
-        photos: names, and how often each is drawn.
-        camera: takes the bursts.
+        photos: names, with the relative frequency of each.
+        camera: the model of blur and noise.
         size: height and width of a frame.
-        seed: of everything random.
-        augment: mirror, transpose and permute the colours of the scenes.
+        seed: of crops, blur and noise.
+        augment: mirror, transpose and permute the colour channels of the scenes at random.
     """
 
     def __init__(
@@ -115,12 +118,12 @@ class BurstSource:
     def batch(self, number: int, bursts: int) -> tuple[Tensor, Tensor]:
         """Return batch ``number``: frames ``(bursts, N, 3, S, S)``, truth ``(bursts, 3, S, S)``."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
-        chosen = torch.multinomial(self._weights, bursts, True, generator=generator).tolist()
-        scenes = [self._crop(self._photos[index], generator) for index in chosen]
+        indices = torch.multinomial(self._weights, bursts, True, generator=generator).tolist()
+        scenes = [self._crop(self._photos[index], generator) for index in indices]
         return self.camera.shoot(torch.stack(scenes), generator)
 
     def at(self, name: str, top: int, left: int) -> tuple[Tensor, Tensor]:
-        """Return one burst, a batch of one, whose truth begins at a given pixel of a photo."""
+        """Return one burst (a batch of one) of the crop at a given row and column of a photo."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + 1009 * top + left)
         margin, side = self.camera.margin, self.size + 2 * self.camera.margin
         photo = self._photos[self.names.index(name)]
@@ -140,7 +143,7 @@ class BurstSource:
         if not self.augment:
             return scene
         mirror_y, mirror_x, transpose = (torch.rand(3, generator=generator) < 0.5).tolist()
-        flips = [axis for axis, wanted in ((1, mirror_y), (2, mirror_x)) if wanted]
+        flips = [axis for axis, flip in ((1, mirror_y), (2, mirror_x)) if flip]
         scene = scene.flip(flips)[torch.randperm(3, generator=generator)]
         return scene.transpose(1, 2) if transpose else scene
 
@@ -153,6 +156,6 @@ def _log_uniform(
 
 
 def psnr(image: Tensor, truth: Tensor) -> Tensor:
-    """Return the peak signal-to-noise ratio of ``(B, 3, H, W)`` in [0, 1], ``(B,)`` in dB."""
+    """Return the PSNR of images ``(B, 3, H, W)`` in [0, 1], in dB: ``(B,)``."""
     error = (image.clamp(0, 1) - truth).square().flatten(1).mean(1)
     return -10 * error.log10()

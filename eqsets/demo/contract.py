@@ -1,4 +1,4 @@
-"""Hold every element group that is installed to its contract, the quick way."""
+"""Check the contract of every installed element group with the quick profile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["check_contract", "show_plugins"]
 
 
 def show_plugins(console: Console) -> None:
-    """Print what is installed, one line a distribution, and what is wrong with it."""
+    """Print a table of the installed plugins, and the errors of those that failed to import."""
     table = Table(
         "distribution", "version", "kind", "names", box=None, padding=(0, 2), pad_edge=True
     )
@@ -39,7 +39,7 @@ def show_plugins(console: Console) -> None:
 
 
 def check_contract(console: Console) -> Iterator[dict[str, Any]]:
-    """Check one element group after the other, print a line for each, and yield its outcome."""
+    """Check each element group, print one line for it, and yield the result."""
     check = require("eqsets.testing").check
     for record in eqsets.plugins():
         if record.kind != "element group" or record.status != "ok":
@@ -48,11 +48,9 @@ def check_contract(console: Console) -> Iterator[dict[str, Any]]:
             try:
                 report = check(record.name, profile="quick")
             except EqsetsError as error:
-                outcome = {"name": record.name, "ok": False, "summary": str(error)}
+                result = {"name": record.name, "ok": False, "summary": str(error)}
             else:
-                outcome = {"name": record.name, "ok": report.ok, "summary": report.summary()}
-        sign = "[green]✓[/]" if outcome["ok"] else "[bold red]✗[/]"
-        console.print(
-            Text.from_markup(f"  {sign} ").append(str(outcome["summary"])), soft_wrap=True
-        )
-        yield outcome
+                result = {"name": record.name, "ok": report.ok, "summary": report.summary()}
+        sign = "[green]✓[/]" if result["ok"] else "[bold red]✗[/]"
+        console.print(Text.from_markup(f"  {sign} ").append(str(result["summary"])), soft_wrap=True)
+        yield result

@@ -1,4 +1,4 @@
-"""Test a network on bursts of photos that training never looks at."""
+"""Test a network on bursts of photos that are not used in training."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from eqsets.demo.recipe import Recipe
 
 __all__ = ["SCENES", "Bursts", "restore", "shown_bursts", "unseen_bursts"]
 
-_SEED_OF_TESTS = 1_000  # added to the seed of the recipe
-_SHOWN_SIZE = 104
+_TEST_SEED_OFFSET = 1_000  # added to the seed of the recipe
+_SHOWN_SIZE = 104  # pixels
 
-# What the picture shows: photo, first row and first column. Chosen by eye, before any result.
+# The crops in the figure: photo, first row, first column. Chosen by eye, before any result.
 SCENES = (
     ("chelsea", 58, 116),
     ("astronaut", 72, 176),
@@ -27,7 +27,7 @@ SCENES = (
 
 @dataclass(frozen=True)
 class Bursts:
-    """Bursts and what they should become.
+    """Bursts and their ground truth.
 
     Arguments:
         frames: ``(B, N, 3, H, W)``.
@@ -43,12 +43,12 @@ class Bursts:
 
 
 def _source(recipe: Recipe, photo: str, size: int) -> BurstSource:
-    seed = recipe.seed + _SEED_OF_TESTS
+    seed = recipe.seed + _TEST_SEED_OFFSET
     return BurstSource({photo: 1.0}, recipe.camera, size=size, seed=seed)
 
 
 def unseen_bursts(recipe: Recipe) -> Bursts:
-    """Return as many bursts of each test photo as the recipe says, of crops at random places."""
+    """Return ``recipe.test_bursts`` bursts of random crops of each test photo."""
     batches = [
         _source(recipe, photo, recipe.test_size).batch(0, recipe.test_bursts)
         for photo in TEST_PHOTOS
@@ -58,8 +58,8 @@ def unseen_bursts(recipe: Recipe) -> Bursts:
 
 
 def shown_bursts(recipe: Recipe) -> Bursts:
-    """Return one burst of each scene that the picture shows."""
-    bursts = [_source(recipe, name, _SHOWN_SIZE).at(name, *place) for name, *place in SCENES]
+    """Return one burst of each scene in the figure."""
+    bursts = [_source(recipe, name, _SHOWN_SIZE).at(name, *corner) for name, *corner in SCENES]
     frames, truth = zip(*bursts, strict=True)
     return Bursts(torch.cat(frames), torch.cat(truth))
 
@@ -68,5 +68,5 @@ def restore(model: nn.Module, frames: Tensor) -> Tensor:
     """Return the restored photos, clipped to [0, 1], ``(B, 3, H, W)``."""
     model.eval()
     with torch.inference_mode():
-        photos = [model(few).clamp(0, 1) for few in frames.split(8)]
+        photos = [model(chunk).clamp(0, 1) for chunk in frames.split(8)]
     return torch.cat(photos)

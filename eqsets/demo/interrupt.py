@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment that suits: after the step, so that a checkpoint can be exact."""
+"""Delay Ctrl-C to the end of a training step, so that the checkpoint is exact."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["polite_interrupt"]
+__all__ = ["deferred_interrupt"]
 
 
 @contextmanager
-def polite_interrupt(stop: threading.Event) -> Iterator[None]:
-    """Within, Ctrl-C sets ``stop`` and no more; afterwards it is as before.
+def deferred_interrupt(stop: threading.Event) -> Iterator[None]:
+    """In this context, Ctrl-C only sets ``stop``; the previous handler is restored at exit.
 
-    Outside of the main thread, where signals cannot be handled, this does nothing.
+    Outside of the main thread, where signals cannot be handled, the context does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, lambda number, frame: stop.set())
+    previous = signal.signal(signal.SIGINT, lambda number, frame: stop.set())
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)

@@ -1,11 +1,11 @@
 r"""The three networks that the demo compares, built from public names of eqsets.
 
 All restore one photo from a burst ``(B, N, 3, H, W)``: the mean frame plus a correction. All work
-on half the resolution, in residual blocks of two convolutions, and have the same number of
-parameters to within 5 %. They differ in one thing: where frames learn of each other.
+at half the resolution, in residual blocks of two convolutions, and have the same number of
+parameters within 5 %. They differ in one thing: where information is shared between frames.
 
 ==================  ===========================================================================
-``siamese``         nowhere: each frame is corrected by itself, then the corrections are averaged
+``siamese``         nowhere: each frame is corrected separately, then the corrections are averaged
 ``late``            once: features of each frame, then mean and maximum over the burst (as in
                     DeepSets), then a decoder
 ``dss``             in every layer
@@ -26,11 +26,11 @@ from eqsets.nn import SetPool, SetSequential, nonlinearity
 
 __all__ = ["MODELS", "Restorer", "dss", "late", "siamese"]
 
-_ENDS = 4  # kernel size of the strided first and the transposed last layer
+_OUTER_KERNEL_SIZE = 4  # of the strided first and the transposed last layer
 
 
 class Residual(nn.Module):
-    """Add to a set what a set module makes of it; the last layer of that begins small."""
+    """A residual block of a set module, whose last layer is initialised with small weights."""
 
     keeps_set = True
 
@@ -38,7 +38,7 @@ class Residual(nn.Module):
         super().__init__()
         self.body = body
         self.in_type, self.out_type = body.in_type, body.out_type
-        _shrink(body.layers[-1], 0.3)
+        _scale(body.layers[-1], 0.3)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, *, structure: Any = None) -> Tensor:
         """Map ``x: (B, N, C, H, W)`` to the same shape."""
@@ -50,8 +50,8 @@ class LateAggregation(nn.Module):
     """Features of each frame, their mean and maximum over the burst, then a decoder.
 
     Arguments:
-        encoder: keeps the set, works on each frame alone.
-        decoder: maps a set of one, the mean and the maximum side by side.
+        encoder: maps each frame separately, and returns a set.
+        decoder: maps a set of one element, the concatenated mean and maximum.
     """
 
     keeps_set = False
@@ -74,12 +74,12 @@ class LateAggregation(nn.Module):
 
 
 class Restorer(nn.Module):
-    """Restore a burst: the mean frame, plus what the network makes of the frames."""
+    """Restore a burst: the mean frame plus the output of a network."""
 
     def __init__(self, network: nn.Module, last: nn.Module) -> None:
         super().__init__()
         self.network = network
-        _shrink(last, 0.1)  # begin close to the mean frame
+        _scale(last, 0.1)  # the initial output is close to the mean frame
 
     def forward(self, frames: Tensor) -> Tensor:
         """Map frames ``(B, N, 3, H, W)`` in [0, 1] to photos ``(B, 3, H, W)``; even H and W."""
@@ -87,14 +87,14 @@ class Restorer(nn.Module):
         return frames.mean(1) + correction
 
 
-def _shrink(layer: nn.Module, factor: float) -> None:
+def _scale(layer: nn.Module, factor: float) -> None:
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.mul_(factor)
 
 
-class _Parts:
-    """The layers of a network of some width, with one way to aggregate."""
+class _Layers:
+    """Layers of one width and one aggregation."""
 
     def __init__(self, width: int, aggregation: str, first: str) -> None:
         self.images: ElementSymmetry = element_group("translations")
@@ -118,41 +118,49 @@ class _Parts:
             self.features,
             aggregation=self.first_aggregation,
             stride=2,
-            kernel_size=_ENDS,
+            kernel_size=_OUTER_KERNEL_SIZE,
         )
         return [down, self.activation()]
 
     def last(self) -> DSS:
-        return DSS(self.images, self.features, 3, aggregation=self.aggregation, kernel_size=_ENDS)
+        return DSS(
+            self.images,
+            self.features,
+            3,
+            aggregation=self.aggregation,
+            kernel_size=_OUTER_KERNEL_SIZE,
+        )
 
 
 def dss(width: int = 20, blocks: int = 4) -> Restorer:
-    """Return the DSS network: every layer aggregates, the first by the mean, then the maximum."""
-    return _element_by_element(width, blocks, "max", "mean")
+    """Return the DSS network: the first layer aggregates by the mean, the others by the maximum."""
+    return _network(width, blocks, "max", "mean")
 
 
 def siamese(width: int = 29, blocks: int = 4) -> Restorer:
-    """Return the same network without aggregation, wider instead."""
-    return _element_by_element(width, blocks, "none", "none")
+    """Return the same network without aggregation, with a larger width."""
+    return _network(width, blocks, "none", "none")
 
 
-def _element_by_element(width: int, blocks: int, aggregation: str, first: str) -> Restorer:
-    parts = _Parts(width, aggregation, first)
-    middle = [parts.block() for _ in range(blocks)]
-    last = parts.last()
-    pool = SetPool(parts.images, 3, "mean")
-    return Restorer(SetSequential(*parts.first(), *middle, parts.activation(), last, pool), last)
+def _network(width: int, blocks: int, aggregation: str, first: str) -> Restorer:
+    layers = _Layers(width, aggregation, first)
+    middle = [layers.block() for _ in range(blocks)]
+    last = layers.last()
+    pool = SetPool(layers.images, 3, "mean")
+    return Restorer(SetSequential(*layers.first(), *middle, layers.activation(), last, pool), last)
 
 
 def late(width: int = 26, blocks: int = 4) -> Restorer:
-    """Return the network with late aggregation: half of the blocks before it, half behind."""
-    parts = _Parts(width, "none", "none")
-    before = [parts.block() for _ in range(blocks - blocks // 2)]
-    behind = [parts.block() for _ in range(blocks // 2)]
-    last = parts.last()
-    both = parts.images.feature_type(f"{2 * width} /2")
-    decoder = SetSequential(parts.conv(both), parts.activation(), *behind, parts.activation(), last)
-    return Restorer(LateAggregation(SetSequential(*parts.first(), *before), decoder), last)
+    """Return the network with late aggregation: half of the blocks before it, half after it."""
+    layers = _Layers(width, "none", "none")
+    before = [layers.block() for _ in range(blocks - blocks // 2)]
+    after = [layers.block() for _ in range(blocks // 2)]
+    last = layers.last()
+    both = layers.images.feature_type(f"{2 * width} /2")
+    decoder = SetSequential(
+        layers.conv(both), layers.activation(), *after, layers.activation(), last
+    )
+    return Restorer(LateAggregation(SetSequential(*layers.first(), *before), decoder), last)
 
 
 MODELS: Mapping[str, Callable[[], Restorer]] = MappingProxyType(

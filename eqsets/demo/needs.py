@@ -1,4 +1,4 @@
-"""Import what only the demo needs, or say how to get it."""
+"""Import optional dependencies of the demo; if one is missing, say how to install it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def require(module: str) -> ModuleType:
     """Return a module of an optional dependency.
 
     Raises:
-        OptionError: it is not installed; the message has the command that mends it.
+        OptionError: it is not installed; the message has the command that installs it.
     """
     try:
         return import_module(module)

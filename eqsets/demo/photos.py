@@ -1,6 +1,6 @@
-"""The photographs of the demo: in the wheel of scikit-image, so nothing is downloaded.
+"""The photographs of the demo. They are in the wheel of scikit-image; nothing is downloaded.
 
-Training and testing look at different photographs; no scene of one is in the other.
+Training photos and test photos are disjoint, and show different scenes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from eqsets.errors import OptionError, choices
 
 __all__ = ["TEST_PHOTOS", "TRAINING_PHOTOS", "load_photo"]
 
-# How often a crop comes from each training photo: the everyday scenes have the most to teach.
+# Relative frequency of each training photo: everyday scenes are sampled most.
 TRAINING_PHOTOS = MappingProxyType(
     {
         "coffee": 3,
@@ -42,6 +42,6 @@ def load_photo(name: str) -> Tensor:
     if isinstance(pixels, tuple):  # a stereo pair with its depth map: the left view
         pixels = pixels[0]
     photo = torch.tensor(pixels).permute(2, 0, 1).float() / 255
-    if max(photo.shape) > 1200:  # the retina is a large, smooth scan
+    if max(photo.shape) > 1200:  # the retina: a large, smooth scan
         photo = torch.nn.functional.avg_pool2d(photo, 2)
     return photo.contiguous()

@@ -1,4 +1,4 @@
-"""Show how training goes: a bar for each model in a terminal, a line now and then elsewhere."""
+"""Training progress: a progress bar for each model in a terminal, single lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rich.progress import (
 
 __all__ = ["training_progress"]
 
-_LINES = 4  # for each model, where there is no terminal
+_LINES = 4  # printed for each model outside of a terminal
 
 _Report: TypeAlias = Callable[[int, float], None]
 

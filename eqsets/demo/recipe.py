@@ -1,4 +1,4 @@
-"""What a run of the demo does: one recipe, alike for all models."""
+"""The training configuration of the demo, the same for all models."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ __all__ = ["Recipe"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Data, training and test of a run.
+    """A training recipe: data, optimiser, schedule and test set of a run.
 
     Arguments:
         seed: of weights and bursts.
-        camera: takes the bursts.
-        steps: optimiser steps of each model.
-        bursts: bursts in a step.
+        camera: the model of blur and noise.
+        steps: number of optimiser steps of each model.
+        bursts: batch size, in bursts.
         size: height and width of the frames in training, in pixels.
-        learning_rate: of the kernels, the highest: it rises over the first ``warm_up`` of the
-            steps, then falls to zero along a cosine.
-        offset_learning_rate: likewise, of the biases.
-        warm_up: part of the steps.
-        clip: largest norm of a gradient.
-        test_bursts: bursts from each test photo.
+        learning_rate: maximum for the kernels: linear warm-up, then cosine decay to zero.
+        offset_learning_rate: maximum for the biases, with the same schedule.
+        warm_up: fraction of the steps.
+        clip: maximum gradient norm.
+        test_bursts: number of bursts of each test photo.
         test_size: height and width of the test frames, in pixels.
     """
 
@@ -43,11 +42,11 @@ class Recipe:
     test_size: int = 96
 
     def quick(self) -> Recipe:
-        """Return a recipe of seconds that shows that everything works, and no more."""
+        """Return a recipe for a smoke test of a few seconds."""
         return replace(self, steps=30, size=32, test_bursts=3)
 
     def schedule(self, step: int) -> float:
-        """Return the part of the highest learning rate for a step, counted from 0.
+        """Return the factor of the maximum learning rate at a step, counted from 0.
 
         Example:
             >>> recipe = Recipe(steps=100, warm_up=0.1)
@@ -61,7 +60,7 @@ class Recipe:
         return (1 + math.cos(math.pi * part)) / 2
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as plain values, for JSON and to compare a checkpoint with."""
+        """Return the recipe as plain values, for JSON and to compare with a checkpoint."""
         plain = asdict(self)
         plain["camera"] = {
             key: list(value) if isinstance(value, tuple) else value

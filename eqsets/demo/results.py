@@ -1,4 +1,4 @@
-"""What a run has found out: PSNR with error bars, as data for machines and for a table."""
+"""The results of a run: PSNR with standard errors."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["Report", "Score"]
 
 @dataclass(frozen=True)
 class Score:
-    """How well one way to restore did on the test bursts.
+    """The PSNR of one method on the test bursts.
 
     Arguments:
         name: ``"mean"`` for the mean frame, or the name of a model.
-        title: for people.
+        title: displayed name.
         psnr: of each test burst, in dB.
-        parameters: of the model.
-        seconds: of a CPU core, spent on training: the same on a busy machine.
+        parameters: number of parameters of the model.
+        seconds: CPU time of the training.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Score:
         return _standard_error(self.psnr)
 
     def gain(self, other: Score) -> tuple[float, float]:
-        """Return by how many dB this is better than another on the same bursts, and its error.
+        """Return the mean paired difference to another method in dB, and its standard error.
 
         Example:
             >>> Score("dss", "DSS", (30.0, 32.0)).gain(Score("mean", "mean frame", (28.0, 29.0)))
@@ -67,25 +67,25 @@ def _standard_error(values: tuple[float, ...] | list[float]) -> float:
 
 @dataclass(frozen=True)
 class Report:
-    """All that a run has found out.
+    """All results of a run.
 
     Arguments:
         recipe: as plain values.
-        contract: for each element group: its name, whether the laws hold, and a summary.
+        contract: for each element group its name, whether all laws passed, and a summary.
         scores: of the mean frame and of each model, worst first.
-        picture: path of the picture.
-        seconds: of the whole run.
+        figure: path of the figure.
+        seconds: wall time of the run.
     """
 
     recipe: dict[str, Any]
     contract: tuple[dict[str, Any], ...]
     scores: tuple[Score, ...]
-    picture: str
+    figure: str
     seconds: float
 
     @property
     def ok(self) -> bool:
-        """Whether all element groups keep their contract."""
+        """Whether all element groups pass their contract."""
         return all(entry["ok"] for entry in self.contract)
 
     def __getitem__(self, name: str) -> Score:
@@ -103,6 +103,6 @@ class Report:
             "gain_of_dss_over": gains,
             "contract": list(self.contract),
             "recipe": self.recipe,
-            "picture": self.picture,
+            "figure": self.figure,
             "seconds": round(self.seconds, 1),
         }

@@ -1,4 +1,4 @@
-"""The whole demo: plugins, contract, training, test, table, picture."""
+"""The demo: plugins, contract, training, test, table, figure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rich.text import Text
 
 from eqsets.demo.contract import check_contract, show_plugins
 from eqsets.demo.evaluation import Bursts, restore, shown_bursts, unseen_bursts
+from eqsets.demo.figure import Column, draw_figure
 from eqsets.demo.models import MODELS
 from eqsets.demo.needs import require
 from eqsets.demo.photos import TEST_PHOTOS, TRAINING_PHOTOS
-from eqsets.demo.picture import Column, draw_picture
 from eqsets.demo.progress import training_progress
 from eqsets.demo.recipe import Recipe
 from eqsets.demo.results import Report, Score
@@ -28,11 +28,11 @@ from eqsets.registry import element_group
 __all__ = ["run_demo"]
 
 _TITLES = {
-    "mean": ("mean frame", "no learning"),
-    "siamese": ("Siamese", "frames share nothing"),
-    "late": ("late aggregation", "frames share once"),
-    "dss": ("DSS", "frames share in every layer"),
-    "truth": ("truth", "never seen in training"),
+    "mean": ("mean frame", "not trained"),
+    "siamese": ("Siamese", "no sharing between frames"),
+    "late": ("late aggregation", "frames are shared once"),
+    "dss": ("DSS", "frames are shared in every layer"),
+    "truth": ("ground truth", "not used in training"),
 }
 
 
@@ -43,22 +43,22 @@ def run_demo(
     console: Console | None = None,
     recipe: Recipe | None = None,
 ) -> Report:
-    """Restore bursts of real photographs with three networks, and write a table and a picture.
+    """Restore bursts of real photographs with three networks, and write a table and a figure.
 
-    After Ctrl-C, call it again with the same arguments: it goes on where it was.
+    After Ctrl-C, call it again with the same arguments to resume from the checkpoints.
 
     Arguments:
         output: folder for ``bursts.png``, ``results.json`` and, while it runs, checkpoints.
-        quick: a run of seconds that only shows that everything works.
+        quick: run a smoke test of a few seconds.
         console: where to print.
-        recipe: what to train and how.
+        recipe: the training configuration.
 
     Raises:
         OptionError: an optional dependency is missing.
         PluginError: the plugin ``translations`` is missing.
         KeyboardInterrupt: on Ctrl-C, with checkpoints in ``output``.
     """
-    began = time.perf_counter()
+    start = time.perf_counter()
     console = Console() if console is None else console
     recipe = Recipe() if recipe is None else recipe
     recipe = recipe.quick() if quick else recipe
@@ -83,14 +83,14 @@ def run_demo(
         columns.append(_column(name, restore(training.model, shown.frames), shown))
     columns.append(Column(_TITLES["truth"][0], shown.truth, note=_TITLES["truth"][1]))
 
-    picture = output / "bursts.png"
-    draw_picture(picture, shown.frames, columns, best=_TITLES["dss"][0], caption=_caption(scores))
-    seconds = time.perf_counter() - began
-    report = Report(recipe.to_dict(), contract, tuple(scores), str(picture), seconds)
+    figure = output / "bursts.png"
+    draw_figure(figure, shown.frames, columns, best=_TITLES["dss"][0], caption=_caption(scores))
+    seconds = time.perf_counter() - start
+    report = Report(recipe.to_dict(), contract, tuple(scores), str(figure), seconds)
     _write(output / "results.json", report.to_dict())
     for training in trainings.values():
         training.checkpoint.unlink(missing_ok=True)
-    _conclude(report, output, console)
+    _print_summary(report, output, console)
     return report
 
 
@@ -98,7 +98,7 @@ def _introduction(recipe: Recipe) -> str:
     camera = recipe.camera
     (short, long), (least, most) = camera.trail, camera.noise
     return (
-        f"  {camera.frames} frames a burst, each with its own shake (a trail of {short:g} to "
+        f"  {camera.frames} frames per burst, each with its own motion blur ({short:g} to "
         f"{long:g} pixels),\n  shift (up to {camera.shift:g} pixels) and noise ({least:.0%} to "
         f"{most:.0%}).\n  Training on {', '.join(TRAINING_PHOTOS)};\n"
         f"  testing on {', '.join(TEST_PHOTOS)}."
@@ -117,14 +117,14 @@ def _train_all(recipe: Recipe, output: Path, console: Console) -> dict[str, Trai
     }
     titles, done = [_TITLES[name][0] for name in trainings], [t.step for t in trainings.values()]
     if any(done):
-        console.print("  Going on from the checkpoints of an interrupted run.")
+        console.print("  Resuming from the checkpoints of an interrupted run.")
     try:
         with training_progress(console, titles, recipe.steps, done) as reports:
             train(list(trainings.values()), reports)
     except KeyboardInterrupt:
         console.print(
-            f"\n  Interrupted. The same command goes on from the checkpoints in {output};\n"
-            "  delete them to start anew.",
+            f"\n  Interrupted. The same command resumes from the checkpoints in {output};\n"
+            "  delete them to start from the beginning.",
             highlight=False,
             soft_wrap=True,
         )
@@ -133,8 +133,8 @@ def _train_all(recipe: Recipe, output: Path, console: Console) -> dict[str, Trai
 
 
 def _caption(scores: list[Score]) -> str:
-    figures = " · ".join(f"{score.title} {score.mean:.2f} ± {score.error:.2f}" for score in scores)
-    return f"PSNR in dB on {len(scores[0].psnr)} unseen bursts, ± standard error: {figures}"
+    values = " · ".join(f"{score.title} {score.mean:.2f} ± {score.error:.2f}" for score in scores)
+    return f"PSNR in dB on {len(scores[0].psnr)} unseen bursts, ± standard error: {values}"
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:
@@ -143,9 +143,9 @@ def _write(path: Path, data: dict[str, Any]) -> None:
     os.replace(partial, path)
 
 
-def _conclude(report: Report, output: Path, console: Console) -> None:
+def _print_summary(report: Report, output: Path, console: Console) -> None:
     table = Table(title=f"Restoration of {len(report.scores[0].psnr)} bursts of unseen photos")
-    for heading in ("", "PSNR in dB", "DSS is better by", "parameters", "CPU time"):
+    for heading in ("", "PSNR in dB", "gain of DSS", "parameters", "CPU time"):
         table.add_column(heading, justify="left" if not heading else "right")
     for score in report.scores:
         best = score.name == "dss"
@@ -160,8 +160,8 @@ def _conclude(report: Report, output: Path, console: Console) -> None:
         table.add_row(*map(Text, cells), style="bold green" if best else None)
     console.print(table)
     console.print(
-        f"  ± is one standard error over bursts (for the gain: of the differences).\n"
-        f"  Picture: {report.picture}\n  Figures: {output / 'results.json'}\n"
-        f"  {report.seconds:.0f} s in all.",
+        f"  ± is one standard error over bursts (for the gain: of the paired differences).\n"
+        f"  Figure: {report.figure}\n  Results: {output / 'results.json'}\n"
+        f"  Total time: {report.seconds:.0f} s.",
         highlight=False,
     )

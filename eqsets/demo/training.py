@@ -1,10 +1,10 @@
-"""Train models, each on a core of its own, with checkpoints from which a run goes on exactly.
+"""Train models in parallel, one thread for each, with checkpoints for an exact resume.
 
-The bursts of a step and its learning rate are functions of its number, and nothing else here is
-random: weights, optimisers and the number of the step are the whole state.
+The bursts and the learning rate of a step are functions of its number, and nothing else is random:
+weights, optimiser states and the step number are the whole state.
 
-A network of this size is best trained by one thread: two that wait for each other in every layer
-gain little, and lose everything on a busy machine. So the models are trained side by side instead.
+Networks of this size gain little from several threads, which synchronise in every layer. So each
+model is trained by one thread, and the models are trained in parallel.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.demo.bursts import BurstSource, psnr
-from eqsets.demo.interrupt import polite_interrupt
+from eqsets.demo.interrupt import deferred_interrupt
 from eqsets.demo.muon import Muon
 from eqsets.demo.photos import TRAINING_PHOTOS
 from eqsets.demo.recipe import Recipe
@@ -33,12 +33,12 @@ _SAVE_EVERY = 10.0  # seconds
 
 
 class Training:
-    """The training of one model by a recipe, on bursts of the training photos.
+    """The training of one model on bursts of the training photos.
 
     Arguments:
-        build: makes the model; the seed of the recipe decides on its weights.
-        recipe: how to train.
-        checkpoint: file from which to go on, if it exists and is of this recipe.
+        build: returns the model; its weights follow from the seed of the recipe.
+        recipe: the training configuration.
+        checkpoint: file to resume from, if it exists and has the same recipe.
     """
 
     def __init__(self, build: Callable[[], nn.Module], recipe: Recipe, checkpoint: Path) -> None:
@@ -46,7 +46,7 @@ class Training:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             self.model = build()
-        # Laid out like the features that it meets, a kernel is used as it lies in memory.
+        # Kernels in the memory format of the features are used without a copy.
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         kernels = [weight for weight in self.model.parameters() if weight.dim() > 1]
         offsets = [weight for weight in self.model.parameters() if weight.dim() <= 1]
@@ -55,8 +55,8 @@ class Training:
             TRAINING_PHOTOS, recipe.camera, size=recipe.size, seed=recipe.seed, augment=True
         )
         self.step = 0
-        self.seconds = 0.0  # of a core
-        self.gain = 0.0  # over the mean frame in dB, of late: single bursts differ much
+        self.seconds = 0.0  # CPU time
+        self.gain = 0.0  # over the mean frame in dB, an exponential moving average
         if checkpoint.exists():
             self._load(torch.load(checkpoint, weights_only=True))
 
@@ -69,13 +69,13 @@ class Training:
         """Train to the last step, or until ``stop`` is set, and write the checkpoint.
 
         Arguments:
-            report: is called with the steps done and the gain over the mean frame in dB.
-            stop: set it to stop after the step that is under way.
+            report: called with the step number and the gain over the mean frame in dB.
+            stop: when set, training stops after the current step.
         """
-        before, began, saved = self.seconds, time.thread_time(), time.monotonic()
+        before, start, saved = self.seconds, time.thread_time(), time.monotonic()
         while not (self.finished or stop.is_set()):
             self.gain += 0.02 * (self.train_step() - self.gain)
-            self.seconds = before + time.thread_time() - began
+            self.seconds = before + time.thread_time() - start
             report(self.step, self.gain)
             if time.monotonic() - saved > _SAVE_EVERY:
                 self.save()
@@ -83,15 +83,15 @@ class Training:
         self.save()
 
     def train_step(self) -> float:
-        """Do one step; return by how many dB its bursts came out better than their mean frame."""
+        """Do one step; return the gain of its bursts over their mean frame in dB."""
         frames, truth = self.source.batch(self.step, self.recipe.bursts)
         restored: Tensor = self.model(frames)
         loss = (restored - truth).abs().mean()
         self.model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
-        highest = (self.recipe.learning_rate, self.recipe.offset_learning_rate)
-        for optimiser, rate in zip(self.optimisers, highest, strict=True):
+        maxima = (self.recipe.learning_rate, self.recipe.offset_learning_rate)
+        for optimiser, rate in zip(self.optimisers, maxima, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * self.recipe.schedule(self.step)
             optimiser.step()
@@ -99,7 +99,7 @@ class Training:
         return float((psnr(restored.detach(), truth) - psnr(frames.mean(1), truth)).mean())
 
     def save(self) -> None:
-        """Write the checkpoint: all of it, or nothing."""
+        """Write the checkpoint atomically."""
         state = {
             "recipe": self.recipe.to_dict(),
             "model": self.model.state_dict(),
@@ -115,7 +115,7 @@ class Training:
 
     def _load(self, state: dict[str, Any]) -> None:
         if state["recipe"] != self.recipe.to_dict():
-            return  # of another run: it will be overwritten
+            return  # of another recipe: it will be overwritten
         self.model.load_state_dict(state["model"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
@@ -123,11 +123,11 @@ class Training:
 
 
 def train(trainings: Sequence[Training], reports: Sequence[Callable[[int, float], None]]) -> None:
-    """Train models side by side, one thread for each.
+    """Train models in parallel, one thread for each.
 
     Arguments:
-        trainings: of the models.
-        reports: for each, what :meth:`Training.run` calls.
+        trainings: one for each model.
+        reports: the ``report`` of :meth:`Training.run`, for each training.
 
     Raises:
         KeyboardInterrupt: on Ctrl-C, after the checkpoints have been written.
@@ -135,14 +135,14 @@ def train(trainings: Sequence[Training], reports: Sequence[Callable[[int, float]
     stop = threading.Event()
 
     def run(training: Training, report: Callable[[int, float], None]) -> None:
-        torch.set_num_threads(1)  # of this thread
+        torch.set_num_threads(1)  # in this thread
         training.run(report, stop)
 
-    with polite_interrupt(stop), one_thread(), ThreadPoolExecutor(len(trainings)) as pool:
+    with deferred_interrupt(stop), one_thread(), ThreadPoolExecutor(len(trainings)) as pool:
         futures = [pool.submit(run, *pair) for pair in zip(trainings, reports, strict=True)]
-        ended, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        if any(future.exception() for future in ended):
-            stop.set()  # nobody goes on for nothing
+        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        if any(future.exception() for future in done):
+            stop.set()  # one failed: stop the others
         for future in futures:
             future.result()
     if not all(training.finished for training in trainings):

@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from eqsets.demo.interrupt import polite_interrupt
+from eqsets.demo.interrupt import deferred_interrupt
 from experiments.experiment import Experiment, Job
 from experiments.plan import count_parameters
 from experiments.progress import Board, show_progress
@@ -140,7 +140,7 @@ class _Campaign:
             torch.set_num_threads(1)  # of this thread: a small network gains nothing from more
             self.train(job, board)
 
-        with polite_interrupt(self.stop), ThreadPoolExecutor(max(1, workers)) as pool:
+        with deferred_interrupt(self.stop), ThreadPoolExecutor(max(1, workers)) as pool:
             futures = [pool.submit(work, job) for job in waiting]
             ended, _ = wait(futures, return_when=FIRST_EXCEPTION)
             if any(future.exception() for future in ended):

@@ -1,4 +1,4 @@
-"""``eqsets demo``: how the job is called. The job has its own tests."""
+"""``eqsets demo``: options and output of the command. The demo itself has its own tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from eqsets.errors import OptionError
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool]]:
-    """Put a stand-in for the job in place, and return what it is called with."""
+    """Replace the demo by a stub, and return the arguments of its calls."""
     calls: list[tuple[Path, bool]] = []
 
     def run_demo(output: Path, *, quick: bool, console: Any) -> SimpleNamespace:
@@ -35,24 +35,24 @@ def run(*arguments: str):
     return CliRunner().invoke(main, ["demo", *arguments])
 
 
-def test_the_job_runs_with_its_defaults(calls):
+def test_the_demo_runs_with_its_defaults(calls):
     result = run()
     assert (result.exit_code, result.stdout) == (0, "progress\n")
     assert calls == [(Path("out/demo"), False)]
 
 
-def test_options_reach_the_job(calls, tmp_path):
+def test_options_are_passed_to_the_demo(calls, tmp_path):
     assert run("--quick", "--output", str(tmp_path)).exit_code == 0
     assert calls == [(tmp_path, True)]
 
 
-def test_json_is_all_there_is_on_stdout(calls):
+def test_only_json_is_written_to_stdout(calls):
     result = run("--json")
     assert json.loads(result.stdout) == {"dss": 30.5}
     assert result.stderr == "progress\n"
 
 
-def test_a_file_in_the_place_of_the_folder_is_wrong_usage(calls, tmp_path):
+def test_a_file_as_output_folder_is_a_usage_error(calls, tmp_path):
     (tmp_path / "file").touch()
     result = run("--output", str(tmp_path / "file"))
     assert (result.exit_code, calls) == (2, [])

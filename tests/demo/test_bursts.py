@@ -1,4 +1,4 @@
-"""The data of the demo: disjoint photos, centred bursts, everything a function of the seed."""
+"""The data of the demo: disjoint photos, centred bursts, all of it a function of the seed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_batches_are_functions_of_seed_and_number():
         assert not torch.equal(truth, other[1])
 
 
-def test_batches_leave_the_global_generator_alone():
+def test_batches_do_not_change_the_global_generator():
     before = torch.get_rng_state()
     source().batch(0, 1)
     assert torch.equal(torch.get_rng_state(), before)
@@ -83,9 +83,9 @@ def test_kernels_fit_and_bursts_are_centred():
     assert 1.0 < centre.std() < 2.0  # uniform in +-3, less the mean of four
 
 
-def test_a_camera_that_does_nothing_gives_the_truth():
-    still = Camera(frames=2, trail=(1e-3, 1e-3), shift=0.0, noise=(1e-9, 1e-9))
-    frames, truth = BurstSource({"coffee": 1}, still, size=16, seed=0).batch(0, 2)
+def test_a_static_camera_without_noise_returns_the_truth():
+    static = Camera(frames=2, trail=(1e-3, 1e-3), shift=0.0, noise=(1e-9, 1e-9))
+    frames, truth = BurstSource({"coffee": 1}, static, size=16, seed=0).batch(0, 2)
     torch.testing.assert_close(frames, truth.unsqueeze(1).expand_as(frames), atol=1e-3, rtol=0)
 
 
@@ -98,7 +98,7 @@ def test_noise_differs_from_frame_to_frame():
     assert level.max() / level.min() > 3
 
 
-def test_a_burst_can_be_taken_of_a_chosen_place():
+def test_a_burst_can_be_taken_of_a_given_crop():
     frames, truth = source().at("rocket", 100, 200)
     assert frames.shape == (1, 4, 3, 20, 20)
     assert torch.equal(truth[0], load_photo("rocket")[:, 100:120, 200:220])

@@ -1,4 +1,4 @@
-"""The three networks: equal budgets, and what each can and cannot see."""
+"""The three networks: equal budgets, and what each can and cannot compute."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_a_burst_becomes_one_photo_whatever_its_order(name):
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("size", [1, 2, 9])
-def test_any_number_of_frames_will_do(name, size):
+def test_any_number_of_frames_is_accepted(name, size):
     assert build(name)(frames(1, size, 3, 8, 8)).shape == (1, 3, 8, 8)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_shifts_by_the_stride_move_the_photo(name):
-    """Away from the border: two blocks see 18 pixels around, and a little beyond."""
+    """Away from the border: the receptive field of two blocks is about 18 pixels."""
     model, burst = build(name), frames(1, 2, 3, 96, 96)
     photo, moved = model(burst), model(burst.roll((2, 4), (-2, -1)))
     inside = slice(40, 56)
@@ -52,16 +52,16 @@ def test_shifts_by_the_stride_move_the_photo(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_parameter_learns(name):
+def test_every_parameter_has_a_gradient(name):
     model = build(name)
     model(frames(2, 3, 3, 16, 16)).square().mean().backward()
-    for where, parameter in model.named_parameters():
-        assert parameter.grad is not None, where
-        assert parameter.grad.abs().max() > 0, where
+    for name_of_parameter, parameter in model.named_parameters():
+        assert parameter.grad is not None, name_of_parameter
+        assert parameter.grad.abs().max() > 0, name_of_parameter
 
 
 def mixed_difference(name: str) -> float:
-    """How much the effect of one frame depends on another; zero if frames share nothing."""
+    """How much the effect of one frame depends on another; zero if no information is shared."""
     model, one, two = build(name), frames(1, 2, 3, 16, 16), frames(1, 2, 3, 16, 16).flip(-1)
     values = [
         model(torch.stack([first[:, 0], second[:, 1]], 1))
@@ -71,7 +71,7 @@ def mixed_difference(name: str) -> float:
     return float((values[0] - values[1] - values[2] + values[3]).detach().abs().max())
 
 
-def test_siamese_frames_share_nothing_and_the_others_share():
+def test_only_siamese_frames_do_not_share_information():
     assert mixed_difference("siamese") < 1e-12
     assert mixed_difference("late") > 1e-6
     assert mixed_difference("dss") > 1e-6

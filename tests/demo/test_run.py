@@ -1,4 +1,4 @@
-"""The whole demo, made small: what it prints, writes and returns, and says when it cannot."""
+"""The demo, at a small size: what it prints, writes and returns, and its errors."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ TINY = Recipe(steps=3, bursts=1, size=16, test_bursts=2, test_size=24)
 
 
 @pytest.fixture
-def kept(monkeypatch):
-    """The contract is kept, and not checked: that has tests of its own."""
-    outcome = {"name": "trivial", "ok": True, "summary": "trivial keeps its contract"}
+def passing_contract(monkeypatch):
+    """Replace the check of the contract, which has its own tests."""
+    outcome = {"name": "trivial", "ok": True, "summary": "trivial passes its contract"}
     monkeypatch.setattr(run_module, "check_contract", lambda console: iter([outcome]))
 
 
@@ -32,7 +32,7 @@ def printer(**options: object) -> Console:
     return Console(file=StringIO(), width=100, **options)
 
 
-def test_a_run_prints_a_table_and_writes_a_picture_and_the_figures(tmp_path, kept):
+def test_a_run_prints_a_table_and_writes_a_figure_and_the_results(tmp_path, passing_contract):
     console = printer()
     report = run_demo(tmp_path / "new", recipe=TINY, console=console)
     printed = console.file.getvalue()
@@ -45,21 +45,21 @@ def test_a_run_prints_a_table_and_writes_a_picture_and_the_figures(tmp_path, kep
         "bursts.png",
         "results.json",
     ]
-    picture = (tmp_path / "new" / "bursts.png").read_bytes()
-    assert picture.startswith(b"\x89PNG")
-    assert len(picture) < 1_500_000
+    figure = (tmp_path / "new" / "bursts.png").read_bytes()
+    assert figure.startswith(b"\x89PNG")
+    assert len(figure) < 1_500_000
     written = json.loads((tmp_path / "new" / "results.json").read_text())
     assert written == json.loads(json.dumps(report.to_dict()))
     assert set(written["gain_of_dss_over"]) == {"mean", "siamese", "late"}
     assert {score["name"] for score in written["scores"]} == {"mean", "siamese", "late", "dss"}
 
 
-def test_two_runs_of_one_seed_agree(tmp_path, kept):
+def test_two_runs_of_one_seed_agree(tmp_path, passing_contract):
     one, two = (run_demo(tmp_path / name, recipe=TINY, console=printer()) for name in "ab")
     assert [score.psnr for score in one.scores] == [score.psnr for score in two.scores]
 
 
-def test_an_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path, kept, monkeypatch):
+def test_an_interrupted_run_resumes_and_says_how(tmp_path, passing_contract, monkeypatch):
     whole = run_demo(tmp_path / "whole", recipe=TINY, console=printer())
 
     def stop_early(trainings, reports):
@@ -73,10 +73,10 @@ def test_an_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path, kept, monkey
         patch.setattr(run_module, "train", stop_early)
         with pytest.raises(KeyboardInterrupt):
             run_demo(tmp_path / "parts", recipe=TINY, console=console)
-    assert "The same command goes on from the checkpoints" in console.file.getvalue()
+    assert "The same command resumes from the checkpoints" in console.file.getvalue()
     console = printer()
     rest = run_demo(tmp_path / "parts", recipe=TINY, console=console)
-    assert "Going on from the checkpoints" in console.file.getvalue()
+    assert "Resuming from the checkpoints" in console.file.getvalue()
     assert [score.psnr for score in rest.scores] == [score.psnr for score in whole.scores]
 
 
@@ -104,7 +104,7 @@ def test_the_contract_of_every_element_group_is_checked(monkeypatch):
     def check(name: str, *, profile: str) -> SimpleNamespace:
         assert profile == "quick"
         if name == "cyclic":
-            raise PluginError("cyclic is not well")
+            raise PluginError("cyclic is broken")
         return SimpleNamespace(ok=name != "trivial", summary=lambda: f"{name} was checked")
 
     monkeypatch.setattr(eqsets.testing, "check", check)
@@ -117,7 +117,7 @@ def test_the_contract_of_every_element_group_is_checked(monkeypatch):
         "trivial",
     }
     printed = console.file.getvalue()
-    assert "✗ cyclic is not well" in printed
+    assert "✗ cyclic is broken" in printed
     assert "✓ translations was checked" in printed
 
 
@@ -144,7 +144,7 @@ def test_scores():
     assert score.to_dict()["cpu_seconds"] == 1.5
 
 
-def test_the_optimiser_moves_along_the_polar_factor_of_the_gradient():
+def test_the_optimiser_steps_along_the_polar_factor_of_the_gradient():
     from eqsets.demo.muon import Muon
 
     weight = torch.nn.Parameter(torch.zeros(4, 2, 3, 3))

@@ -1,4 +1,4 @@
-"""Training: it learns, it can be interrupted, and goes on as if nothing had happened."""
+"""Training: the loss decreases, and an interrupted run resumes exactly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 import pytest
 import torch
 
-from eqsets.demo.interrupt import polite_interrupt
+from eqsets.demo.interrupt import deferred_interrupt
 from eqsets.demo.models import dss
 from eqsets.demo.recipe import Recipe
 from eqsets.demo.training import Training, train
@@ -45,7 +45,7 @@ def same_weights(one: Training, two: Training) -> bool:
 
 
 @pytest.mark.parametrize("steps", [1, 4])
-def test_an_interrupted_run_ends_exactly_where_an_uninterrupted_one_does(tmp_path, steps):
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, steps):
     whole, part = start(tmp_path / "whole"), start(tmp_path / "parts")
     run(whole)
     run(part, steps)
@@ -88,7 +88,7 @@ def test_a_checkpoint_is_replaced_as_a_whole(tmp_path, monkeypatch):
     assert start(tmp_path).step == 1
 
 
-def test_training_side_by_side_is_the_same_and_leaves_global_state_alone(tmp_path):
+def test_parallel_training_is_the_same_and_does_not_change_global_state(tmp_path):
     alone = start(tmp_path / "alone")
     train([alone], [ignore])
     before = torch.get_rng_state(), torch.get_num_threads()
@@ -128,8 +128,8 @@ def test_an_error_in_one_training_stops_the_others(tmp_path):
         train(trainings, [ignore, fail])
 
 
-def test_a_short_run_learns(tmp_path):
-    """On bursts that it has not seen, against itself before training."""
+def test_a_short_run_reduces_the_loss(tmp_path):
+    """On bursts that were not used in training, against the initial network."""
     recipe = Recipe(steps=40, bursts=1, size=32)
     training = start(tmp_path, recipe, lambda: dss(width=8, blocks=1))
 
@@ -144,11 +144,11 @@ def test_a_short_run_learns(tmp_path):
     assert loss() < 0.99 * before
 
 
-def test_outside_of_the_main_thread_interrupts_are_left_alone():
+def test_outside_of_the_main_thread_the_handler_does_not_change():
     seen = []
 
     def enter() -> None:
-        with polite_interrupt(threading.Event()):
+        with deferred_interrupt(threading.Event()):
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=enter)

@@ -1,4 +1,4 @@
-"""The picture of the demo: scenes in rows, what was made of them in columns, pixel by pixel."""
+"""The figure of the demo: a row for each scene, a column for each method, without resampling."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from torch import Tensor
 
 from eqsets.demo.needs import require
 
-__all__ = ["Column", "draw_picture"]
+__all__ = ["Column", "draw_figure"]
 
 _INK, _FAINT, _ACCENT, _PAPER = "#1b1f24", "#6a737d", "#b3402a", "#ffffff"
 _LEFT, _TOP, _BOTTOM, _GAP, _LINE = 16, 66, 44, 10, 4  # pixels
-_ZOOM = 2  # of the photos; the frames are shown pixel by pixel
+_ZOOM = 2  # of the photos; the frames are not enlarged
 
 
 class Column:
-    """One way to restore all shown scenes.
+    """The results of one method on all scenes of the figure.
 
     Arguments:
-        title: above the column.
+        title: heading of the column.
         photos: ``(scenes, 3, H, W)`` in [0, 1].
-        quality: PSNR of each, in dB, or ``None`` to write nothing.
-        note: under the title.
+        quality: PSNR of each, in dB, or ``None`` to omit it.
+        note: subtitle.
     """
 
     def __init__(
@@ -34,24 +34,24 @@ class Column:
         self.title, self.photos, self.quality, self.note = title, photos, quality, note
 
 
-def draw_picture(
+def draw_figure(
     path: Path,
     frames: Tensor,
     columns: Sequence[Column],
     *,
     best: str,
     caption: str,
-    note: str = "each its own shake, shift, noise",
+    note: str = "different blur, shift, noise",
 ) -> None:
     """Write a PNG: the frames of each burst, then the columns.
 
     Arguments:
         path: of the PNG.
         frames: ``(scenes, N, 3, H, W)`` in [0, 1].
-        columns: what was made of them.
-        best: title of the column to stress.
-        caption: below the picture.
-        note: under the title of the frames.
+        columns: the results.
+        best: title of the column to emphasise.
+        caption: text below the figure.
+        note: subtitle of the frames.
     """
     scenes, count = frames.shape[:2]
     mosaics = [_mosaic(burst) for burst in frames]
@@ -67,8 +67,8 @@ def draw_picture(
 
     def show(left: int, title: str, note: str, images: Sequence[Tensor], best: bool) -> None:
         centre = left + images[0].shape[2] / 2
-        look = {"color": _ACCENT, "weight": "bold"} if best else {"color": _INK}
-        write(centre, 32, title, size=14, ha="center", **look)
+        style = {"color": _ACCENT, "weight": "bold"} if best else {"color": _INK}
+        write(centre, 32, title, size=14, ha="center", **style)
         write(centre, 54, note, size=10, ha="center", color=_FAINT)
         for row, image in enumerate(images):
             top = _TOP + row * (side + _GAP)
@@ -77,13 +77,13 @@ def draw_picture(
     show(_LEFT, f"the burst: {count} frames", note, mosaics, False)
     left = _LEFT + wide + _GAP
     for column in columns:
-        stressed = column.title == best
-        show(left, column.title, column.note, [_enlarged(x) for x in column.photos], stressed)
-        box = {"boxstyle": "round,pad=0.3", "lw": 0, "fc": _ACCENT if stressed else _INK}
+        emphasised = column.title == best
+        show(left, column.title, column.note, [_enlarged(x) for x in column.photos], emphasised)
+        box = {"boxstyle": "round,pad=0.3", "lw": 0, "fc": _ACCENT if emphasised else _INK}
         for row, quality in enumerate(column.quality or ()):
             bottom = _TOP + row * (side + _GAP) + side
-            look = {"color": "white", "ha": "right", "bbox": {**box, "alpha": 0.85}}
-            write(left + side - 9, bottom - 9, f"{quality:.1f} dB", size=9, **look)
+            style = {"color": "white", "ha": "right", "bbox": {**box, "alpha": 0.85}}
+            write(left + side - 9, bottom - 9, f"{quality:.1f} dB", size=9, **style)
         left += side + _GAP
     write(_LEFT, height - 14, caption, size=10, color=_FAINT)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def _enlarged(image: Tensor) -> Tensor:
 
 
 def _mosaic(frames: Tensor) -> Tensor:
-    """Lay ``(N, 3, S, S)`` out in two rows, as high as an enlarged photo, with lines between."""
+    """Arrange ``(N, 3, S, S)`` in two rows, as high as an enlarged photo, with lines between."""
     inside = slice(_LINE // 2, -_LINE // 2)
     framed = frames[..., inside, inside]
     framed = torch.nn.functional.pad(framed, (0, _LINE, 0, _LINE), value=1.0)

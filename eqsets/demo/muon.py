@@ -21,8 +21,9 @@ class Muon(torch.optim.Optimizer):
     .. math:: m \leftarrow \mu m + g, \qquad w \leftarrow w - \eta \, U V^T
         \quad\text{where}\quad g + \mu m = U \Sigma V^T
 
-    A kernel ``(out, in, *size)`` is reshaped to a matrix ``(out, in * prod(size))``. Its polar
-    factor :math:`U V^T` is approximated by :func:`orthogonal`, for all kernels of one shape at once.
+    A kernel ``(out, in, *size)`` is reshaped to a matrix ``(out, in * prod(size))``. Its
+    polar factor :math:`U V^T` is approximated by :func:`orthogonal`, for all kernels of one shape
+    together.
 
     References:
         Muon: An optimizer for hidden layers in neural networks, Jordan et al., 2024,

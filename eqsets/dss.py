@@ -162,14 +162,15 @@ class DSS(nn.Module):
         return context if self.aggregate is None else self.aggregate(context, *side)
 
     def _check_kind(self, rows: Tensor) -> None:
-        weight = next(self.parameters(), None)
-        if weight is None or (rows.dtype == weight.dtype and rows.device == weight.device):
+        for weight in self.parameters():  # not next(): dynamo of torch 2.6 to 2.9 cannot trace it
+            if rows.dtype == weight.dtype and rows.device == weight.device:
+                return
+            if not torch.is_autocast_enabled(rows.device.type):
+                raise ShapeError(
+                    f"DSS got x of {rows.dtype} on {rows.device}, expected {weight.dtype} on "
+                    f"{weight.device} as its weights have. Convert with x.to(...) or layer.to(...)."
+                )
             return
-        if not torch.is_autocast_enabled(rows.device.type):
-            raise ShapeError(
-                f"DSS got x of {rows.dtype} on {rows.device}, expected {weight.dtype} on "
-                f"{weight.device} as its weights have. Convert with x.to(...) or layer.to(...)."
-            )
 
     def extra_repr(self) -> str:
         return (

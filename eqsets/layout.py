@@ -15,7 +15,7 @@ from torch import Tensor
 from eqsets.errors import ShapeError
 from eqsets.features import FeatureType
 from eqsets.sets import SetBatch
-from eqsets.storage import append_axes, as_stored, storage_order, undo, unfold
+from eqsets.storage import append_axes, as_stored, readable, storage_order, undo, unfold, writable
 
 __all__ = ["Dense", "Layout", "Padded", "Ragged", "as_rows"]
 
@@ -196,7 +196,9 @@ class Ragged(Layout):
     def max(self, rows: Tensor) -> Tensor:
         wide = _wide(rows)  # its gradient counts the rows that share a maximum
         index = append_axes(self.source.index, wide).expand(wide.shape)
-        largest = self._total(wide).scatter_reduce(0, index, wide, "amax", include_self=False)
+        # The gradient also counts a start that equals the maximum: NaN equals nothing.
+        start = torch.full_like(self._total(wide), torch.nan)
+        largest = start.scatter_reduce(0, index, wide, "amax", include_self=False)
         return largest.to(rows.dtype)
 
     def spread(self, sets: Tensor) -> Tensor:
@@ -206,8 +208,8 @@ class Ragged(Layout):
         order = storage_order(rows, 1)
         spread = self._select(sets.permute(order))
         rows = rows.permute(order)
-        # nothing else holds what _select has made, so it may take the sum
-        fits = spread.shape == rows.shape and spread.dtype == rows.dtype
+        # The result of _select has no other reference: the sum can be written into it.
+        fits = spread.shape == rows.shape and spread.dtype == rows.dtype and writable(rows)
         y = spread.add_(rows) if fits else spread + rows
         return self.restore(y.permute(undo(order)))
 
@@ -281,8 +283,7 @@ def _check_mask(mask: Tensor, x: Tensor, owner: str) -> None:
             f"{owner} got a mask on {mask.device} and x on {x.device}, expected one device. "
             "Move it with mask.to(x.device)."
         )
-    # Reading a mask is free on the CPU; elsewhere it would stall the device, so it is not done.
-    if mask.device.type == "cpu" and not torch.compiler.is_compiling():
+    if readable(mask):
         empty = (~mask.any(1)).nonzero()[:, 0].tolist()
         if empty:
             raise ShapeError(

@@ -1,12 +1,13 @@
-"""How features lie in memory, and what that means for speed; nothing here changes a number.
+"""The memory order of features, and what follows for speed; nothing here changes a number.
 
 Requirements that shaped this module:
 
-- convolutions run fastest on channels that lie last, so features come in any order of axes, and
+- convolutions run fastest on channels-last memory, so features come in any order of axes, and
   torch reduces and broadcasts such features by set some ten times as slowly as the same memory
-  read in its own order;
-- memory that is newly allocated costs more than arithmetic on it: what can be added in place is;
-- a compiler sees plain operations only, and finds the order by itself.
+  read in storage order;
+- newly allocated memory costs more than arithmetic on it: what can be added in place is;
+- a compiler sees plain operations only, and chooses the order by itself;
+- every function is transformable: vmap, jvp, double backward (``torch.func``).
 """
 
 from __future__ import annotations
@@ -17,16 +18,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["append_axes", "as_stored", "storage_order", "undo", "unfold"]
+__all__ = [
+    "append_axes",
+    "as_stored",
+    "readable",
+    "storage_order",
+    "undo",
+    "unfold",
+    "writable",
+]
 
 
 def append_axes(values: Tensor, like: Tensor) -> Tensor:
-    """Return ``values`` with axes of size 1 behind, as many as ``like`` has more."""
+    """Return ``values`` with axes of size 1 appended, to the number of axes of ``like``."""
     return values.reshape(*values.shape, *[1] * (like.dim() - values.dim()))
 
 
 def storage_order(x: Tensor, lead: int) -> list[int]:
-    """Return the axes of ``x``, those behind the first ``lead`` in the order in which they lie.
+    """Return the axes of ``x``, those after the first ``lead`` in their order in memory.
 
     Example:
         >>> image = torch.empty(2, 3, 4, 4).to(memory_format=torch.channels_last)
@@ -45,18 +54,18 @@ def undo(order: list[int]) -> list[int]:
 
 
 def as_stored(x: Tensor, f: Callable[[Tensor], Tensor], *, reduced: int = 1) -> Tensor:
-    """Return ``f(x)`` in storage order; ``f`` removes ``reduced`` axes behind the first."""
+    """Return ``f(x)`` in storage order; ``f`` removes ``reduced`` axes after the first."""
     order = storage_order(x, 1 + reduced)
     y = f(x.permute(order))
     return y.permute(undo([0, *(axis - reduced for axis in order[1 + reduced :])]))
 
 
 def unfold(x: Tensor, shape: torch.Size) -> Tensor:
-    """Return ``x.reshape(shape)`` whose gradient autograd may add to in place.
+    """Return ``x.reshape(shape)``, which joins the first axes of ``x``.
 
     Autograd adds the second gradient of a tensor to the first in place where nothing else can see
-    the first. The reshape in backward is remembered as a view of its base and so is in the way:
-    without this, a sum as large as ``x`` is allocated anew.
+    the first. The backward of ``reshape`` returns a view, which keeps its base alive and prevents
+    this: a sum as large as ``x`` is then allocated.
     """
     if torch.compiler.is_compiling() or not x.requires_grad:
         return x.reshape(shape)
@@ -77,10 +86,29 @@ class _Unfold(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        folded = gradient.reshape(ctx.before)
-        # .data forgets the base, and the graph with it: not where the graph is wanted
-        return (folded if torch.is_grad_enabled() else folded.data), None
+        # Splitting an axis never copies. Unlike a view, the result does not reference a base.
+        return torch.ops.aten._unsafe_view(gradient, ctx.before), None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
         return tangent.reshape(ctx.after)
+
+
+def readable(x: Tensor) -> bool:
+    """Return whether checks may read the values of ``x``.
+
+    They may not while a program is traced or vectorised (compile, export, :mod:`torch.func`, fake
+    tensors): the values are not known then. On accelerators reading waits for the device.
+    """
+    return x.device.type == "cpu" and writable(x) and type(x) is Tensor
+
+
+def writable(x: Tensor) -> bool:
+    """Return whether results computed with ``x`` may be written into an existing tensor.
+
+    Not under :mod:`torch.func`, where ``x`` may have a batch axis that the target lacks, and not
+    while compiling, where it makes no difference.
+    """
+    if torch.compiler.is_compiling():
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(x)

@@ -26,7 +26,7 @@ _PLACE = re.compile(
 def render(machine: str, rows: Sequence[Row]) -> str:
     """Return the plot and a table for each image size as Markdown."""
     parts = [
-        "![Time of a training step over that of a Siamese network](pictures/cost.png)",
+        "![Time of a training step over that of a Siamese network](images/cost.png)",
         machine,
     ]
     for size in _distinct(rows, "size"):
@@ -94,7 +94,7 @@ def fill(results: Path, docs: Path = DOCS) -> None:
     text = render(section.machine, section.rows)
     filled = _PLACE.sub(lambda at: at["begin"] + text + at["end"], page.read_text("utf-8"))
     page.write_text(filled, encoding="utf-8")
-    _draw(docs / "pictures" / "cost.png", section.rows)
+    _draw(docs / "images" / "cost.png", section.rows)
 
 
 if __name__ == "__main__":

@@ -165,7 +165,7 @@ MUTAG = Experiment(
     },
 )
 TOLD = Experiment(
-    name="alike-pairs",
+    name="indistinguishable-pairs",
     title="Pairs that are alike to message passing",
     axis="pairs",
     figure="% right",

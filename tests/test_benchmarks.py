@@ -50,7 +50,7 @@ def test_the_page_has_a_cell_for_each_measured_setting_and_none_for_others(tmp_p
 def test_the_committed_page_is_what_the_committed_rows_say(tmp_path):
     page = (HOME / "docs" / "cost.md").read_text("utf-8")
     (tmp_path / "cost.md").write_text(page, "utf-8")
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     fill(HOME / "benchmarks", tmp_path)
     assert (tmp_path / "cost.md").read_text("utf-8") == page
 

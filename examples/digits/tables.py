@@ -140,7 +140,7 @@ def main() -> None:
     page, results = Path("docs/discover-digits.md"), Path("results")
     page.write_text(fill(page.read_text(encoding="utf-8"), results), encoding="utf-8")
     race = json.loads((results / TABLES["race"][0]).read_text(encoding="utf-8"))
-    draw_race(page.parent / "pictures" / "digits-race.png", race)
+    draw_race(page.parent / "images" / "digits-race.png", race)
 
 
 if __name__ == "__main__":

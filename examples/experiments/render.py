@@ -65,7 +65,7 @@ def render_page(text: str, results: Path) -> str:
 
 def picture_of(name: str) -> str:
     """Return the path of a plot, from the page."""
-    return f"pictures/results-{name}.png"
+    return f"images/results-{name}.png"
 
 
 def main() -> None:

@@ -108,9 +108,9 @@ def test_the_pages_show_the_committed_rows():
         assert names, f"{name} shows some results"
         shown += names
     pictures = re.findall(
-        r"\(pictures/(results-[\w-]+\.png)\)",
+        r"\(images/(results-[\w-]+\.png)\)",
         "".join((ROOT / name).read_text(encoding="utf-8") for name in PAGES),
     )
-    assert all((ROOT / "docs" / "pictures" / picture).exists() for picture in pictures)
+    assert all((ROOT / "docs" / "images" / picture).exists() for picture in pictures)
     digits = {Path(name).stem for name, _ in TABLES.values()}  # on a page of their own, see there
     assert {path.stem for path in (ROOT / "results").glob("*.json")} == set(shown) | digits

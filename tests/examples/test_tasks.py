@@ -12,7 +12,7 @@ import discover_galaxies
 import discover_then_compose
 import eqsets
 import match_colours
-import odd_leaf
+import odd_one_out
 import select_clouds
 import select_frames
 import select_meshes
@@ -28,7 +28,7 @@ EXPERIMENTS = {
         ),
         deblur_bursts.EXPERIMENT,
         match_colours.EXPERIMENT,
-        odd_leaf.EXPERIMENT,
+        odd_one_out.EXPERIMENT,
         select_clouds.experiment(),
         select_frames.experiment(),
         select_meshes.experiment(),
@@ -131,9 +131,9 @@ def test_tests_do_not_see_training_photos():
 
 def test_one_leaf_is_of_another_species():
     generator = torch.Generator().manual_seed(0)
-    sets, odd = odd_leaf.make_sets("test", 5, 30, generator)
-    assert sets.shape == (30, 5, 1, odd_leaf.POINTS)
-    outlines, species = odd_leaf.leaves()["test"]
+    sets, odd = odd_one_out.make_sets("test", 5, 30, generator)
+    assert sets.shape == (30, 5, 1, odd_one_out.POINTS)
+    outlines, species = odd_one_out.leaves()["test"]
     spectrum = torch.fft.rfft(outlines).abs()  # does not see where the walk begins
     gap = torch.cdist(torch.fft.rfft(sets[:, :, 0]).abs().flatten(0, 1), spectrum)
     kinds = species[gap.argmin(1)].view(30, 5)
@@ -144,7 +144,7 @@ def test_one_leaf_is_of_another_species():
 
 
 def test_no_leaf_is_trained_and_tested_on():
-    sizes = [len(outlines) for outlines, _ in odd_leaf.leaves().values()]
+    sizes = [len(outlines) for outlines, _ in odd_one_out.leaves().values()]
     assert sizes == [160, 40, 242]
 
 

@@ -1,8 +1,8 @@
 """Find the leaf of another species: sets of real outlines, each turned in its own way.
 
-    python examples/odd_leaf.py            # two sizes of sets: 14 CPU minutes
-    python examples/odd_leaf.py --quick    # one size, few steps: two CPU minutes
-    python examples/odd_leaf.py --smoke    # a few steps, shows only that it runs
+    python examples/odd_one_out.py            # two sizes of sets: 14 CPU minutes
+    python examples/odd_one_out.py --quick    # one size, few steps: two CPU minutes
+    python examples/odd_one_out.py --smoke    # a few steps, shows only that it runs
 
 Needs: pip install "eqsets[cli,translations]" && pip install --no-deps sktime==1.2.0
 
@@ -115,7 +115,7 @@ PLAN = Plan(
     budget=35_000,
 )
 EXPERIMENT = Experiment(
-    name="odd-leaf",
+    name="odd-one-out",
     title="The leaf of another species",
     figure="% right",
     axis="leaves in a set",

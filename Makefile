@@ -4,7 +4,7 @@
 PY := .venv/bin/python
 PLUGIN_FILES := $(wildcard plugins/*/pyproject.toml plugins/*/no-deps.txt examples/no-deps.txt)
 SETUP_INPUTS := pyproject.toml constraints.txt tools/setup $(PLUGIN_FILES)
-SOURCES := eqsets $(wildcard eqsets_pytest.py) examples/experiments \
+SOURCES := eqsets eqsets_demo $(wildcard eqsets_pytest.py) examples/experiments \
   $(wildcard plugins/*/src/* examples/third_party/*/src/*)
 WORKERS ?= 2
 

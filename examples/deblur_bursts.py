@@ -32,8 +32,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import eqsets
-from eqsets.demo.figure import Column, draw_figure
-from eqsets.demo.photos import load_photo
+from eqsets_demo.figure import Column, draw_figure
+from eqsets_demo.photos import load_photo
 from experiments import Data, Experiment, Recipe, Size, Training, endless
 from experiments.command import command_line, run_parsed
 from experiments.images import absolute_error, pixels, psnr, scaled, ssim

@@ -31,8 +31,8 @@ import torch
 from torch import Tensor
 
 import eqsets
-from eqsets.bursts import SetInference, average_element
 from eqsets.generative import StagePlan
+from eqsets.set_inference import SetInference, average_element
 
 SIDE, FRAMES = 16, 8
 SCENES, TESTS = 300, 300

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 import eqsets
-from eqsets.demo.photos import load_photo
+from eqsets_demo.photos import load_photo
 from experiments import Data, Experiment, Recipe, Size, endless, run_command
 from experiments.images import absolute_error
 from experiments.unet import UNetPlan, unets_of

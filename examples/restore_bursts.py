@@ -25,8 +25,8 @@ from skimage import data
 from torch import Tensor, nn
 
 import eqsets
-from eqsets.demo import Muon
 from eqsets.nn import SetPool, SetSequential, nonlinearity
+from eqsets_demo import Muon
 
 FRAMES = 6
 SIZE = 48  # height and width of a frame, in pixels

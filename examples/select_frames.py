@@ -30,7 +30,7 @@ from skimage import data as packaged
 from torch import Tensor
 
 import eqsets
-from eqsets.demo.photos import load_photo
+from eqsets_demo.photos import load_photo
 from experiments import Data, Experiment, Plan, Recipe, Size, endless, models_of
 from experiments.command import command_line, run_parsed
 from experiments.folders import load_clips, load_images

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("benchmarks", "docs", "eqsets", "examples", "plugins", "tests", "tools")
+FOLDERS = ("benchmarks", "docs", "eqsets", "eqsets_demo", "examples", "plugins", "tests", "tools")
 FILES = sorted([*ROOT.glob("*.py"), *(f for d in FOLDERS for f in (ROOT / d).rglob("*.py"))])
 PLUGIN_FILES = [f for f in FILES if f.match("plugins/*/src/**/*.py") or "src" in f.parts]
 PROJECTS = [ROOT / "pyproject.toml", *sorted(ROOT.glob("plugins/*/pyproject.toml"))]

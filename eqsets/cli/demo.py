@@ -27,7 +27,7 @@ def command(quick: bool, output: Path, as_json: bool) -> None:
     Lists the plugins, checks their contract (quick profile), trains on some photos and tests on
     others, prints a table and writes a figure. With --json, progress is printed to stderr.
     """
-    from eqsets.demo import run_demo  # needs the extra eqsets[demo]
+    from eqsets_demo import run_demo  # needs the extra eqsets[demo]
 
     report = run_demo(output, quick=quick, console=Console(stderr=as_json))
     if as_json:

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eqsets.demo import Muon
+from eqsets_demo import Muon
 from experiments.recipe import Data, Recipe
 
 __all__ = ["Training"]

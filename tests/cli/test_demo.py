@@ -25,9 +25,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool]]:
         console.print("progress")
         return SimpleNamespace(to_dict=lambda: {"dss": 30.5})
 
-    module = ModuleType("eqsets.demo")
+    module = ModuleType("eqsets_demo")
     module.run_demo = run_demo  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "eqsets.demo", module)
+    monkeypatch.setitem(sys.modules, "eqsets_demo", module)
     return calls
 
 
@@ -71,7 +71,7 @@ def test_missing_dependencies_are_named_with_the_command_that_installs_them(
     def run_demo(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(sys.modules["eqsets.demo"], "run_demo", run_demo)
+    monkeypatch.setattr(sys.modules["eqsets_demo"], "run_demo", run_demo)
     result = run()
     assert result.exit_code == 2
     assert 'pip install "eqsets[demo]"' in " ".join(result.stderr.split())

@@ -93,7 +93,7 @@ def test_help_lists_the_commands_without_importing_them():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert "check       Hold a symmetry to the laws of its contract." in result.stdout
-    assert not {"eqsets.demo", "hypothesis", "rich", "skimage"} & set(result.stdout.split())
+    assert not {"eqsets_demo", "hypothesis", "rich", "skimage"} & set(result.stdout.split())
 
 
 def test_the_version_is_shown():

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from eqsets.demo.bursts import BurstSource, Camera, psnr
-from eqsets.demo.evaluation import SCENES, shown_bursts, unseen_bursts
-from eqsets.demo.photos import TEST_PHOTOS, TRAINING_PHOTOS, load_photo
-from eqsets.demo.recipe import Recipe
 from eqsets.errors import OptionError
+from eqsets_demo.bursts import BurstSource, Camera, psnr
+from eqsets_demo.evaluation import SCENES, shown_bursts, unseen_bursts
+from eqsets_demo.photos import TEST_PHOTOS, TRAINING_PHOTOS, load_photo
+from eqsets_demo.recipe import Recipe
 
 CAMERA = Camera(frames=4)
 

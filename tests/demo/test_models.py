@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from eqsets.demo.models import MODELS
+from eqsets_demo.models import MODELS
 
 
 def build(name: str) -> torch.nn.Module:

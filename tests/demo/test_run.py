@@ -11,12 +11,12 @@ import pytest
 import torch
 from rich.console import Console
 
-import eqsets.demo.run as run_module
 import eqsets.testing
-from eqsets.demo import Recipe, Score, run_demo
-from eqsets.demo.contract import check_contract
-from eqsets.demo.progress import training_progress
+import eqsets_demo.run as run_module
 from eqsets.errors import OptionError, PluginError
+from eqsets_demo import Recipe, Score, run_demo
+from eqsets_demo.contract import check_contract
+from eqsets_demo.progress import training_progress
 
 TINY = Recipe(steps=3, bursts=1, size=16, test_bursts=2, test_size=24)
 
@@ -145,7 +145,7 @@ def test_scores():
 
 
 def test_the_optimiser_steps_along_the_polar_factor_of_the_gradient():
-    from eqsets.demo.muon import Muon
+    from eqsets_demo.muon import Muon
 
     weight = torch.nn.Parameter(torch.zeros(4, 2, 3, 3))
     weight.grad = torch.randn(4, 2, 3, 3, generator=torch.Generator().manual_seed(0))

@@ -9,10 +9,10 @@ import threading
 import pytest
 import torch
 
-from eqsets.demo.interrupt import deferred_interrupt
-from eqsets.demo.models import dss
-from eqsets.demo.recipe import Recipe
-from eqsets.demo.training import Training, train
+from eqsets_demo.interrupt import deferred_interrupt
+from eqsets_demo.models import dss
+from eqsets_demo.recipe import Recipe
+from eqsets_demo.training import Training, train
 
 RECIPE = Recipe(steps=6, bursts=1, size=16)
 

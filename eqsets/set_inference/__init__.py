@@ -3,7 +3,7 @@
 Importing this needs torch alone; fitting needs the extra ``generative`` (Lightning).
 """
 
-from eqsets.bursts.average import average_element
-from eqsets.bursts.inference import SetInference
+from eqsets.set_inference.average import average_element
+from eqsets.set_inference.inference import SetInference
 
 __all__ = ["SetInference", "average_element"]

@@ -20,12 +20,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eqsets.demo.bursts import BurstSource, psnr
-from eqsets.demo.interrupt import deferred_interrupt
-from eqsets.demo.muon import Muon
-from eqsets.demo.photos import TRAINING_PHOTOS
-from eqsets.demo.recipe import Recipe
 from eqsets.threads import one_thread
+from eqsets_demo.bursts import BurstSource, psnr
+from eqsets_demo.interrupt import deferred_interrupt
+from eqsets_demo.muon import Muon
+from eqsets_demo.photos import TRAINING_PHOTOS
+from eqsets_demo.recipe import Recipe
 
 __all__ = ["Training", "train"]
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eqsets.demo.photos import load_photo
+from eqsets_demo.photos import load_photo
 
 __all__ = ["BurstSource", "Camera", "psnr"]
 

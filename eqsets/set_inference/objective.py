@@ -23,7 +23,7 @@ from eqsets.generative.training.losses import lost_content
 from eqsets.generative.training.objective import Objective, Step
 
 if TYPE_CHECKING:
-    from eqsets.bursts.inference import SetInference
+    from eqsets.set_inference.inference import SetInference
 
 __all__ = ["SetObjective"]
 

@@ -22,8 +22,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from eqsets.bursts.average import average_element
-from eqsets.bursts.objective import SetObjective
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families import TransformationFamily
 from eqsets.generative import Inference, LossWeights, StagePlan, as_images, chart_of
@@ -34,6 +32,8 @@ from eqsets.generative.needs import require
 from eqsets.generative.training.files import fingerprint
 from eqsets.network import SetNetwork
 from eqsets.registry import transformation
+from eqsets.set_inference.average import average_element
+from eqsets.set_inference.objective import SetObjective
 from eqsets.symmetry import ElementSymmetry
 
 if TYPE_CHECKING:

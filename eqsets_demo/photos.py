@@ -10,8 +10,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from eqsets.demo.needs import require
 from eqsets.errors import OptionError, choices
+from eqsets_demo.needs import require
 
 __all__ = ["TEST_PHOTOS", "TRAINING_PHOTOS", "load_photo"]
 

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 import eqsets
-from eqsets.demo.needs import require
 from eqsets.errors import EqsetsError
+from eqsets_demo.needs import require
 
 __all__ = ["check_contract", "show_plugins"]
 

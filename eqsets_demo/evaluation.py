@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from eqsets.demo.bursts import BurstSource, psnr
-from eqsets.demo.photos import TEST_PHOTOS
-from eqsets.demo.recipe import Recipe
+from eqsets_demo.bursts import BurstSource, psnr
+from eqsets_demo.photos import TEST_PHOTOS
+from eqsets_demo.recipe import Recipe
 
 __all__ = ["SCENES", "Bursts", "restore", "shown_bursts", "unseen_bursts"]
 

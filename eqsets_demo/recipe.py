@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from eqsets.demo.bursts import Camera
+from eqsets_demo.bursts import Camera
 
 __all__ = ["Recipe"]
 

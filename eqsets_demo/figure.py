@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eqsets.demo.needs import require
+from eqsets_demo.needs import require
 
 __all__ = ["Column", "draw_figure"]
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import eqsets
-from eqsets.bursts import average_element
 from eqsets.generative import chart_of
+from eqsets.set_inference import average_element
 
 FAMILIES = ["translation", "rotation", "similarity", "affine", "hue", "hsv", "rotation+hue", "c4"]
 

@@ -13,17 +13,17 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from eqsets.demo.contract import check_contract, show_plugins
-from eqsets.demo.evaluation import Bursts, restore, shown_bursts, unseen_bursts
-from eqsets.demo.figure import Column, draw_figure
-from eqsets.demo.models import MODELS
-from eqsets.demo.needs import require
-from eqsets.demo.photos import TEST_PHOTOS, TRAINING_PHOTOS
-from eqsets.demo.progress import training_progress
-from eqsets.demo.recipe import Recipe
-from eqsets.demo.results import Report, Score
-from eqsets.demo.training import Training, train
 from eqsets.registry import element_group
+from eqsets_demo.contract import check_contract, show_plugins
+from eqsets_demo.evaluation import Bursts, restore, shown_bursts, unseen_bursts
+from eqsets_demo.figure import Column, draw_figure
+from eqsets_demo.models import MODELS
+from eqsets_demo.needs import require
+from eqsets_demo.photos import TEST_PHOTOS, TRAINING_PHOTOS
+from eqsets_demo.progress import training_progress
+from eqsets_demo.recipe import Recipe
+from eqsets_demo.results import Report, Score
+from eqsets_demo.training import Training, train
 
 __all__ = ["run_demo"]
 

@@ -9,8 +9,8 @@ import torch
 
 import eqsets
 from eqsets import OptionError, ShapeError
-from eqsets.bursts import SetInference, average_element
 from eqsets.generative import StagePlan, SymmetryModel
+from eqsets.set_inference import SetInference, average_element
 from tests.generative.elsewhere import THERE, elsewhere
 
 SHAPE = (1, 16, 16)

@@ -42,11 +42,11 @@ def eqsets_aggregations() -> dict[str, str]:
 def eqsets_test_specs() -> dict[str, str]:
     """Name the records that the symmetries are held to the contract with."""
     return {
-        "trivial": "eqsets.testing.builtin:trivial_subject",
-        "cyclic": "eqsets.testing.builtin:cyclic_subject",
-        "dihedral": "eqsets.testing.builtin:dihedral_subject",
-        "symmetric": "eqsets.testing.builtin:symmetric_subject",
-        "grid-rotations": "eqsets.testing.builtin:grid_rotations_subject",
-        "product": "eqsets.testing.builtin:product_subject",
-        "sets": "eqsets.testing.builtin:sets_subject",
+        "trivial": "eqsets.testing.builtin:trivial_spec",
+        "cyclic": "eqsets.testing.builtin:cyclic_spec",
+        "dihedral": "eqsets.testing.builtin:dihedral_spec",
+        "symmetric": "eqsets.testing.builtin:symmetric_spec",
+        "grid-rotations": "eqsets.testing.builtin:grid_rotations_spec",
+        "product": "eqsets.testing.builtin:product_spec",
+        "sets": "eqsets.testing.builtin:sets_spec",
     }

@@ -30,7 +30,7 @@ def show_plugins(console: Console) -> None:
         else:
             broken.append(record)
     for key, names in lines.items():
-        if key[2] != "testing subject":
+        if key[2] != "contract spec":
             table.add_row(*map(Text, key), Text(", ".join(names)))
     console.print(table)
     for record in broken:

@@ -10,10 +10,10 @@ from typing import Any
 from eqsets.errors import OptionError, PluginError
 from eqsets.registry._references import Failure, attempt, import_reference, is_reference
 
-__all__ = ["subject_of"]
+__all__ = ["spec_of"]
 
 
-def subject_of(text: str) -> Any:
+def spec_of(text: str) -> Any:
     """Return what :func:`eqsets.testing.check` shall check.
 
     A name stays a name: the kit finds the record that its plugin provides for testing.

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from eqsets.cli._group import EXIT_LAW, EXIT_NOTHING
-from eqsets.cli._subject import subject_of
+from eqsets.cli._subject import spec_of
 from eqsets.errors import EqsetsError
 
 __all__ = ["command"]
@@ -67,7 +67,7 @@ def command(
     options: dict[str, Any] = {"only": only} if only else {}
     options |= {} if seed is None else {"seed": seed}
     try:
-        found = subject_of(subject)
+        found = spec_of(subject)
         with Console(stderr=True).status(f"holding {escape(subject)} to its contract"):
             report = check(found, profile=profile, expected_failures=expected_failures, **options)
     except EqsetsError as error:

@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 __all__ = ["HOOKS", "Kind", "PluginRecord", "Status"]
 
 Kind: TypeAlias = Literal[
-    "element group", "transformation", "aggregation", "testing subject", "plugin"
+    "element group", "transformation", "aggregation", "contract spec", "plugin"
 ]
 Status: TypeAlias = Literal["ok", "broken", "conflict", "disabled", "incompatible"]
 
@@ -27,7 +27,7 @@ HOOKS: Mapping[str, Kind] = MappingProxyType(
         "eqsets_element_symmetries": "element group",
         "eqsets_transformations": "transformation",
         "eqsets_aggregations": "aggregation",
-        "eqsets_test_specs": "testing subject",
+        "eqsets_test_specs": "contract spec",
     }
 )
 """Which kind of name each hook provides, in the order of listings."""
@@ -39,7 +39,7 @@ class PluginRecord:
 
     Attributes:
         name: The name that users write; for the kind ``"plugin"``, the entry-point name.
-        kind: ``"element group"``, ``"transformation"``, ``"aggregation"``, ``"testing subject"``,
+        kind: ``"element group"``, ``"transformation"``, ``"aggregation"``, ``"contract spec"``,
             or ``"plugin"`` for a plugin whose names are unknown.
         distribution: The installed distribution that the plugin came with.
         version: The version of that distribution.

@@ -61,7 +61,7 @@ class Registry:
 
     def plugins(self) -> list[PluginRecord]:
         """Return the records that users care about; see :func:`eqsets.plugins`."""
-        return [record for record in self._records if record.kind != "testing subject"]
+        return [record for record in self._records if record.kind != "contract spec"]
 
     def element_group(
         self, name_or_object: str | ElementSymmetry, options: Mapping[str, Any]
@@ -96,14 +96,14 @@ class Registry:
         )
         return found
 
-    def testing_subject(self, name: str) -> Any | None:
-        """Return the record that a plugin wants ``name`` to be tested with, or ``None``.
+    def contract_spec(self, name: str) -> Any | None:
+        """Return the spec that a plugin provides to test ``name`` with, or ``None``.
 
         Raises:
-            PluginError: The plugin provides such a record, but it cannot be built.
+            PluginError: The plugin provides such a spec, but it cannot be built.
         """
-        if any(record.name == name for record in self.records("testing subject")):
-            return self.create("testing subject", name, {})
+        if any(record.name == name for record in self.records("contract spec")):
+            return self.create("contract spec", name, {})
         return None
 
     def find(self, kind: Kind, name: str) -> PluginRecord:

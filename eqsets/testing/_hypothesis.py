@@ -1,4 +1,4 @@
-"""The one place where hypothesis is imported: when a law is tried, not before."""
+"""The one module where hypothesis is imported: when a law is tried, not before."""
 
 from __future__ import annotations
 

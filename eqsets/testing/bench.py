@@ -16,7 +16,7 @@ from eqsets.groups import Group
 from eqsets.layout import Dense
 from eqsets.sets import SetBatch
 from eqsets.testing import strategies
-from eqsets.testing.record import Elements, RowCase, SetCase
+from eqsets.testing.spec import Elements, RowCase, SetCase
 from eqsets.testing.trial import Trial, randomness
 
 __all__ = ["BATCH", "RowBench", "SetBench", "draw_element"]
@@ -61,8 +61,8 @@ class RowBench:
         if self.case.call is not None:
             return self.case.call(self.module, x.clone())
         if self.structure is None:
-            found: Tensor = self.module(x.clone())
-            return found
+            actual: Tensor = self.module(x.clone())
+            return actual
         symmetry, side = self.case.symmetry, self.structure
         if g is not None:
             side = symmetry.transform_structure(g, side)
@@ -94,7 +94,7 @@ class SetBench:
         self.x = self.sets(BATCH, size)
 
     def to(self, dtype: torch.dtype) -> None:
-        """Move the module to another number type, and what it is given by keyword with it."""
+        """Move the module to another dtype, and what it is given by keyword with it."""
         self.module, self.dtype = self.module.to(dtype), dtype
 
     def sets(self, batch: int, size: int, shift: int = 0) -> Tensor:
@@ -121,7 +121,7 @@ class SetBench:
         return options
 
     def _cast(self, part: Any) -> Any:
-        """Bring positions and weights of a structure to the number type of the module."""
+        """Bring positions and weights of a structure to the dtype of the module."""
         floating = isinstance(part, Tensor) and part.is_floating_point()
         return part.to(self.dtype) if floating else part
 
@@ -131,19 +131,19 @@ class SetBench:
         Raises:
             LawViolation: it does not return a tensor.
         """
-        found = self.call(x, mask, g)
+        actual = self.call(x, mask, g)
         self.trial.expect(
-            isinstance(found, Tensor),
-            f"{self.case.label} returned {type(found).__name__} for a tensor, expected a tensor",
+            isinstance(actual, Tensor),
+            f"{self.case.label} returned {type(actual).__name__} for a tensor, expected a tensor",
         )
-        tensor: Tensor = found
+        tensor: Tensor = actual
         return tensor
 
     def draw(self, *lead: int) -> Tensor:
         """Draw group elements, as the alignment has it, that broadcast against ``(B, N)``.
 
         Arguments:
-            lead: ``(B,)`` to move each set by its own, nothing to move all sets alike.
+            lead: ``(B,)`` to move each set by its own, nothing to move all sets by the same one.
         """
         group, draws = self.case.group, self.case.draws
         if self.structure is not None:
@@ -175,17 +175,17 @@ class SetBench:
         """Return an output of reordered sets: ``(B, N, ...)`` by ``order``, one output as it is."""
         return y if self.case.reduces else permute(y, order)
 
-    def compare_moved(self, found: Tensor, expected: Tensor, budget: float) -> None:
+    def compare_moved(self, actual: Tensor, expected: Tensor, budget: float) -> None:
         """Compare outputs, one of them moved, where the type claims its action."""
         inside = self.case.out_type.interior
-        self.compare(inside(found), inside(expected), budget)
+        self.compare(inside(actual), inside(expected), budget)
 
-    def compare(self, found: Tensor, expected: Tensor, budget: float, what: str = "") -> None:
+    def compare(self, actual: Tensor, expected: Tensor, budget: float, what: str = "") -> None:
         """Compare outputs relatively; differences far below the size of the input are rounding."""
         eps = min(torch.finfo(self.dtype).eps, torch.finfo(torch.float32).eps)
         floor = float(8 * eps * self.x.double().norm())
         label = f"{self.case.label}, {what}" if what else self.case.label
-        self.trial.compare(found, expected, budget, label, floor)
+        self.trial.compare(actual, expected, budget, label, floor)
 
 
 def permute(x: Tensor, order: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from eqsets.groups import Group
 __all__ = ["LARGEST", "action_matrices", "covered", "equivariant_maps", "reached", "set_matrices"]
 
 LARGEST = 1_000
-"""Unknowns of a map that are still solved for; larger ones are skipped."""
+"""Unknowns of a map that are solved for; larger ones are skipped."""
 
 _RANDOM = 4
 
@@ -51,14 +51,14 @@ def set_matrices(group: Group, feature_type: FeatureType, size: int, alignment: 
     """Return the matrices of a set: reordering, and the group as the alignment has it."""
     one = action_matrices(group, feature_type)
     dim = one.shape[-1]
-    places, still = torch.eye(size, dtype=torch.float64), torch.eye(dim, dtype=torch.float64)
-    orders = [places.roll(1, 0), places[[1, 0, *range(2, size)]]]
-    moves = [torch.kron(order, still) for order in orders]
+    on_set, identity = torch.eye(size, dtype=torch.float64), torch.eye(dim, dtype=torch.float64)
+    orders = [on_set.roll(1, 0), on_set[[1, 0, *range(2, size)]]]
+    moves = [torch.kron(order, identity) for order in orders]
     for matrix in one:
         if alignment == "shared":
-            moves.append(torch.kron(places, matrix))
+            moves.append(torch.kron(on_set, matrix))
         else:  # the first element alone; reordering brings it everywhere
-            moves.append(torch.block_diag(matrix, *[still] * (size - 1)))
+            moves.append(torch.block_diag(matrix, *[identity] * (size - 1)))
     return torch.stack(moves)
 
 

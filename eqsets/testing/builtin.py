@@ -1,4 +1,4 @@
-"""The records of the core's own symmetries: small sizes, types with every kind of orbit."""
+"""The specs of the core's own symmetries: small sizes, types with every kind of orbit."""
 
 from __future__ import annotations
 
@@ -7,54 +7,54 @@ from typing import Any
 from eqsets.generated import cyclic, dihedral, grid_rotations, symmetric, trivial
 from eqsets.nested import Sets
 from eqsets.symmetry import ElementSymmetry
-from eqsets.testing.record import Subject
+from eqsets.testing.spec import ContractSpec
 
 __all__ = [
-    "cyclic_subject",
-    "dihedral_subject",
-    "grid_rotations_subject",
-    "product_subject",
-    "sets_subject",
-    "symmetric_subject",
-    "trivial_subject",
+    "cyclic_spec",
+    "dihedral_spec",
+    "grid_rotations_spec",
+    "product_spec",
+    "sets_spec",
+    "symmetric_spec",
+    "trivial_spec",
 ]
 
 
-def _subject(name: str, symmetry: ElementSymmetry, *specs: Any) -> Subject:
+def _subject(name: str, symmetry: ElementSymmetry, *specs: Any) -> ContractSpec:
     types = tuple(symmetry.feature_type(spec) for spec in specs)
-    return Subject(name, plugin=True, symmetry=symmetry, types=types)
+    return ContractSpec(name, plugin=True, symmetry=symmetry, types=types)
 
 
-def trivial_subject() -> Subject:
-    """Return the record of ``"trivial"``: plain vectors."""
+def trivial_spec() -> ContractSpec:
+    """Return the spec of ``"trivial"``: plain vectors."""
     return _subject("trivial", trivial(), 3, 4)
 
 
-def cyclic_subject() -> Subject:
-    """Return the record of ``"cyclic"``: rings of five points, and of pairs of them."""
+def cyclic_spec() -> ContractSpec:
+    """Return the spec of ``"cyclic"``: rings of five points, and of pairs of them."""
     return _subject("cyclic", cyclic(5), 1, 2, "2 trivial", "1 pairs")
 
 
-def dihedral_subject() -> Subject:
-    """Return the record of ``"dihedral"``: a square, whose diagonals make pairs of three kinds."""
+def dihedral_spec() -> ContractSpec:
+    """Return the spec of ``"dihedral"``: a square, whose diagonals make pairs of three kinds."""
     return _subject("dihedral", dihedral(4), 1, 2, "2 trivial", "1 pairs")
 
 
-def symmetric_subject() -> Subject:
-    """Return the record of ``"symmetric"``: sets of three points."""
+def symmetric_spec() -> ContractSpec:
+    """Return the spec of ``"symmetric"``: sets of three points."""
     return _subject("symmetric", symmetric(3), 1, 2, "2 trivial", "1 pairs")
 
 
-def grid_rotations_subject() -> Subject:
-    """Return the record of ``"grid-rotations"``: a grid whose centre, edges and corners differ."""
+def grid_rotations_spec() -> ContractSpec:
+    """Return the spec of ``"grid-rotations"``: a grid whose centre, edges and corners differ."""
     return _subject("grid-rotations", grid_rotations(3, 3, reflections=True), 1, 2, "2 trivial")
 
 
-def product_subject() -> Subject:
+def product_spec() -> ContractSpec:
     """Return sets of pairs of rings: the two have no order, the rings turn together."""
     return _subject("product", symmetric(2) * cyclic(3), 1, 2, ("1 trivial", 1))
 
 
-def sets_subject() -> Subject:
+def sets_spec() -> ContractSpec:
     """Return sets of sets of rings that turn together."""
     return _subject("sets", Sets(cyclic(3), size=2), 1, 2)

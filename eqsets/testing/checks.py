@@ -10,10 +10,10 @@ from typing import Any, Literal
 from eqsets.errors import LawViolation, OptionError, choices
 from eqsets.testing.law import Law
 from eqsets.testing.laws import LAWS
-from eqsets.testing.record import Subject
 from eqsets.testing.report import Report, Result
+from eqsets.testing.resolve import spec_of
 from eqsets.testing.runner import Run, profile_of
-from eqsets.testing.subjects import subject_of
+from eqsets.testing.spec import ContractSpec
 
 __all__ = ["Check", "check", "checks_of", "iter_checks"]
 
@@ -25,13 +25,18 @@ class Check:
         id: of the law.
         subject: name of the subject.
         expected: why the law is expected to fail, or ``None``.
-        marked: whether pytest is told what is expected, so that it judges.
+        marked: whether pytest knows what is expected, and judges it itself.
         profile: name of the profile; the pytest plugin sets it where nobody has.
         result: what came out, once it was called.
     """
 
     def __init__(
-        self, law: Law, subject: Subject, runs: _Runs, expected: str | None, profile: str | None
+        self,
+        law: Law,
+        subject: ContractSpec,
+        runs: _Runs,
+        expected: str | None,
+        profile: str | None,
     ) -> None:
         self.id, self.subject, self.expected = law.id, subject.name, expected
         self.profile, self.marked = profile, False
@@ -64,7 +69,7 @@ class Check:
 class _Runs:
     """The runs of one subject, one for each profile, so that no law is tried twice."""
 
-    def __init__(self, subject: Subject, seed: int | None) -> None:
+    def __init__(self, subject: ContractSpec, seed: int | None) -> None:
         self._subject, self._seed = subject, seed
         self._runs: dict[str, Run] = {}
 
@@ -95,13 +100,13 @@ def checks_of(
     only: str | Iterable[str] | None = None,
     profile: str | None = None,
     seed: int | None = None,
-) -> tuple[Subject, list[Check]]:
-    """Return the complete record of a subject, and a check for each law that concerns it.
+) -> tuple[ContractSpec, list[Check]]:
+    """Return the complete spec of a subject, and a check for each law that concerns it.
 
     Raises:
         OptionError: an id is unknown, or an expected failure concerns no law of this subject.
     """
-    subject = subject_of(given)
+    subject = spec_of(given)
     run = Run(subject, profile_of(profile or "default"), 0, laws=LAWS)
     concerned = [law for law in LAWS if run.concerns(law)]
     known = [law.id for law in LAWS]
@@ -152,7 +157,7 @@ def check(
     Arguments:
         subject: name of an element group or transformation, or an ElementSymmetry,
             TransformationFamily, Group, FeatureType, torch module with ``in_type`` and
-            ``out_type``, or :class:`Subject`.
+            ``out_type``, or :class:`ContractSpec`.
         profile: ``"quick"`` (10 examples a law), ``"default"`` (50) or ``"nightly"`` (1000).
         expected_failures: ``{id: reason}``; such a law must fail.
         only: ids of the laws to try.
@@ -172,10 +177,10 @@ def check(
     if on_fail not in ("report", "raise"):
         raise OptionError(f"unknown on_fail {on_fail!r}: {choices(on_fail, ('report', 'raise'))}")
     profile_of(profile)
-    record, checks = checks_of(
+    spec, checks = checks_of(
         subject, expected_failures=expected_failures, only=only, profile=profile, seed=seed
     )
-    report = Report(record.name, profile, seed or 0, tuple(one.run() for one in checks))
+    report = Report(spec.name, profile, seed or 0, tuple(one.run() for one in checks))
     if on_fail == "raise" and not report.ok:
         details = "\n\n".join(result.describe() for result in report.failures)
         raise LawViolation(f"{report.summary()}\n\n{details}")

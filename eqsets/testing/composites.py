@@ -1,6 +1,6 @@
-"""The record of a symmetry that is composed of others: what its parts claim, it claims.
+"""The spec of a symmetry that is composed of others: it claims what its parts claim.
 
-A part whose class a plugin names has a record of its own (hook ``eqsets_test_specs``); from it come
+A part whose class a plugin names has a spec of its own (hook ``eqsets_test_specs``); from it come
 capabilities, layer options, types to try and how many maps a layer has. A part without one is taken
 at its word, as any symmetry is.
 """
@@ -22,25 +22,25 @@ from eqsets.products import Product, ProductFeatures
 from eqsets.products.maps import UnitMaps
 from eqsets.registry import default_registry
 from eqsets.symmetry import ElementSymmetry
-from eqsets.testing.record import Capabilities, Layer, Subject
+from eqsets.testing.spec import Capabilities, ContractSpec, Layer
 
-__all__ = ["composite_subject"]
+__all__ = ["composite_spec"]
 
 _TYPES = 2  # of a composite: laws on many types would take too long
 
 
-def composite_subject(symmetry: ElementSymmetry) -> Subject:
-    """Return the record of a composed symmetry, from those of its parts.
+def composite_spec(symmetry: ElementSymmetry) -> ContractSpec:
+    """Return the spec of a composed symmetry, from those of its parts.
 
     The last part is what layers get their options for, and what names the types.
     """
-    records = [_record(part) for part in symmetry.parts]
-    last = records[-1]
-    claims = reduce(_both, [record.capabilities for record in records])
-    dimension, known = _dimension(symmetry, records)
+    specs = [_spec_of_part(part) for part in symmetry.parts]
+    last = specs[-1]
+    claims = reduce(_both, [spec.capabilities for spec in specs])
+    dimension, known = _dimension(symmetry, specs)
     types = tuple(symmetry.feature_type(kind) for kind in last.types)
-    failures = {law: why for record in records for law, why in record.expected_failures.items()}
-    return Subject(
+    failures = {law: why for spec in specs for law, why in spec.expected_failures.items()}
+    return ContractSpec(
         repr(symmetry),
         symmetry=symmetry,
         types=types,
@@ -48,40 +48,40 @@ def composite_subject(symmetry: ElementSymmetry) -> Subject:
         dimension=dimension,
         pools=last.pools,
         aggregations=tuple(
-            name for name in last.aggregations if all(name in r.aggregations for r in records)
+            name for name in last.aggregations if all(name in r.aggregations for r in specs)
         ),
-        tolerance=max(_tolerance(record) for record in records),
+        tolerance=max(_tolerance(spec) for spec in specs),
         capabilities=replace(claims, complete=claims.complete and known),
         expected_failures={**failures, **_not_linear(symmetry, types)},
     )
 
 
-def _record(part: ElementSymmetry) -> Subject:
+def _spec_of_part(part: ElementSymmetry) -> ContractSpec:
     """Return what is known about a part: its types are its own, the rest that of its class."""
     if part.parts:
-        return composite_subject(part)
-    found = _of_class(type(part))
-    specs = (1, 2) if found is None else tuple(str(kind) for kind in found.types)
-    types = _understood(part, specs) or _understood(part, (1, 2))
-    if found is None:
-        return Subject(repr(part), symmetry=part, types=types[:_TYPES])
-    return replace(found, symmetry=part, types=types[:_TYPES], layers=(), sets=())
+        return composite_spec(part)
+    spec = _of_class(type(part))
+    texts = (1, 2) if spec is None else tuple(str(kind) for kind in spec.types)
+    types = _understood(part, texts) or _understood(part, (1, 2))
+    if spec is None:
+        return ContractSpec(repr(part), symmetry=part, types=types[:_TYPES])
+    return replace(spec, symmetry=part, types=types[:_TYPES], layers=(), sets=())
 
 
-def _of_class(kind: type[ElementSymmetry]) -> Subject | None:
-    """Return the record of the name that stands for a class, where a plugin provides one."""
+def _of_class(kind: type[ElementSymmetry]) -> ContractSpec | None:
+    """Return the spec of the name that stands for a class, where a plugin provides one."""
     registry = default_registry()
     reference = f"{kind.__module__}:{kind.__qualname__}"
-    for record in registry.plugins():
-        if record.kind == "element group" and record.reference == reference:
-            found = registry.testing_subject(record.name)
-            return found if isinstance(found, Subject) else None
+    for plugin in registry.plugins():
+        if plugin.kind == "element group" and plugin.reference == reference:
+            spec = registry.contract_spec(plugin.name)
+            return spec if isinstance(spec, ContractSpec) else None
     return None
 
 
-def _understood(part: ElementSymmetry, specs: tuple[Any, ...]) -> tuple[FeatureType, ...]:
+def _understood(part: ElementSymmetry, texts: tuple[Any, ...]) -> tuple[FeatureType, ...]:
     try:
-        return tuple(part.feature_type(spec) for spec in specs)
+        return tuple(part.feature_type(text) for text in texts)
     except FeatureTypeError:  # types of a larger group than this part has
         return ()
 
@@ -90,23 +90,23 @@ def _both(a: Capabilities, b: Capabilities) -> Capabilities:
     return Capabilities(**{f.name: getattr(a, f.name) and getattr(b, f.name) for f in fields(a)})
 
 
-def _tolerance(record: Subject) -> float:
-    if record.tolerance is not None or record.symmetry is None:
-        return record.tolerance or 0.0
-    return record.symmetry.tolerance
+def _tolerance(spec: ContractSpec) -> float:
+    if spec.tolerance is not None or spec.symmetry is None:
+        return spec.tolerance or 0.0
+    return spec.symmetry.tolerance
 
 
 def _dimension(
-    symmetry: ElementSymmetry, records: list[Subject]
+    symmetry: ElementSymmetry, specs: list[ContractSpec]
 ) -> tuple[Callable[[Layer], int] | None, bool]:
     """Return how many maps a layer has where its parts say less than all, and whether it is known.
 
     A product has the product of the numbers, and a set twice the number of its members.
     """
-    if not any(record.dimension for record in records):
+    if not any(spec.dimension for spec in specs):
         return None, True
-    own, options = records[-1].dimension, records[-1].options
-    if own is None or not _counts(own, records[-1]):
+    own, options = specs[-1].dimension, specs[-1].options
+    if own is None or not _counts(own, specs[-1]):
         return None, False
     if isinstance(symmetry, Product):
         product = symmetry
@@ -116,11 +116,11 @@ def _dimension(
     return None, False
 
 
-def _counts(own: Callable[[Layer], int], record: Subject) -> bool:
+def _counts(own: Callable[[Layer], int], spec: ContractSpec) -> bool:
     """Return whether a number that is declared for a class is meant for this part of it."""
-    kind = record.types[0]
+    kind = spec.types[0]
     try:
-        return own(Layer(kind, kind, record.options)) >= 0
+        return own(Layer(kind, kind, spec.options)) >= 0
     except FeatureTypeError:  # it is for another group of the class
         return False
 

@@ -66,8 +66,10 @@ def smooth_images(
     column = torch.arange(width, dtype=dtype) - (width - 1) / 2
     total = torch.zeros(*shape, *size, dtype=dtype)
     for _ in range(3):
-        place = (torch.rand(2, *batch, 1, 1, 1, generator=generator, dtype=dtype) - 0.5) * small / 5
-        spot = (-((row - place[0]) ** 2 + (column - place[1]) ** 2) / (small / 6)).exp()
+        position = (
+            (torch.rand(2, *batch, 1, 1, 1, generator=generator, dtype=dtype) - 0.5) * small / 5
+        )
+        spot = (-((row - position[0]) ** 2 + (column - position[1]) ** 2) / (small / 6)).exp()
         color = torch.rand(*batch, channels, 1, 1, generator=generator, dtype=dtype)
         total = total + spot * (0.5 + 0.2 * color)
     # black is black, in all channels at once: whole-pixel shifts lose nothing, colours stay pale

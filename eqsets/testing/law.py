@@ -1,7 +1,7 @@
 """What a law is: an id for ever, a statement, and a short function that tries one example.
 
-A law knows neither layers nor names. It says over which *cases* of a subject it ranges (its groups,
-its feature types, its layers on rows, its layers on sets) and what must hold for one of them.
+A law refers to no layer or plugin by name. It states over which *cases* of a subject it ranges
+(its groups, feature types, layers on rows, layers on sets) and what must hold for one of them.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from eqsets.testing.record import Subject
+from eqsets.testing.spec import ContractSpec
 from eqsets.testing.trial import Trial
 
 __all__ = ["Body", "Cases", "Law", "law"]
 
 Cases: TypeAlias = Sequence[Any] | str
-"""What a law is tried on: cases, none where it says nothing about the subject, or why not."""
+"""What a law is tried on: cases, none where it does not concern the subject, or why it is skipped."""
 
 Body: TypeAlias = Callable[[Any, Trial], None]
 
@@ -42,7 +42,7 @@ class Law:
     id: str
     statement: str
     breaks: str
-    cases: Callable[[Subject], Cases]
+    cases: Callable[[ContractSpec], Cases]
     body: Body
     after: tuple[str, ...] = ()
     once: bool = False
@@ -57,7 +57,7 @@ def law(
     statement: str,
     *,
     breaks: str,
-    cases: Callable[[Subject], Cases],
+    cases: Callable[[ContractSpec], Cases],
     after: tuple[str, ...] = (),
     once: bool = False,
     slow: str = "",

@@ -1,4 +1,4 @@
-"""What a check found out: one result for each law, as a table for people, as data for machines."""
+"""The outcome of a check: one result for each law, as a table for people, as data for machines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Result:
         error: largest measured error, measured against its budget.
         budget: the budget that belongs to it.
         examples: how many examples were tried.
-        example: the smallest failing example: size, group element, shape, number type, seed.
+        example: the smallest failing example: size, group element, shape, dtype, seed.
         seed: from which the examples were drawn.
         reproduce: one line that tries the law again in the same way.
         seconds: how long it took.
@@ -77,9 +77,9 @@ class Result:
         }
 
     def describe(self) -> str:
-        """Return everything that helps to mend a failure, on a few lines."""
+        """Return everything that helps to fix a failure, on a few lines."""
         lines = [f"{self.id}: {self.status}", f"  law:       {self.statement}"]
-        lines.append(f"  found:     {self.reason}")
+        lines.append(f"  result:    {self.reason}")
         if self.example:
             drawn = ", ".join(f"{name}={value}" for name, value in self.example.items())
             lines.append(f"  example:   {drawn}")
@@ -163,9 +163,9 @@ class Report:
     def summary(self) -> str:
         """Return the report on one line."""
         counts = Counter(result.status for result in self.results)
-        said = ", ".join(f"{count} {status}" for status, count in counts.items())
+        statuses = ", ".join(f"{count} {status}" for status, count in counts.items())
         verdict = "keeps its contract" if self.ok else "breaks its contract"
         return (
-            f"{self.subject} {verdict}: {len(self.results)} laws, {said or 'none tried'} "
+            f"{self.subject} {verdict}: {len(self.results)} laws, {statuses or 'none tried'} "
             f"(profile {self.profile}, seed {self.seed}, {self.seconds:.1f} s)"
         )

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from eqsets.errors import FeatureTypeError, OptionError
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.symmetry import ElementSymmetry
-from eqsets.testing.record import Layer, RowCase, Subject
+from eqsets.testing.spec import ContractSpec, Layer, RowCase
 from eqsets.testing.trial import randomness
 
 __all__ = ["layers_between", "offered", "row_cases"]
 
-_INVARIANTS = 3  # how many are embedded
+_INVARIANTS = 3  # how many invariants are embedded
 
 
 def layers_between(types: tuple[FeatureType, ...]) -> tuple[Layer, ...]:
@@ -39,7 +39,7 @@ def offered(build: Callable[[], nn.Module]) -> nn.Module | None:
         return None
 
 
-def row_cases(symmetry: ElementSymmetry, subject: Subject) -> Iterator[RowCase]:
+def row_cases(symmetry: ElementSymmetry, subject: ContractSpec) -> Iterator[RowCase]:
     """Yield every module on rows that the symmetry makes for the layers and types of a subject."""
     for layer in subject.layers:
         options = {**subject.options, **layer.options}
@@ -55,48 +55,69 @@ def row_cases(symmetry: ElementSymmetry, subject: Subject) -> Iterator[RowCase]:
             dimension=None if subject.dimension is None else subject.dimension(layer),
             **_common(symmetry, subject),
         )
-    for kept in subject.types:
-        yield from _readers(symmetry, subject, kept)
-        yield from _keepers(symmetry, subject, kept)
+    for feature_type in subject.types:
+        yield from _readers(symmetry, subject, feature_type)
+        yield from _keepers(symmetry, subject, feature_type)
 
 
-def _common(symmetry: ElementSymmetry, subject: Subject) -> dict[str, Any]:
+def _common(symmetry: ElementSymmetry, subject: ContractSpec) -> dict[str, Any]:
     tolerance = symmetry.tolerance if subject.tolerance is None else subject.tolerance
     return {"symmetry": symmetry, "tolerance": tolerance, "draws": subject.draws}
 
 
-def _readers(symmetry: ElementSymmetry, subject: Subject, kept: FeatureType) -> Iterator[RowCase]:
+def _readers(
+    symmetry: ElementSymmetry, subject: ContractSpec, feature_type: FeatureType
+) -> Iterator[RowCase]:
     """Yield what turns rows into something else: invariants, and smaller elements."""
     structure = subject.structure if symmetry.structured else None
     common = {**_common(symmetry, subject), "structure": structure}
-    read = partial(symmetry.invariant, kept)
+    read = partial(symmetry.invariant, feature_type)
     if (module := offered(read)) is not None:
         out = InvariantFeatures(_features(symmetry, module))
-        yield RowCase(f"invariant {kept}", "invariant", read, in_type=kept, out_type=out, **common)
+        yield RowCase(
+            f"invariant {feature_type}",
+            "invariant",
+            read,
+            in_type=feature_type,
+            out_type=out,
+            **common,
+        )
     for options in subject.pools:
-        pool = partial(symmetry.pool, kept, **options)
+        pool = partial(symmetry.pool, feature_type, **options)
         if (module := offered(pool)) is not None:
-            source, target = (getattr(module, side, kept) for side in ("in_type", "out_type"))
-            label = f"pool {kept} {dict(options) or ''}".rstrip()
+            source, target = (
+                getattr(module, side, feature_type) for side in ("in_type", "out_type")
+            )
+            label = f"pool {feature_type} {dict(options) or ''}".rstrip()
             yield RowCase(label, "pool", pool, in_type=source, out_type=target, **common)
 
 
-def _keepers(symmetry: ElementSymmetry, subject: Subject, kept: FeatureType) -> Iterator[RowCase]:
+def _keepers(
+    symmetry: ElementSymmetry, subject: ContractSpec, feature_type: FeatureType
+) -> Iterator[RowCase]:
     """Yield what keeps the type: norms, nonlinearities, dropout, and embeddings into it."""
-    common = {**_common(symmetry, subject), "in_type": kept, "out_type": kept}
+    common = {**_common(symmetry, subject), "in_type": feature_type, "out_type": feature_type}
     makers: list[tuple[str, str, Callable[[], nn.Module]]] = [
-        ("norm", "norm 'element'", partial(symmetry.norm, kept, "element")),
-        ("norm", "norm 'batch'", partial(symmetry.norm, kept, "batch")),
-        ("nonlinearity", "nonlinearity 'relu'", partial(symmetry.nonlinearity, kept, "relu")),
-        ("nonlinearity", "nonlinearity 'tanh'", partial(symmetry.nonlinearity, kept, "tanh")),
-        ("dropout", "dropout", partial(symmetry.dropout, kept, 0.5)),
+        ("norm", "norm 'element'", partial(symmetry.norm, feature_type, "element")),
+        ("norm", "norm 'batch'", partial(symmetry.norm, feature_type, "batch")),
+        (
+            "nonlinearity",
+            "nonlinearity 'relu'",
+            partial(symmetry.nonlinearity, feature_type, "relu"),
+        ),
+        (
+            "nonlinearity",
+            "nonlinearity 'tanh'",
+            partial(symmetry.nonlinearity, feature_type, "tanh"),
+        ),
+        ("dropout", "dropout", partial(symmetry.dropout, feature_type, 0.5)),
     ]
     for role, label, make in makers:
         if offered(make) is not None:
-            yield RowCase(f"{label} {kept}", role, make, **common)
-    embed = partial(symmetry.embed, _INVARIANTS, kept)
+            yield RowCase(f"{label} {feature_type}", role, make, **common)
+    embed = partial(symmetry.embed, _INVARIANTS, feature_type)
     if offered(embed) is not None:
-        yield RowCase(f"embed {kept}", "embed", embed, call=_write, **common)
+        yield RowCase(f"embed {feature_type}", "embed", embed, call=_write, **common)
 
 
 def _features(symmetry: ElementSymmetry, module: nn.Module) -> int:

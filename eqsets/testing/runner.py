@@ -10,9 +10,9 @@ from typing import Any
 from eqsets.errors import LawViolation, OptionError, PluginError, choices
 from eqsets.registry._references import Failure, attempt
 from eqsets.testing.law import Law
-from eqsets.testing.record import Subject
 from eqsets.testing.report import Result
 from eqsets.testing.search import Log, experiment
+from eqsets.testing.spec import ContractSpec
 from eqsets.testing.trial import Trial
 from eqsets.threads import one_thread
 
@@ -53,25 +53,25 @@ def profile_of(name: str) -> Profile:
 class Run:
     """The laws tried on one subject; each is tried once, also where several others ask for it."""
 
-    subject: Subject
+    subject: ContractSpec
     profile: Profile
     seed: int
     laws: tuple[Law, ...] = ()
     _done: dict[str, Result] = field(default_factory=dict)
 
     def result(self, law: Law) -> Result:
-        """Return what the law comes to, whatever else is broken."""
+        """Return the outcome of the law, whatever else is broken."""
         if law.id not in self._done:
             started = time.perf_counter()
             with one_thread():
-                found = self._try(law)
-            found = self._explained(law, found)
+                outcome = self._try(law)
+            outcome = self._explained(law, outcome)
             seconds = time.perf_counter() - started
-            self._done[law.id] = Result(**{**found, "seconds": seconds})
+            self._done[law.id] = Result(**{**outcome, "seconds": seconds})
         return self._done[law.id]
 
     def concerns(self, law: Law) -> bool:
-        """Return whether the law says anything about the subject, be it that it is skipped."""
+        """Return whether the law concerns the subject, even where it is skipped."""
         return bool(law.cases(self.subject))
 
     def reproduce(self, law: Law) -> str:
@@ -82,15 +82,15 @@ class Run:
         profile = "" if self.profile.name == "default" else f", profile={self.profile.name!r}"
         return f"eqsets.testing.check(subject, only={law.id!r}, seed={self.seed}{profile})"
 
-    def _explained(self, law: Law, found: dict[str, Any]) -> dict[str, Any]:
+    def _explained(self, law: Law, outcome: dict[str, Any]) -> dict[str, Any]:
         """Turn a failure into a consequence where a law that this one stands on fails."""
-        if found["status"] != "failed":
-            return found
+        if outcome["status"] != "failed":
+            return outcome
         for other in self.laws:
             if other.id in law.after and self.concerns(other) and _broken(self.result(other)):
-                reason = f"follows from {other.id}: {found['reason']}"
-                return {**found, "status": "follows", "reason": reason}
-        return found
+                reason = f"follows from {other.id}: {outcome['reason']}"
+                return {**outcome, "status": "follows", "reason": reason}
+        return outcome
 
     def _trial_and_error(self, law: Law, cases: Sequence[Any], log: Log) -> Failure | None:
         """Try one case after the other, up to the first on which the law fails."""
@@ -139,6 +139,6 @@ def _broken(result: Result) -> bool:
 
 
 def _measured(trial: Trial | None, case: str, log: Log) -> dict[str, Any]:
-    """Return what a result says about the trial that decides it."""
+    """Return the figures of the trial that decides a result."""
     error, budget = (None, None) if trial is None else (trial.error, trial.budget)
     return {"case": case, "error": error, "budget": budget, "examples": log.count}

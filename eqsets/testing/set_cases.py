@@ -10,13 +10,13 @@ from eqsets.dss import ALIGNMENTS, DSS
 from eqsets.network import SetNetwork
 from eqsets.symmetry import ElementSymmetry
 from eqsets.testing.loops import dss_by_loop
-from eqsets.testing.record import Layer, SetCase, Subject
 from eqsets.testing.row_cases import offered
+from eqsets.testing.spec import ContractSpec, Layer, SetCase
 
 __all__ = ["set_cases"]
 
 
-def set_cases(symmetry: ElementSymmetry, subject: Subject) -> Iterator[SetCase]:
+def set_cases(symmetry: ElementSymmetry, subject: ContractSpec) -> Iterator[SetCase]:
     """Yield the set modules that can be built from the first layer of a subject."""
     layer = subject.layers[0]
     for alignment in ALIGNMENTS if subject.capabilities.independent else ALIGNMENTS[:1]:
@@ -27,7 +27,7 @@ def set_cases(symmetry: ElementSymmetry, subject: Subject) -> Iterator[SetCase]:
 
 
 def _layer(
-    symmetry: ElementSymmetry, subject: Subject, layer: Layer, aggregation: str, alignment: str
+    symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer, aggregation: str, alignment: str
 ) -> Iterator[SetCase]:
     build = partial(
         DSS,
@@ -51,7 +51,7 @@ def _layer(
         )
 
 
-def _networks(symmetry: ElementSymmetry, subject: Subject, layer: Layer) -> Iterator[SetCase]:
+def _networks(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) -> Iterator[SetCase]:
     """Yield networks as users build them: a set out, a vector out, one element out."""
     source, target = layer.in_type, layer.out_type
     kinds = [kind for kind in ("element", "batch") if offered(partial(symmetry.norm, target, kind))]
@@ -87,7 +87,7 @@ def _types(symmetry: ElementSymmetry, module: Any) -> dict[str, Any]:
     return {"in_type": module.in_type, "out_type": module.out_type, "group": group}
 
 
-def _common(symmetry: ElementSymmetry, subject: Subject) -> dict[str, Any]:
+def _common(symmetry: ElementSymmetry, subject: ContractSpec) -> dict[str, Any]:
     tolerance = symmetry.tolerance if subject.tolerance is None else subject.tolerance
     return {
         "symmetry": symmetry,

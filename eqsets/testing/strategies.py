@@ -5,9 +5,9 @@ Requirements that shaped this module:
 - what is drawn are small whole numbers (sizes, seeds, words in generators), so that a failure
   shrinks to a small one; tensors are filled from a drawn seed by a generator of their own;
 - torch's global randomness is never touched;
-- the simplest example already says something: two elements, a generator, a permutation that moves.
+- the simplest example is not trivial: two elements, a generator, a permutation that moves.
 
-Hypothesis is imported when a strategy is made, not before.
+Hypothesis is imported when a strategy is built, not before.
 """
 
 from __future__ import annotations
@@ -46,28 +46,28 @@ def _st() -> Any:
 
 def seeds() -> SearchStrategy[int]:
     """Return whole numbers to seed a ``torch.Generator`` with."""
-    found: SearchStrategy[int] = _st().integers(0, 2**16)
-    return found
+    strategy: SearchStrategy[int] = _st().integers(0, 2**16)
+    return strategy
 
 
 def set_sizes(low: int = 1, high: int = 5) -> SearchStrategy[int]:
     """Return sizes of sets, ``low`` first."""
-    found: SearchStrategy[int] = _st().integers(low, high)
-    return found
+    strategy: SearchStrategy[int] = _st().integers(low, high)
+    return strategy
 
 
 def dtypes(*given: torch.dtype) -> SearchStrategy[torch.dtype]:
-    """Return number types, float32 and float64 unless others are given."""
+    """Return dtypes, float32 and float64 unless others are given."""
     choices: Sequence[torch.dtype] = given or (torch.float32, torch.float64)
-    found: SearchStrategy[torch.dtype] = _st().sampled_from(choices)
-    return found
+    strategy: SearchStrategy[torch.dtype] = _st().sampled_from(choices)
+    return strategy
 
 
 def permutations(size: int) -> SearchStrategy[Tensor]:
-    """Return index tensors ``(size,)``; the simplest one moves every place by one."""
+    """Return index tensors ``(size,)``; the simplest one moves every position by one."""
     drawn = _st().permutations(range(size))
-    found: SearchStrategy[Tensor] = drawn.map(lambda order: torch.tensor(order).roll(-1))
-    return found
+    strategy: SearchStrategy[Tensor] = drawn.map(lambda order: torch.tensor(order).roll(-1))
+    return strategy
 
 
 def group_elements(group: Group, *batch: int) -> SearchStrategy[Tensor]:
@@ -87,18 +87,18 @@ def group_elements(group: Group, *batch: int) -> SearchStrategy[Tensor]:
         return one  # type: ignore[no-any-return]  # hypothesis is imported late
     total = torch.Size(batch).numel()
     many = st.lists(one, min_size=total, max_size=total).map(torch.stack)
-    found: SearchStrategy[Tensor] = many.map(lambda g: g.reshape(*batch, *group.element_shape))
-    return found
+    strategy: SearchStrategy[Tensor] = many.map(lambda g: g.reshape(*batch, *group.element_shape))
+    return strategy
 
 
 def element_tensors(
     feature_type: FeatureType, *batch: int, dtype: torch.dtype | None = None
 ) -> SearchStrategy[Tensor]:
     """Return features ``(*batch, *element)`` as the type samples them."""
-    found: SearchStrategy[Tensor] = seeds().map(
+    strategy: SearchStrategy[Tensor] = seeds().map(
         lambda seed: feature_type.sample(*batch, generator=_generator(seed), dtype=dtype)
     )
-    return found
+    return strategy
 
 
 def sets(
@@ -130,8 +130,8 @@ def set_batches(
             [feature_type.sample(count, generator=generator, dtype=dtype) for count in counts]
         )
 
-    found: SearchStrategy[SetBatch] = st.tuples(drawn, seeds()).map(fill)
-    return found
+    strategy: SearchStrategy[SetBatch] = st.tuples(drawn, seeds()).map(fill)
+    return strategy
 
 
 def masks(batch: int, size: int, *, prefix: bool = False) -> SearchStrategy[Tensor]:
@@ -139,19 +139,19 @@ def masks(batch: int, size: int, *, prefix: bool = False) -> SearchStrategy[Tens
 
     Arguments:
         batch: number of sets ``B``.
-        size: places in each set ``N``.
+        size: positions in each set ``N``.
         prefix: present elements first, padding behind, as from ``SetBatch.to_padded``.
     """
     st = _st()
     if prefix:
-        row = st.integers(1, size).map(lambda count: [place < count for place in range(size)])
+        row = st.integers(1, size).map(lambda count: [position < count for position in range(size)])
     else:
         row = st.lists(st.booleans(), min_size=size, max_size=size).map(
-            lambda kept: [*kept[:-1], kept[-1] or not any(kept)]
+            lambda bits: [*bits[:-1], bits[-1] or not any(bits)]
         )
     rows = st.lists(row, min_size=batch, max_size=batch)
-    found: SearchStrategy[Tensor] = rows.map(lambda kept: torch.tensor(kept, dtype=torch.bool))
-    return found
+    strategy: SearchStrategy[Tensor] = rows.map(lambda bits: torch.tensor(bits, dtype=torch.bool))
+    return strategy
 
 
 def _generator(seed: int) -> torch.Generator:

@@ -1,7 +1,7 @@
 """One example of one law: what was drawn for it, and the largest error it met.
 
 What is drawn is written down under a label, so that a failure can show the smallest example that
-hypothesis has found: set size, group element, shape, number type, seed.
+hypothesis has actual: set size, group element, shape, dtype, seed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Trial", "randomness", "show"]
 
 T = TypeVar("T")
 
-_SHOWN = 16  # numbers of a tensor that a message still spells out
+_SHOWN = 16  # numbers of a tensor that a message spells out at most
 
 
 class Trial:
@@ -94,12 +94,12 @@ class Trial:
             raise LawViolation(what)
 
     def compare(
-        self, found: Tensor, expected: Tensor, budget: float, what: str, floor: float = 0.0
+        self, actual: Tensor, expected: Tensor, budget: float, what: str, floor: float = 0.0
     ) -> None:
         """Raise unless two tensors agree, relatively.
 
         Arguments:
-            found: what was computed.
+            actual: what was computed.
             expected: what it should be.
             budget: largest relative error.
             what: what was compared.
@@ -109,10 +109,10 @@ class Trial:
             LawViolation: shapes differ, or the error is larger than its budget.
         """
         self.expect(
-            found.shape == expected.shape,
-            f"{what}: shape {tuple(found.shape)} instead of {tuple(expected.shape)}",
+            actual.shape == expected.shape,
+            f"{what}: shape {tuple(actual.shape)} instead of {tuple(expected.shape)}",
         )
-        a, b = found.detach().double(), expected.detach().double()
+        a, b = actual.detach().double(), expected.detach().double()
         gap, size = float((a - b).norm()), float(a.norm() + b.norm())
         if budget:
             size += 2 * floor / budget  # then a gap of ``floor`` stays within the budget

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from eqsets import FeatureType, GeneratedSymmetry, Sets, element_group
 from eqsets.generated import PermutationFeatures
 from eqsets.symmetry import ElementSymmetry
-from eqsets.testing import Layer, Subject, check, parametrize_with_checks
+from eqsets.testing import ContractSpec, Layer, check, parametrize_with_checks
 
 
 def turns() -> GeneratedSymmetry:
@@ -39,14 +39,14 @@ LAYERS = ["EQL01-linear-equivariance", "EQL02-linear-is-affine", "EQL03-invarian
 LAYERS += ["EQL04-embedding", "EQL05-norm", "EQL06-nonlinearity", "EQL07-dropout"]
 
 
-def typed(product: ElementSymmetry, *specs: object) -> Subject:
+def typed(product: ElementSymmetry, *specs: object) -> ContractSpec:
     """Return the record of types that are not the plain ones of the first factor."""
     types = tuple(product.feature_type(spec) for spec in specs)
     layers = tuple(Layer(kind, kind) for kind in types)
-    return Subject(str(product), symmetry=product, types=types, layers=layers)
+    return ContractSpec(str(product), symmetry=product, types=types, layers=layers)
 
 
-VARIETY: list[ElementSymmetry | Subject] = [
+VARIETY: list[ElementSymmetry | ContractSpec] = [
     element_group("symmetric", size=3) * element_group("spatial"),
     element_group("permutations", nodes=3) * element_group("spatial"),
     element_group("symmetric", size=2) * element_group("planar", grid=3),
@@ -58,7 +58,7 @@ VARIETY: list[ElementSymmetry | Subject] = [
 
 
 @pytest.mark.parametrize("product", VARIETY, ids=str)
-def test_laws_of_layers(product: ElementSymmetry | Subject) -> None:
+def test_laws_of_layers(product: ElementSymmetry | ContractSpec) -> None:
     only = [*LAYERS, "EQC01-linear-is-complete", "EQA02-homomorphism", "EQL12-set-joint"]
     report = check(product, profile="quick", only=only)
     assert report.ok, report

@@ -286,9 +286,9 @@ def test_a_transformation_is_a_name_or_a_family():
 
 
 def test_testing_subjects_are_found_and_not_listed(knots):
-    assert knots.testing_subject("knots") == "a record"
-    assert knots.testing_subject("cyclic-of-nobody") is None
-    assert "testing subject" not in {record.kind for record in knots.plugins()}
+    assert knots.contract_spec("knots") == "a record"
+    assert knots.contract_spec("cyclic-of-nobody") is None
+    assert "contract spec" not in {record.kind for record in knots.plugins()}
 
 
 def test_listing_the_installed_plugins_imports_no_backend():

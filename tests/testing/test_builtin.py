@@ -16,7 +16,7 @@ from eqsets.groups import (
     TrivialGroup,
     dihedral_group,
 )
-from eqsets.testing import Subject, check, parametrize_with_checks
+from eqsets.testing import ContractSpec, check, parametrize_with_checks
 from eqsets.testing.trial import randomness
 
 NAMES = ["trivial", "cyclic", "dihedral", "symmetric", "grid-rotations", "product", "sets"]
@@ -50,7 +50,7 @@ GROUPS = [
     FiniteGroup([[[0.0, -1.0], [1.0, 0.0]]]),
     ProductGroup(CyclicGroup(3), OrthogonalGroup(2)),
     MatrixGroup(lie_algebra=[[[0.0, 1.0], [1.0, 0.0]]], discrete=[[[-1.0, 0.0], [0.0, 1.0]]]),
-    Subject("rotations", group=OrthogonalGroup(3, special=True), contains=orthogonal),
+    ContractSpec("rotations", group=OrthogonalGroup(3, special=True), contains=orthogonal),
 ]
 
 
@@ -60,9 +60,9 @@ def test_laws_of_groups(check):
 
 
 GENERATED = [
-    Subject("swap", symmetry=GeneratedSymmetry(permutations=[[1, 0, 2, 3]])),
-    Subject("space", symmetry=GeneratedSymmetry(group=OrthogonalGroup(3))),
-    Subject("boosts", symmetry=GeneratedSymmetry(lie_algebra=[[[0.0, 1.0], [1.0, 0.0]]])),
+    ContractSpec("swap", symmetry=GeneratedSymmetry(permutations=[[1, 0, 2, 3]])),
+    ContractSpec("space", symmetry=GeneratedSymmetry(group=OrthogonalGroup(3))),
+    ContractSpec("boosts", symmetry=GeneratedSymmetry(lie_algebra=[[[0.0, 1.0], [1.0, 0.0]]])),
 ]
 
 

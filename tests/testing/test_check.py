@@ -16,10 +16,10 @@ from torch import nn
 from eqsets import DSS, LawViolation, OptionError, PluginError, element_group
 from eqsets.generated import cyclic
 from eqsets.groups import CyclicGroup
-from eqsets.testing import LAWS, Report, SetCase, Subject, check, iter_checks
+from eqsets.testing import LAWS, ContractSpec, Report, SetCase, check, iter_checks
 from eqsets.testing.runner import Run, profile_of
 from tests.testing.controls.groups import NoInverse
-from tests.testing.controls.sets import CONTROLS, RING, VECTORS, Weighted, Whisper
+from tests.testing.controls.sets import CONTROLS, RING, VECTORS, QuietNonlinear, Weighted
 
 INVERSE = "EQG02-inverse"
 
@@ -63,7 +63,7 @@ def test_a_failure_says_everything_that_helps() -> None:
 
 def test_names_are_reproduced_by_the_command_line() -> None:
     (law,) = [law for law in LAWS if law.id == INVERSE]
-    run = Run(Subject("cyclic", plugin=True), profile_of("quick"), 5)
+    run = Run(ContractSpec("cyclic", plugin=True), profile_of("quick"), 5)
     assert run.reproduce(law) == f"eqsets check cyclic --only {INVERSE} --seed 5 --profile quick"
 
 
@@ -107,8 +107,8 @@ def test_expected_failures_are_expected_and_strict() -> None:
 
 
 def test_a_record_declares_expected_failures() -> None:
-    record = Subject("mine", group=NoInverse(4), expected_failures={INVERSE: "a known bug"})
-    assert check(record, profile="quick").ok
+    spec = ContractSpec("mine", group=NoInverse(4), expected_failures={INVERSE: "a known bug"})
+    assert check(spec, profile="quick").ok
 
 
 def test_a_failure_can_raise() -> None:
@@ -181,9 +181,9 @@ def test_an_exception_of_the_subject_is_a_failure() -> None:
 
 def test_sets_may_be_given_besides_a_symmetry() -> None:
     symmetry = element_group("cyclic", size=4)
-    case = SetCase("extra", Whisper, VECTORS, VECTORS, VECTORS.group)
-    record = Subject("both", symmetry=symmetry, sets=(case,))
-    (failure,) = check(record, profile="quick", only="EQL11-set-element-group").failures
+    case = SetCase("extra", QuietNonlinear, VECTORS, VECTORS, VECTORS.group)
+    spec = ContractSpec("both", symmetry=symmetry, sets=(case,))
+    (failure,) = check(spec, profile="quick", only="EQL11-set-element-group").failures
     assert failure.case == "extra"
 
 

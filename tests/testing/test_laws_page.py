@@ -1,4 +1,4 @@
-"""The page of the laws says what the code says; its table is made from the laws."""
+"""The page of the laws agrees with the code; its table is made from the laws."""
 
 from __future__ import annotations
 

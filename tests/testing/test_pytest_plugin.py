@@ -89,11 +89,11 @@ def test_the_profile_is_an_option_and_results_are_reported(pytester: pytest.Pyte
     arguments = ("--eqsets-report", "out/laws.json", "--junitxml=junit.xml")
     run(pytester, *arguments, subjects="NoInverse(4)", options=options)
     report = json.loads((pytester.path / "out" / "laws.json").read_text())
-    found = {check["id"]: check for check in report["checks"]}
+    actual = {check["id"]: check for check in report["checks"]}
     assert report["ok"]
-    assert found["EQG01-identity"]["n_examples"] == 10
-    assert found["EQG02-inverse"]["status"] == "expected failure"
-    assert found["EQG02-inverse"]["subject"] == "NoInverse(size=4)"
+    assert actual["EQG01-identity"]["n_examples"] == 10
+    assert actual["EQG02-inverse"]["status"] == "expected failure"
+    assert actual["EQG02-inverse"]["subject"] == "NoInverse(size=4)"
     properties = ET.parse(pytester.path / "junit.xml").iter("property")
     assert any("EQG03" in str(entry.get("value")) for entry in properties)
 

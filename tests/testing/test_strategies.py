@@ -1,4 +1,4 @@
-"""The public strategies: what they draw fits together, and the simplest example says something."""
+"""The public strategies: what they draw fits together, and the simplest example is not trivial."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def test_group_elements_come_in_batches(group) -> None:
 
 
 def test_the_simplest_examples_move_something() -> None:
-    found = []
+    actual = []
 
     @settings(max_examples=1, deadline=None, database=None)
     @given(strategies.permutations(3), strategies.group_elements(CyclicGroup(5)))
     def simplest(order: torch.Tensor, g: torch.Tensor) -> None:
-        found.append((order.tolist(), int(g)))
+        actual.append((order.tolist(), int(g)))
 
     simplest()
-    assert found == [([1, 2, 0], 1)]
+    assert actual == [([1, 2, 0], 1)]

@@ -12,7 +12,7 @@ from eqsets import ElementSymmetry, FeatureType
 from eqsets.generated import symmetric
 from eqsets.groups import SymmetricGroup
 from eqsets.layout import Layout
-from eqsets.testing import Capabilities, Subject, check
+from eqsets.testing import Capabilities, ContractSpec, check
 
 NODES = symmetric(4)
 
@@ -71,16 +71,16 @@ class Graphs(ElementSymmetry):
         return structure
 
 
-def record(symmetry: ElementSymmetry) -> Subject:
+def spec(symmetry: ElementSymmetry) -> ContractSpec:
     def edges(generator: torch.Generator) -> Tensor:
         return torch.rand(4, 4, generator=generator, dtype=torch.float64)
 
     claims = Capabilities(complete=False, independent=False)
-    return Subject("graphs", symmetry=symmetry, structure=edges, capabilities=claims)
+    return ContractSpec("graphs", symmetry=symmetry, structure=edges, capabilities=claims)
 
 
 def test_the_structure_moves_with_the_elements() -> None:
-    report = check(record(Graphs()), profile="quick")
+    report = check(spec(Graphs()), profile="quick")
     assert report.ok, report
     ids = {result.id: result.status for result in report.results}
     assert ids["EQL01-linear-equivariance"] == ids["EQL12-set-joint"] == "passed"
@@ -88,7 +88,7 @@ def test_the_structure_moves_with_the_elements() -> None:
 
 
 def test_a_structure_that_stays_behind_is_found() -> None:
-    report = check(record(Graphs(forgetful=True)), profile="quick")
+    report = check(spec(Graphs(forgetful=True)), profile="quick")
     assert [result.id for result in report.failures] == [
         "EQL01-linear-equivariance",
         "EQL03-invariant",

@@ -12,7 +12,7 @@ from eqsets.features import FeatureType
 from eqsets.groups import TrivialGroup
 from eqsets.testing.bench import draw_element
 from eqsets.testing.law import Law, law
-from eqsets.testing.record import Subject, TypeCase
+from eqsets.testing.spec import ContractSpec, TypeCase
 from eqsets.testing.tolerance import coarse, rounding, tight
 from eqsets.testing.trial import Trial
 
@@ -21,7 +21,7 @@ __all__ = ["LAWS", "types"]
 _BATCH = 3
 
 
-def types(subject: Subject) -> Sequence[TypeCase]:
+def types(subject: ContractSpec) -> Sequence[TypeCase]:
     """Return the feature types of a subject, each with the group that acts."""
     group = subject.group or TrivialGroup()
     tolerance = subject.tolerance
@@ -30,19 +30,19 @@ def types(subject: Subject) -> Sequence[TypeCase]:
     return [TypeCase(one, one.group or group, tolerance, subject.draws) for one in subject.types]
 
 
-def pointwise(subject: Subject) -> Sequence[TypeCase] | str:
+def pointwise(subject: ContractSpec) -> Sequence[TypeCase] | str:
     """Return the types that claim to be pointwise."""
     chosen = [case for case in types(subject) if case.type.pointwise]
     return chosen or ("" if not subject.types else "no feature type claims to be pointwise")
 
 
-def channelled(subject: Subject) -> Sequence[TypeCase] | str:
+def channelled(subject: ContractSpec) -> Sequence[TypeCase] | str:
     """Return the types that have a channel axis."""
     chosen = [case for case in types(subject) if case.type.channel_axis is not None]
     return chosen or ("" if not subject.types else "no feature type has a channel axis")
 
 
-def acted(subject: Subject) -> Sequence[Subject] | str:
+def acted(subject: ContractSpec) -> Sequence[ContractSpec] | str:
     """Return the subject itself, where something should move."""
     moved = [case for case in types(subject) if case.type.group is not None]
     if subject.group is None or not subject.types:
@@ -65,7 +65,7 @@ def _features(case: TypeCase, trial: Trial, shift: int = 0) -> Tensor:
 
 @law(
     "EQA01-identity",
-    "The identity leaves features alone: e x = x.",
+    "The identity leaves features unchanged: e x = x.",
     breaks="a transform that also filters, normalises or resamples",
     cases=types,
 )
@@ -98,13 +98,13 @@ def homomorphism(case: TypeCase, trial: Trial) -> None:
 def linear(case: TypeCase, trial: Trial) -> None:
     g, x, y = _draw(case, trial), _features(case, trial), _features(case, trial, 1)
     act = case.type.transform
-    together, apart = act(g, 0.5 * x - 2 * y), 0.5 * act(g, x) - 2 * act(g, y)
-    trial.compare(together, apart, coarse(0), f"{case.label}: the action is not linear")
+    together, separate = act(g, 0.5 * x - 2 * y), 0.5 * act(g, x) - 2 * act(g, y)
+    trial.compare(together, separate, coarse(0), f"{case.label}: the action is not linear")
 
 
 @law(
     "EQA04-shape-and-number-type",
-    "The action keeps shape, number type and device.",
+    "The action keeps shape, dtype and device.",
     breaks="a transform that returns float64 because the group's matrices are",
     cases=types,
 )
@@ -122,7 +122,7 @@ def shape_and_number_type(case: TypeCase, trial: Trial) -> None:
 @law(
     "EQA05-batches",
     "A batch of group elements moves a batch of features one by one; batches broadcast.",
-    breaks="a transform that only looks at the first group element",
+    breaks="a transform that only reads the first group element",
     cases=types,
 )
 def batches(case: TypeCase, trial: Trial) -> None:
@@ -141,7 +141,7 @@ def batches(case: TypeCase, trial: Trial) -> None:
 
 @law(
     "EQA06-sampler",
-    "`sample(*batch)` returns features of the layout and number type asked for, of about unit "
+    "`sample(*batch)` returns features of the layout and dtype asked for, of about unit "
     "size, and takes its randomness from the generator it is given.",
     breaks="a sampler that ignores `generator=` or `dtype=`",
     cases=types,
@@ -153,8 +153,8 @@ def sampler(case: TypeCase, trial: Trial) -> None:
     trial.expect(torch.equal(x, again), f"{case.label}: one seed gives different features")
     trial.expect(wide.dtype == torch.float64, f"{case.label}: dtype=float64 gave {wide.dtype}")
     fits = len(x.shape) == len(kind.layout) + 2 and all(
-        isinstance(size, str) or size == found
-        for size, found in zip(kind.layout, x.shape[2:], strict=False)
+        isinstance(size, str) or size == actual
+        for size, actual in zip(kind.layout, x.shape[2:], strict=False)
     )
     trial.expect(fits, f"{case.label}: sample{lead} has shape {tuple(x.shape)}, not {kind.layout}")
     size = float(x.double().abs().max())
@@ -193,7 +193,7 @@ def componentwise(case: TypeCase, trial: Trial) -> None:
 
 @law(
     "EQA09-channels",
-    "All channels move alike: a channel alone moves as it moves among others.",
+    "All channels transform in the same way: a channel alone moves as it moves among others.",
     breaks="an action that mixes channels, on a type that declares a channel axis",
     cases=channelled,
     after=("EQA03-linear",),
@@ -204,7 +204,9 @@ def channels(case: TypeCase, trial: Trial) -> None:
     moved = case.type.with_channels(2 * case.type.channels).transform(g, two)
     alone = case.type.transform(g, x)
     expected = torch.cat([alone, -2 * alone], axis)
-    trial.compare(moved, expected, rounding(x.dtype), f"{case.label}: channels move differently")
+    trial.compare(
+        moved, expected, rounding(x.dtype), f"{case.label}: channels transform differently"
+    )
 
 
 @law(
@@ -214,7 +216,7 @@ def channels(case: TypeCase, trial: Trial) -> None:
     cases=acted,
     once=True,
 )
-def acts(subject: Subject, trial: Trial) -> None:
+def acts(subject: ContractSpec, trial: Trial) -> None:
     for case in types(subject):
         g = case.group.sample(8, generator=trial.generator())
         generators = case.group.generators()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from eqsets.testing.bench import BATCH, SetBench
 from eqsets.testing.law import Law, law
 from eqsets.testing.laws.deployment import principal
-from eqsets.testing.record import SetCase, Subject
+from eqsets.testing.spec import ContractSpec, SetCase
 from eqsets.testing.tolerance import rounding
 from eqsets.testing.trial import Trial
 
@@ -25,7 +25,7 @@ _SLOW = "compiling takes many seconds; it runs in the profile 'default'"
 _SIZES = (2, 3, 5)  # the second size makes dimensions symbolic, the third uses that
 
 
-def first(subject: Subject) -> Sequence[SetCase] | str:
+def first(subject: ContractSpec) -> Sequence[SetCase] | str:
     """Return the first principal set module, where it claims to compile."""
     chosen = principal(subject)[:1]
     if chosen and isinstance(chosen[0], SetCase) and not chosen[0].capabilities.compiles:
@@ -70,8 +70,8 @@ def _compiles(case: SetCase, trial: Trial, backend: str) -> None:
                 x = bench.sets(BATCH, size).requires_grad_()
                 y = function(x)
                 loss, leaves = y.square().sum(), [x, *weights]
-                found = torch.autograd.grad(loss, leaves, allow_unused=True)
-                results.append([y, *(grad for grad in found if grad is not None)])
+                actual = torch.autograd.grad(loss, leaves, allow_unused=True)
+                results.append([y, *(grad for grad in actual if grad is not None)])
             for expected, value in zip(*results, strict=True):
                 bench.compare(
                     value, expected, budget, f"compiled by {backend}, numbers or gradients"
@@ -95,7 +95,7 @@ def compiles_whole(case: SetCase, trial: Trial) -> None:
 @law(
     "EQD09-compiles-to-code",
     "The code that inductor makes gives the same numbers and gradients for several set sizes.",
-    breaks="an operation that tells the compiler another memory layout than it returns",
+    breaks="an operation that reports to the compiler another memory layout than it returns",
     cases=first,
     once=True,
     after=("EQD08-compiles-whole",),

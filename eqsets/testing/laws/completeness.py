@@ -24,7 +24,7 @@ from eqsets.testing.bruteforce import (
     set_matrices,
 )
 from eqsets.testing.law import Law, law
-from eqsets.testing.record import RowCase, Subject
+from eqsets.testing.spec import ContractSpec, RowCase
 from eqsets.testing.trial import Trial, randomness
 
 __all__ = ["LAWS"]
@@ -37,7 +37,7 @@ def _small(case: RowCase, copies: int = 1) -> bool:
     return copies**2 * prod(sizes) <= LARGEST
 
 
-def linear(subject: Subject) -> Sequence[RowCase] | str:
+def linear(subject: ContractSpec) -> Sequence[RowCase] | str:
     """Return the linear layers that are small enough to be solved by brute force."""
     layers = [case for case in subject.rows if case.role == "linear"]
     if layers and not subject.capabilities.complete and subject.dimension is None:
@@ -46,14 +46,14 @@ def linear(subject: Subject) -> Sequence[RowCase] | str:
     return small if small or not layers else f"all types have more than {LARGEST} unknowns"
 
 
-def complete(subject: Subject) -> Sequence[RowCase] | str:
+def complete(subject: ContractSpec) -> Sequence[RowCase] | str:
     """Return the linear layers that claim to span all maps, for the bias."""
     if subject.rows and not subject.capabilities.complete:
         return "completeness is not claimed"
     return linear(subject)
 
 
-def shared(subject: Subject) -> Sequence[RowCase] | str:
+def shared(subject: ContractSpec) -> Sequence[RowCase] | str:
     """Return the layers that make a DSS layer small enough."""
     chosen = linear(subject)
     if isinstance(chosen, str):
@@ -62,7 +62,7 @@ def shared(subject: Subject) -> Sequence[RowCase] | str:
     return small if small or not chosen else f"sets of {_N} have more than {LARGEST} unknowns"
 
 
-def independent(subject: Subject) -> Sequence[RowCase] | str:
+def independent(subject: ContractSpec) -> Sequence[RowCase] | str:
     """Return those of them whose invariants are linear, so that the DSS layer is."""
     chosen = shared(subject)
     if isinstance(chosen, str) or not chosen:
@@ -73,7 +73,7 @@ def independent(subject: Subject) -> Sequence[RowCase] | str:
     written = {case.out_type for case in subject.rows if case.role == "embed"}
     fit = [case for case in chosen if case.in_type in offered and case.out_type in written]
     straight = [case for case in fit if _linear_invariants(case)]
-    return straight or "no layer has invariants that are linear and a place to write them to"
+    return straight or "no layer has invariants that are linear and a position to write them to"
 
 
 def _linear_invariants(case: RowCase) -> bool:
@@ -84,9 +84,11 @@ def _linear_invariants(case: RowCase) -> bool:
 
 
 def _reaches(trial: Trial, case: RowCase, maps: Tensor, basis: Tensor, expected: int) -> None:
-    found = covered(maps, basis)
-    trial.note(layer=case.label, dimension=found)
-    trial.expect(found == expected, f"{case.label} reaches {found} of {expected} equivariant maps")
+    actual = covered(maps, basis)
+    trial.note(layer=case.label, dimension=actual)
+    trial.expect(
+        actual == expected, f"{case.label} reaches {actual} of {expected} equivariant maps"
+    )
 
 
 @law(
@@ -108,7 +110,7 @@ def linear_is_complete(case: RowCase, trial: Trial) -> None:
 
 @law(
     "EQC02-bias-is-complete",
-    "The bias reaches every vector that the group leaves alone.",
+    "The bias reaches every vector that the group leaves invariant.",
     breaks="a layer that drops its bias, or has one number where there are several orbits",
     cases=complete,
     once=True,
@@ -118,8 +120,8 @@ def bias_is_complete(case: RowCase, trial: Trial) -> None:
     fixed = equivariant_maps(torch.ones(len(target), 1, 1, dtype=torch.float64), target)
     bench = RowBench(trial, case)
     _, offsets = reached(bench.module, bench.run, element_shape(case.in_type), len(fixed) + 2)
-    found = covered(offsets, fixed)
-    trial.expect(found == len(fixed), f"{case.label}: the bias reaches {found} of {len(fixed)}")
+    actual = covered(offsets, fixed)
+    trial.expect(actual == len(fixed), f"{case.label}: the bias reaches {actual} of {len(fixed)}")
 
 
 def _dss(

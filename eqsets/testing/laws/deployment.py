@@ -15,7 +15,7 @@ from eqsets.sets import SetBatch
 from eqsets.testing.bench import SetBench
 from eqsets.testing.law import Law, law
 from eqsets.testing.laws.sets_symmetry import set_modules
-from eqsets.testing.record import SetCase
+from eqsets.testing.spec import SetCase
 from eqsets.testing.tolerance import rounding
 from eqsets.testing.trial import Trial, randomness
 
@@ -42,7 +42,7 @@ def _tensors(state: Mapping[str, Any]) -> dict[str, Tensor]:
 
 @law(
     "EQD01-state-dict-keys",
-    "`state_dict` has the same keys, shapes and number types while training and after.",
+    "`state_dict` has the same keys, shapes and dtypes while training and after.",
     breaks="filters that are expanded in `eval()` and dropped in `train()`",
     cases=principal,
     once=True,
@@ -97,7 +97,7 @@ def weights_only(case: SetCase, trial: Trial) -> None:
 @law(
     "EQD04-pickle",
     "A pickled module gives the same numbers: it can go to another process.",
-    breaks="a lambda or an open file kept on the module",
+    breaks="a lambda or an open file stored on the module",
     cases=principal,
     once=True,
 )
@@ -126,7 +126,7 @@ def deepcopied(case: SetCase, trial: Trial) -> None:
 @law(
     "EQD06-number-type-moves",
     "`double()` and `float()` move every number, and lead back to the same outputs.",
-    breaks="a buffer that only ever widens, a cache of the number type that was first seen",
+    breaks="a buffer that only ever widens, a cache of the dtype that was first seen",
     cases=principal,
     once=True,
 )
@@ -145,7 +145,7 @@ def number_type_moves(case: SetCase, trial: Trial) -> None:
 @law(
     "EQD07-device-moves",
     "`to(device)` moves everything that the module computes with (tried on torch's meta device).",
-    breaks="a tensor kept as a plain attribute: it stays on the CPU; `.item()` in forward",
+    breaks="a tensor stored as a plain attribute: it stays on the CPU; `.item()` in forward",
     cases=set_modules(
         lambda case: case.principal and case.capabilities.moves and case.structure is None,
         "no module claims to move to another device",
@@ -191,8 +191,8 @@ def autocast(case: SetCase, trial: Trial) -> None:
             narrow[0].dtype in (torch.bfloat16, torch.float32),
             f"{case.label}: autocast gives {narrow[0].dtype}",
         )
-        for found, expected, what in zip(narrow, plain, ("numbers", "gradients"), strict=True):
-            bench.compare(found, expected, rounding(torch.bfloat16), f"{layout}, {what}")
+        for actual, expected, what in zip(narrow, plain, ("numbers", "gradients"), strict=True):
+            bench.compare(actual, expected, rounding(torch.bfloat16), f"{layout}, {what}")
 
 
 def _learnt(bench: SetBench, given: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
@@ -202,8 +202,8 @@ def _learnt(bench: SetBench, given: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
     weights = list(bench.module.parameters())
     if not weights or not y.requires_grad:
         return y, y.new_zeros(0)
-    found = torch.autograd.grad(y.float().square().sum(), weights, materialize_grads=True)
-    return y, torch.cat([grad.flatten() for grad in found])
+    actual = torch.autograd.grad(y.float().square().sum(), weights, materialize_grads=True)
+    return y, torch.cat([grad.flatten() for grad in actual])
 
 
 LAWS: tuple[Law, ...] = (

@@ -1,4 +1,4 @@
-"""Types and modules can be written down as plain data, and made again from it.
+"""Types and modules can be written down as plain data, and built again from it.
 
 What comes from no registered name has nothing to be written down as: there the laws are skipped.
 """
@@ -19,7 +19,7 @@ from eqsets.testing.bench import SetBench
 from eqsets.testing.law import Law, law
 from eqsets.testing.laws.actions import types
 from eqsets.testing.laws.deployment import principal
-from eqsets.testing.record import SetCase, Subject, TypeCase
+from eqsets.testing.spec import ContractSpec, SetCase, TypeCase
 from eqsets.testing.trial import Trial, randomness
 
 __all__ = ["LAWS"]
@@ -30,23 +30,27 @@ def _known(described: Any) -> bool:
     return described is not None and not isinstance(attempt(lambda: to_dict(described)), Failure)
 
 
-def described_types(subject: Subject) -> Sequence[TypeCase] | str:
+def described_types(subject: ContractSpec) -> Sequence[TypeCase] | str:
     """Return the types whose symmetry has a name or generators."""
     chosen = [
         case
         for case in types(subject)
         if isinstance(case.type, InvariantFeatures) or _known(case.type.owner)
     ]
-    return chosen if chosen or not subject.types else "no type says which named symmetry it is of"
+    return (
+        chosen
+        if chosen or not subject.types
+        else "no type declares which named symmetry it belongs to"
+    )
 
 
-def described_modules(subject: Subject) -> Sequence[SetCase] | str:
+def described_modules(subject: ContractSpec) -> Sequence[SetCase] | str:
     """Return the principal modules, where the first is one of eqsets with a known symmetry."""
     cases = principal(subject)
     if isinstance(cases, str) or not cases:
         return cases
     with randomness(0):
-        module = attempt(cases[0].build)  # building each of them only to look would take long
+        module = attempt(cases[0].build)  # building each of them only to inspect it would take long
     return cases if _known(module) else "no module of eqsets with a named symmetry"
 
 
@@ -60,14 +64,14 @@ def described_modules(subject: Subject) -> Sequence[SetCase] | str:
 )
 def plain_type(case: TypeCase, trial: Trial) -> None:
     text = json.dumps(to_dict(case.type), allow_nan=False)
-    found = from_dict(json.loads(text))
-    trial.expect(found == case.type, f"{case.type!r} is {found!r} after {text}")
-    trial.expect(str(found) == str(case.type), f"{case.type} is shown as {found} after {text}")
+    actual = from_dict(json.loads(text))
+    trial.expect(actual == case.type, f"{case.type!r} is {actual!r} after {text}")
+    trial.expect(str(actual) == str(case.type), f"{case.type} is shown as {actual} after {text}")
 
 
 @law(
     "EQD12-plain-description",
-    "A module that is written down as plain data (JSON) and made again has the same `repr` and "
+    "A module that is written down as plain data (JSON) and built again has the same `repr` and "
     "`state_dict` keys; saved to a file and loaded it gives the same numbers.",
     breaks="a symmetry that does not keep its options, a layer that was exchanged by hand",
     cases=described_modules,

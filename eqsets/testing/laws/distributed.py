@@ -20,7 +20,7 @@ from eqsets.registry._references import Failure, attempt
 from eqsets.testing.bench import BATCH, SetBench
 from eqsets.testing.law import Cases, Law, law
 from eqsets.testing.laws.deployment import principal
-from eqsets.testing.record import SetCase, Subject
+from eqsets.testing.spec import ContractSpec, SetCase
 from eqsets.testing.tolerance import rounding
 from eqsets.testing.trial import Trial, randomness
 
@@ -31,7 +31,7 @@ _STEPS = 4
 _SECONDS = 120.0  # then the processes are taken to wait for each other
 
 
-def trained(subject: Subject) -> Cases:
+def trained(subject: ContractSpec) -> Cases:
     """Return the principal set modules, where two processes can be forked to train them."""
     if "fork" not in multiprocessing.get_all_start_methods():
         return "this system cannot fork processes"
@@ -61,19 +61,19 @@ def _gradients(bench: SetBench, module: nn.Module, x: Tensor) -> list[Tensor]:
 
 
 def _train(rank: int, folder: Path, bench: SetBench, batches: list[list[Tensor]]) -> nn.Module:
-    """Train as one of the processes: a step in eval mode, whose gradients are kept, then others."""
+    """Train as one process: a step in eval mode, whose gradients are saved, then others."""
     import torch.distributed as dist
 
     torch.set_num_threads(1)
     store = (folder / "store").as_uri()
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=_RANKS)
     shared = nn.parallel.DistributedDataParallel(bench.module)
-    found = _gradients(bench, shared, batches[rank][0])
+    actual = _gradients(bench, shared, batches[rank][0])
     shared.train()
     with randomness(bench.trial.seed + rank):
         for x in batches[rank]:
             _gradients(bench, shared, x)
-    torch.save(found, folder / f"gradients {rank}")
+    torch.save(actual, folder / f"gradients {rank}")
     return shared
 
 
@@ -82,7 +82,7 @@ def _process(
 ) -> None:
     outcome = attempt(lambda: _train(rank, folder, bench, batches))
     pipe.send(outcome.text if isinstance(outcome, Failure) else "")
-    pipe.recv()  # until the parent ends this process: taking gloo apart may wait for itself
+    pipe.recv()  # until the parent ends this process: shutting gloo down may deadlock
 
 
 def _in_processes(bench: SetBench, batches: list[list[Tensor]]) -> list[list[Tensor]]:
@@ -138,8 +138,8 @@ def distributed(case: SetCase, trial: Trial) -> None:
     batches = _batches(bench)
     alone = [_gradients(bench, bench.module, sets[0]) for sets in batches]
     expected = [sum(each) / _RANKS for each in zip(*alone, strict=True)]
-    for rank, found in enumerate(_in_processes(bench, batches)):
-        for value, right in zip(found, expected, strict=True):
+    for rank, actual in enumerate(_in_processes(bench, batches)):
+        for value, right in zip(actual, expected, strict=True):
             bench.compare(value, right, rounding(torch.float32), f"gradients of process {rank}")
 
 

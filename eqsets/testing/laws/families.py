@@ -23,7 +23,7 @@ __all__ = ["LAWS"]
 @law(
     "EQT07-batches",
     "Batches of elements move batches of images one by one; batches broadcast.",
-    breaks="a warp that only looks at the first element of a batch",
+    breaks="a warp that only reads the first element of a batch",
     cases=families,
 )
 def batches(case: FamilyCase, trial: Trial) -> None:
@@ -44,7 +44,7 @@ def batches(case: FamilyCase, trial: Trial) -> None:
 
 @law(
     "EQT08-number-type",
-    "Images keep number type and device (tried on torch's meta device).",
+    "Images keep dtype and device (tried on torch's meta device).",
     breaks="a grid in float64, a constant on the CPU, `.item()` in the action",
     cases=families,
 )
@@ -53,15 +53,15 @@ def number_type(case: FamilyCase, trial: Trial) -> None:
     g = family.element(case.eta(trial))
     kinds = [x.to(dtype) for dtype in (torch.float32, torch.bfloat16)]
     for one, h in (*((kind, g) for kind in kinds), (x.to("meta"), g.to("meta"))):
-        for found in (family.act(h, one, order=3), family.validity(h, one)):
-            trial.expect(found.dtype == one.dtype, f"{one.dtype} turns into {found.dtype}")
-            trial.expect(found.device == one.device, f"{one.device} turns into {found.device}")
+        for actual in (family.act(h, one, order=3), family.validity(h, one)):
+            trial.expect(actual.dtype == one.dtype, f"{one.dtype} turns into {actual.dtype}")
+            trial.expect(actual.device == one.device, f"{one.device} turns into {actual.device}")
 
 
 @law(
     "EQT09-validity",
     "validity() is in [0, 1] and measures what is shown: a black image in front of white fill.",
-    breaks="a mask that is not moved along, or that another rule of the border made",
+    breaks="a mask that is not moved along, or that follows another border rule",
     cases=families,
     after=("EQT01-identity",),
 )
@@ -95,8 +95,10 @@ def sampler(case: FamilyCase, trial: Trial) -> None:
         low, high = bounds.unbind(-1)
         within = (eta >= low - 1e-9) & (eta <= high + 1e-9)
         trial.expect(bool(within.all()), "sample() leaves its bounds")
-    for place, one in enumerate(family.parameters_of_eta):
-        whole = one.levels is None or bool((first[..., place] == first[..., place].round()).all())
+    for position, one in enumerate(family.parameters_of_eta):
+        whole = one.levels is None or bool(
+            (first[..., position] == first[..., position].round()).all()
+        )
         trial.expect(whole, f"{one.name} is discrete, and not sampled as whole numbers")
 
 
@@ -127,12 +129,12 @@ def value(case: FamilyCase, trial: Trial) -> None:
 )
 def acts(case: FamilyCase, trial: Trial) -> None:
     family, x = case.family, case.images(trial)
-    for place, one in enumerate(family.parameters_of_eta):
+    for position, one in enumerate(family.parameters_of_eta):
         eta = torch.zeros(len(family.names), dtype=torch.float64)
-        eta[place] = 1.0 if one.levels is not None else (one.low + 3 * one.high) / 4
+        eta[position] = 1.0 if one.levels is not None else (one.low + 3 * one.high) / 4
         moved = family.act(family.element(eta), x)
         gap = float((moved - x).norm() / (x + 1).norm())
-        trial.expect(gap > 1e-3, f"{one.name} = {float(eta[place]):.2f} changes nothing")
+        trial.expect(gap > 1e-3, f"{one.name} = {float(eta[position]):.2f} changes nothing")
 
 
 @law(
@@ -158,8 +160,8 @@ def refuses(case: FamilyCase, trial: Trial) -> None:
     if family.channels is not None:
         tried["a grey image"] = lambda: family.act(g, x[:1])
     for what, call in tried.items():
-        found = attempt(call)
-        refused = isinstance(found, Failure) and isinstance(found.cause, EqsetsError)
+        actual = attempt(call)
+        refused = isinstance(actual, Failure) and isinstance(actual.cause, EqsetsError)
         trial.expect(refused, f"{what} is not refused with an EqsetsError")
 
 
@@ -184,8 +186,8 @@ def compiles(case: FamilyCase, trial: Trial) -> None:
         for function in (compiled, moved):
             leaves = [eta.clone().requires_grad_(), x.clone().requires_grad_()]
             y = function(*leaves)
-            found = torch.autograd.grad(y.square().sum(), leaves, allow_unused=True)
-            results.append([y, *(one for one in found if one is not None)])
+            actual = torch.autograd.grad(y.square().sum(), leaves, allow_unused=True)
+            results.append([y, *(one for one in actual if one is not None)])
     for one, other in zip(*results, strict=True):
         trial.compare(one, other, 1e-4, "compiled, the numbers or derivatives are others")
 

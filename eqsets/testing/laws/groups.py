@@ -11,20 +11,20 @@ from torch import Tensor
 from eqsets.groups import Group
 from eqsets.testing.bench import draw_element
 from eqsets.testing.law import Law, law
-from eqsets.testing.record import GroupCase, Subject
+from eqsets.testing.spec import ContractSpec, GroupCase
 from eqsets.testing.trial import Trial
 
 __all__ = ["LAWS", "groups"]
 
 
-def groups(subject: Subject) -> Sequence[GroupCase]:
+def groups(subject: ContractSpec) -> Sequence[GroupCase]:
     """Return the one group of a subject, if it has one."""
     if subject.group is None:
         return ()
     return (GroupCase(subject.group, subject.contains, subject.draws),)
 
 
-def continuous(subject: Subject) -> Sequence[GroupCase] | str:
+def continuous(subject: ContractSpec) -> Sequence[GroupCase] | str:
     """Return the group where it has a Lie algebra."""
     if subject.group is None:
         return ()
@@ -33,8 +33,8 @@ def continuous(subject: Subject) -> Sequence[GroupCase] | str:
     return groups(subject)
 
 
-def listable(subject: Subject) -> Sequence[GroupCase] | str:
-    """Return the group where it says how many elements it has and gives generators."""
+def listable(subject: ContractSpec) -> Sequence[GroupCase] | str:
+    """Return the group where it declares how many elements it has and gives generators."""
     if subject.group is None:
         return ()
     order, generators = subject.group.order, subject.group.generators()
@@ -130,7 +130,7 @@ def sampler_is_seeded(case: GroupCase, trial: Trial) -> None:
 @law(
     "EQG06-batches",
     "identity, compose and inverse act on batches, which broadcast, element by element.",
-    breaks="an operation that only looks at the first element of a batch",
+    breaks="an operation that only reads the first element of a batch",
     cases=groups,
 )
 def batches(case: GroupCase, trial: Trial) -> None:
@@ -151,20 +151,20 @@ def batches(case: GroupCase, trial: Trial) -> None:
 
 @law(
     "EQG07-order",
-    "The generators make exactly as many elements as order says.",
+    "The generators generate exactly as many elements as `order` declares.",
     breaks="an `order` that counts elements the generators do not reach",
     cases=listable,
     once=True,
 )
 def order(case: GroupCase, trial: Trial) -> None:
-    found = None if case.elements is None else len(case.elements)
+    actual = None if case.elements is None else len(case.elements)
     expected = case.group.order
-    trial.expect(found == expected, f"the generators make {found} elements, order is {expected}")
+    trial.expect(actual == expected, f"the generators make {actual} elements, order is {expected}")
 
 
 @law(
     "EQG08-number-type",
-    "Operations keep number type and device; `identity(dtype=, device=)` obeys.",
+    "Operations keep dtype and device; `identity(dtype=, device=)` obeys.",
     breaks="an `inverse()` that turns whole numbers into floating point ones",
     cases=groups,
 )
@@ -172,9 +172,9 @@ def number_type(case: GroupCase, trial: Trial) -> None:
     group, g, h = case.group, _draw(case, trial), _draw(case, trial)
     made = {"compose": group.compose(g, h), "inverse": group.inverse(g), "sample": g}
     made["identity"] = group.identity(2)
-    for name, found in made.items():
-        trial.expect(found.dtype == group.dtype, f"{name} gives {found.dtype}, not {group.dtype}")
-        trial.expect(found.device == g.device, f"{name} gives {found.device}, not {g.device}")
+    for name, actual in made.items():
+        trial.expect(actual.dtype == group.dtype, f"{name} gives {actual.dtype}, not {group.dtype}")
+        trial.expect(actual.device == g.device, f"{name} gives {actual.device}, not {g.device}")
     other = group.identity(dtype=torch.float32, device=g.device)
     trial.expect(other.dtype == torch.float32, f"identity(dtype=float32) gives {other.dtype}")
 

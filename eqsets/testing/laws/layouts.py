@@ -10,7 +10,7 @@ from eqsets.testing.bench import BATCH, SetBench
 from eqsets.testing.law import Law, law
 from eqsets.testing.laws.sets_symmetry import set_modules
 from eqsets.testing.laws.validity import gradients
-from eqsets.testing.record import SetCase
+from eqsets.testing.spec import SetCase
 from eqsets.testing.tolerance import rounding
 from eqsets.testing.trial import Trial
 
@@ -36,16 +36,16 @@ def dense_is_ragged(case: SetCase, trial: Trial) -> None:
     batch = SetBatch.from_list(sets)
     order = torch.randperm(len(batch.index), generator=trial.generator())
     batch = SetBatch(batch.values[order], batch.index[order], BATCH)
-    found = bench.call(batch)
+    actual = bench.call(batch)
     expected = [bench.run(x[None])[0] for x in sets]
     if case.reduces:
-        bench.compare(found, torch.stack(expected), _BUDGET)
+        bench.compare(actual, torch.stack(expected), _BUDGET)
         return
-    trial.expect(isinstance(found, SetBatch), f"{case.label} returned {type(found).__name__}")
-    trial.expect(torch.equal(found.index, batch.index), f"{case.label} has changed the index")
+    trial.expect(isinstance(actual, SetBatch), f"{case.label} returned {type(actual).__name__}")
+    trial.expect(torch.equal(actual.index, batch.index), f"{case.label} has changed the index")
     for which, dense in enumerate(expected):
         rows = order[batch.index == which] - sum(sizes[:which])
-        bench.compare(found.values[batch.index == which], dense[rows], _BUDGET)
+        bench.compare(actual.values[batch.index == which], dense[rows], _BUDGET)
 
 
 @law(
@@ -80,7 +80,7 @@ def single_element(case: SetCase, trial: Trial) -> None:
 @law(
     "EQS07-any-size",
     "One module takes sets of any size, one after the other, and remembers nothing of them.",
-    breaks="a positional table made for the first size that was seen",
+    breaks="a positional table allocated for the first size that was seen",
     cases=set_modules(),
 )
 def any_size(case: SetCase, trial: Trial) -> None:
@@ -100,7 +100,7 @@ def any_size(case: SetCase, trial: Trial) -> None:
 @law(
     "EQS10-duplicates",
     "Equal elements get equal outputs.",
-    breaks="marking the largest element by argmax, which picks one of two equal ones by its place",
+    breaks="marking the largest element by argmax, which picks the first of two equal ones",
     cases=set_modules(lambda case: not case.reduces, "every module gives one output for the set"),
     after=("EQL10-set-permutation",),
 )
@@ -118,7 +118,7 @@ def duplicates(case: SetCase, trial: Trial) -> None:
     cases=set_modules(),
     after=("EQL12-set-joint", "EQS06-single-element"),
 )
-def sets_are_strangers(case: SetCase, trial: Trial) -> None:
+def sets_are_independent(case: SetCase, trial: Trial) -> None:
     bench = SetBench(trial, case, trial.draw("n", strategies.set_sizes(1)))
     alone = torch.cat([bench.run(x[None]) for x in bench.x])
     bench.compare(bench.run(bench.x), alone, _BUDGET)
@@ -138,8 +138,8 @@ def declared_type(case: SetCase, trial: Trial) -> None:
     y, layout = bench.run(bench.x), case.out_type.layout
     lead = y.shape[: y.dim() - len(layout)]
     fits = lead == ((BATCH,) if case.reduces else (BATCH, size)) and all(
-        isinstance(axis, str) or axis == found
-        for axis, found in zip(layout, y.shape[len(lead) :], strict=True)
+        isinstance(axis, str) or axis == actual
+        for axis, actual in zip(layout, y.shape[len(lead) :], strict=True)
     )
     declared = case.out_type.describe(("B",) if case.reduces else ("B", "N"))
     trial.expect(fits, f"{case.label} gave {tuple(y.shape)}, declared {declared}")
@@ -152,7 +152,7 @@ LAWS: tuple[Law, ...] = (
     single_element,
     any_size,
     duplicates,
-    sets_are_strangers,
+    sets_are_independent,
     declared_type,
 )
 """The laws of the family about layouts, in order."""

@@ -1,4 +1,4 @@
-"""N: how many digits hold, in each number type."""
+"""N: how many digits hold, in each dtype."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eqsets.testing.bench import BATCH, SetBench
 from eqsets.testing.bruteforce import element_shape
 from eqsets.testing.law import Law, law
 from eqsets.testing.laws.sets_symmetry import set_modules
-from eqsets.testing.record import SetCase
+from eqsets.testing.spec import SetCase
 from eqsets.testing.tolerance import rounding, tight
 from eqsets.testing.trial import Trial
 
@@ -36,7 +36,7 @@ def _equivariant(bench: SetBench, budget: float) -> None:
     "EQN01-float64-is-tight",
     "In float64 equivariance holds to the digits of float64 (or as the symmetry declares): "
     "`double()` gains accuracy.",
-    breaks="constants kept in float32, which `double()` turns into float64 with eight wrong digits",
+    breaks="constants stored in float32, which `double()` only converts: eight wrong digits",
     cases=set_modules(),
     after=_SYMMETRY,
 )
@@ -79,18 +79,20 @@ def bfloat16_runs(case: SetCase, trial: Trial) -> None:
 
 
 def _learning(bench: SetBench, layout: str, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return outputs, and all gradients in a row, where elements pull differently."""
+    """Return outputs, and all gradients in a row, of a loss that weighs elements differently."""
     mask = torch.ones(x.shape[:2], dtype=torch.bool) if layout == "padded" else None
     y = bench.call(SetBatch.from_list(list(x)) if layout == "ragged" else x, mask)
     y = y.values.reshape(*x.shape[:2], *y.values.shape[1:]) if isinstance(y, SetBatch) else y
     one = y[:1] if bench.case.reduces else y[:1, :1]
-    pull = torch.randn(one.shape, generator=bench.trial.generator(), dtype=torch.float64)
-    pull = (pull if bench.case.reduces else _two_kinds(pull, x.shape[1])).to(y.dtype)
+    projection = torch.randn(one.shape, generator=bench.trial.generator(), dtype=torch.float64)
+    projection = (projection if bench.case.reduces else _two_kinds(projection, x.shape[1])).to(
+        y.dtype
+    )
     weights = list(bench.module.parameters())
     if not weights or not y.requires_grad:
         return y, y.new_zeros(0)
-    found = torch.autograd.grad((pull * y).sum(), weights, materialize_grads=True)
-    return y, torch.cat([grad.double().flatten() for grad in found])
+    actual = torch.autograd.grad((projection * y).sum(), weights, materialize_grads=True)
+    return y, torch.cat([grad.double().flatten() for grad in actual])
 
 
 def _two_kinds(x: Tensor, size: int) -> Tensor:
@@ -133,10 +135,10 @@ def large_sets_keep_digits(case: SetCase, trial: Trial) -> None:
     }.items():
         if not claimed:
             continue
-        for found, right, what in zip(
+        for actual, right, what in zip(
             _learning(bench, layout, x), expected, ("numbers", "gradients"), strict=True
         ):
-            bench.compare(found, right, rounding(torch.bfloat16), f"{layout}, {what}")
+            bench.compare(actual, right, rounding(torch.bfloat16), f"{layout}, {what}")
 
 
 LAWS: tuple[Law, ...] = (

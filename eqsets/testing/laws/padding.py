@@ -1,4 +1,4 @@
-"""S: a mask says who is present, and what stands at the other places never leaks."""
+"""S: a mask says who is present, and the values at the other positions never leak."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eqsets.testing.bench import BATCH, SetBench
 from eqsets.testing.law import Law, law
 from eqsets.testing.laws.sets_symmetry import set_modules
 from eqsets.testing.laws.validity import gradients
-from eqsets.testing.record import SetCase
+from eqsets.testing.spec import SetCase
 from eqsets.testing.tolerance import rounding
 from eqsets.testing.trial import Trial
 
@@ -21,18 +21,18 @@ _BUDGET = rounding(torch.float64)
 padded = set_modules(lambda case: case.capabilities.padded, "no module claims to take a mask")
 
 
-def _padding(x: Tensor, places: int, value: float) -> tuple[Tensor, Tensor]:
-    """Return ``x`` with places behind every set that hold ``value``, and the mask."""
-    tail = torch.full((x.shape[0], places, *x.shape[2:]), value, dtype=x.dtype)
-    mask = torch.arange(x.shape[1] + places).expand(x.shape[0], -1) < x.shape[1]
+def _padding(x: Tensor, positions: int, value: float) -> tuple[Tensor, Tensor]:
+    """Return ``x`` with positions behind every set that hold ``value``, and the mask."""
+    tail = torch.full((x.shape[0], positions, *x.shape[2:]), value, dtype=x.dtype)
+    mask = torch.arange(x.shape[1] + positions).expand(x.shape[0], -1) < x.shape[1]
     return torch.cat([x, tail], 1), mask
 
 
 @law(
     "EQS01-dense-is-padded",
-    "A mask that is all True, or places added behind the set, change nothing; the output is zero "
-    "at places that are not present.",
-    breaks="a mean that divides by the places instead of the elements",
+    "A mask that is all True, or padding behind the set, changes nothing; the output is zero "
+    "at positions that are not present.",
+    breaks="a mean that divides by the positions instead of the elements",
     cases=padded,
     after=("EQS06-single-element",),
 )
@@ -50,7 +50,7 @@ def dense_is_padded(case: SetCase, trial: Trial) -> None:
 
 @law(
     "EQS04-padding-never-leaks",
-    "What stands at places that are not present, be it NaN, changes nothing, not even while "
+    "Values at positions that are not present, NaN included, change nothing, not even while "
     "training.",
     breaks="multiplying by the mask (`0 * NaN` is NaN), statistics over padded rows",
     cases=padded,
@@ -58,7 +58,7 @@ def dense_is_padded(case: SetCase, trial: Trial) -> None:
 )
 def padding_never_leaks(case: SetCase, trial: Trial) -> None:
     bench = SetBench(trial, case, trial.draw("n", strategies.set_sizes(1)))
-    places = trial.draw("padding", strategies.set_sizes(1, 3))
+    positions = trial.draw("padding", strategies.set_sizes(1, 3))
     state = {name: value.clone() for name, value in bench.module.state_dict().items()}
     for training in (False, True):
         outputs, buffers = [], []
@@ -66,7 +66,7 @@ def padding_never_leaks(case: SetCase, trial: Trial) -> None:
             trial.note(padding_holds=value, training=training)
             bench.module.load_state_dict(state)
             bench.module.train(training)
-            outputs.append(bench.run(*_padding(bench.x, places, value)))
+            outputs.append(bench.run(*_padding(bench.x, positions, value)))
             buffers.append([b.double().flatten() for b in bench.module.state_dict().values()])
             bench.compare(outputs[-1], outputs[0], _BUDGET, f"{value} in the padding")
             for now, before in zip(buffers[-1], buffers[0], strict=True):
@@ -112,9 +112,9 @@ def empty_set(case: SetCase, trial: Trial) -> None:
 
 @law(
     "EQS09-scattered-mask",
-    "Elements may be present at any place: reordering elements and mask together reorders the "
+    "Elements may be present at any position: reordering elements and mask together reorders the "
     "output.",
-    breaks="taking the first `mask.sum()` places for the present ones",
+    breaks="taking the first `mask.sum()` positions for the present ones",
     cases=padded,
     after=("EQL10-set-permutation", "EQS01-dense-is-padded", "EQS04-padding-never-leaks"),
 )
@@ -122,10 +122,10 @@ def scattered_mask(case: SetCase, trial: Trial) -> None:
     size = trial.draw("n", strategies.set_sizes(2))
     bench = SetBench(trial, case, size)
     mask = trial.draw("mask", strategies.masks(BATCH, size))
-    found = bench.run(bench.x, mask)
-    for which, kept in enumerate(mask):
-        alone = bench.run(bench.x[which : which + 1, kept])[0]
-        there = found[which] if case.reduces else found[which][kept]
+    actual = bench.run(bench.x, mask)
+    for which, row in enumerate(mask):
+        alone = bench.run(bench.x[which : which + 1, row])[0]
+        there = actual[which] if case.reduces else actual[which][row]
         bench.compare(there, alone, _BUDGET)
 
 

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 
 from eqsets.testing.bench import RowBench
 from eqsets.testing.law import Law, law
-from eqsets.testing.record import RowCase, Subject
+from eqsets.testing.spec import ContractSpec, RowCase
 from eqsets.testing.tolerance import coarse, rounding
 from eqsets.testing.trial import Trial, randomness
 
 __all__ = ["LAWS", "role"]
 
 
-def role(name: str) -> Callable[[Subject], Sequence[RowCase] | str]:
+def role(name: str) -> Callable[[ContractSpec], Sequence[RowCase] | str]:
     """Return what picks the row modules of one role."""
 
-    def pick(subject: Subject) -> Sequence[RowCase] | str:
+    def pick(subject: ContractSpec) -> Sequence[RowCase] | str:
         chosen = [case for case in subject.rows if case.role == name]
         if not chosen and subject.symmetry is not None:
             return f"the symmetry offers no {name} for these types"
@@ -65,7 +65,7 @@ def invariant(case: RowCase, trial: Trial) -> None:
 
 @law(
     "EQL04-embedding",
-    "Invariants are written into features that the group leaves alone.",
+    "Invariants are written into features that the group leaves invariant.",
     breaks="writing to one point instead of all that the group may bring there",
     cases=role("embed"),
 )

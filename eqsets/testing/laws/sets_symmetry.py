@@ -9,7 +9,7 @@ import torch
 from eqsets.testing import strategies
 from eqsets.testing.bench import BATCH, SetBench
 from eqsets.testing.law import Law, law
-from eqsets.testing.record import SetCase, Subject
+from eqsets.testing.spec import ContractSpec, SetCase
 from eqsets.testing.tolerance import coarse
 from eqsets.testing.trial import Trial
 
@@ -26,10 +26,10 @@ _LAYERS = (
 
 def set_modules(
     keep: Callable[[SetCase], bool] = lambda case: True, otherwise: str = ""
-) -> Callable[[Subject], Sequence[SetCase] | str]:
+) -> Callable[[ContractSpec], Sequence[SetCase] | str]:
     """Return what picks the set modules for which ``keep`` holds, or says why there is none."""
 
-    def pick(subject: Subject) -> Sequence[SetCase] | str:
+    def pick(subject: ContractSpec) -> Sequence[SetCase] | str:
         chosen = [case for case in subject.sets if keep(case)]
         return chosen if chosen or not subject.sets else otherwise
 
@@ -38,8 +38,8 @@ def set_modules(
 
 @law(
     "EQL10-set-permutation",
-    "Reordering the set reorders the output, or leaves the one output of the whole set alone.",
-    breaks="anything that depends on the place in the set: an index, a cumulative sum",
+    "Reordering the set reorders the output, or leaves the one output of the whole set unchanged.",
+    breaks="anything that depends on the position in the set: an index, a cumulative sum",
     cases=set_modules(),
 )
 def set_permutation(case: SetCase, trial: Trial) -> None:

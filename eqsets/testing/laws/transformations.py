@@ -11,33 +11,33 @@ from eqsets.families import TransformationFamily
 from eqsets.testing import strategies
 from eqsets.testing.family_cases import SIZE, FamilyCase
 from eqsets.testing.law import Law, law
-from eqsets.testing.record import Subject
+from eqsets.testing.spec import ContractSpec
 from eqsets.testing.tolerance import rounding, tight
 from eqsets.testing.trial import Trial
 
 __all__ = ["LAWS", "continuous", "families"]
 
 
-def families(subject: Subject) -> Sequence[FamilyCase]:
+def families(subject: ContractSpec) -> Sequence[FamilyCase]:
     """Return the one family of a subject, if it has one."""
     return () if subject.family is None else (FamilyCase(subject.family),)
 
 
-def continuous(subject: Subject) -> Sequence[FamilyCase] | str:
+def continuous(subject: ContractSpec) -> Sequence[FamilyCase] | str:
     """Return the family where some component of ``eta`` takes any value."""
     if subject.family is not None and not _lines(subject.family):
         return "every parameter is discrete: there is nothing in between"
     return families(subject)
 
 
-def periodic(subject: Subject) -> Sequence[FamilyCase] | str:
+def periodic(subject: ContractSpec) -> Sequence[FamilyCase] | str:
     """Return the family where some component of ``eta`` is on a circle."""
     if subject.family is not None and not any(subject.family.periodic):
         return "no parameter is periodic"
     return families(subject)
 
 
-def exact(subject: Subject) -> Sequence[FamilyCase] | str:
+def exact(subject: ContractSpec) -> Sequence[FamilyCase] | str:
     """Return the family where some elements map pixels onto pixels."""
     if subject.family is not None and subject.family.exact(SIZE) is None:
         return "the family names no elements that are exact"
@@ -45,9 +45,9 @@ def exact(subject: Subject) -> Sequence[FamilyCase] | str:
 
 
 def _lines(family: TransformationFamily) -> list[int]:
-    """Return the places of the components that take any value."""
+    """Return the positions of the components that take any value."""
     levels = [one.levels for one in family.parameters_of_eta]
-    return [place for place, count in enumerate(levels) if count is None]
+    return [position for position, count in enumerate(levels) if count is None]
 
 
 def _gap(family: TransformationFamily, g: Tensor, h: Tensor) -> float:
@@ -132,18 +132,18 @@ def _acts(
 def circles(case: FamilyCase, trial: Trial) -> None:
     family, eta = case.family, case.eta(trial)
     g = family.element(eta)
-    for place, period in enumerate(family.periodic):
+    for position, period in enumerate(family.periodic):
         if period is None:
             continue
         for turns in (-2, 1):
             around = eta.clone()
-            around[place] += turns * period
-            what = f"{family.names[place]} and that + {turns} periods differ"
+            around[position] += turns * period
+            what = f"{family.names[position]} and that + {turns} periods differ"
             trial.require(_gap(family, family.element(around), g), 1e-9, what)
             wrapped = family.wrap(around)
             trial.require(_gap(family, family.element(wrapped), g), 1e-9, "wrap() moves")
-            near = float((wrapped[place] - eta[place]).abs())
-            trial.expect(near <= period * (1 + 1e-9), f"wrap() gives {float(wrapped[place])}")
+            near = float((wrapped[position] - eta[position]).abs())
+            trial.expect(near <= period * (1 + 1e-9), f"wrap() gives {float(wrapped[position])}")
 
 
 @law(
@@ -156,12 +156,12 @@ def circles(case: FamilyCase, trial: Trial) -> None:
 def round_trip(case: FamilyCase, trial: Trial) -> None:
     family, eta = case.family, case.eta(trial, 3)
     g = family.element(eta)
-    found = family.parameters(g)
-    trial.require(_gap(family, family.element(found), g), 1e-9, "element(parameters(g)) is not g")
-    gap = found - eta
-    for place, period in enumerate(family.periodic):
+    actual = family.parameters(g)
+    trial.require(_gap(family, family.element(actual), g), 1e-9, "element(parameters(g)) is not g")
+    gap = actual - eta
+    for position, period in enumerate(family.periodic):
         if period is not None:
-            gap[..., place] -= period * (gap[..., place] / period).round()
+            gap[..., position] -= period * (gap[..., position] / period).round()
     trial.require(float(gap.abs().max()), 1e-9, "parameters(element(eta)) is not eta")
 
 
@@ -181,8 +181,8 @@ def derivatives(case: FamilyCase, trial: Trial) -> None:
         for start in (eta, torch.zeros_like(eta)):
             leaves = [start.clone().requires_grad_(), plain.clone().requires_grad_()]
             y = family.act(family.element(leaves[0]), leaves[1], order=order)
-            found = torch.autograd.grad(y.square().sum(), leaves, allow_unused=True)
-            finite = [one is None or bool(one.isfinite().all()) for one in found]
+            actual = torch.autograd.grad(y.square().sum(), leaves, allow_unused=True)
+            finite = [one is None or bool(one.isfinite().all()) for one in actual]
             trial.expect(all(finite), f"a derivative is not finite, order {order}")
     weights = torch.randn(x.shape, generator=trial.generator(), dtype=x.dtype)
 
@@ -192,13 +192,13 @@ def derivatives(case: FamilyCase, trial: Trial) -> None:
     leaf = eta.clone().requires_grad_()
     (slope,) = torch.autograd.grad(weighted(leaf), leaf, allow_unused=True)
     slope = torch.zeros_like(eta) if slope is None else slope
-    for place in _lines(family):
+    for position in _lines(family):
         step = torch.zeros_like(eta)
-        step[place] = 1e-7  # small: colours have kinks
+        step[position] = 1e-7  # small: colours have kinks
         with torch.no_grad():
             measured = (weighted(eta + step) - weighted(eta - step)) / 2e-7
-        gap = float((slope[place] - measured).abs()) / (1 + float(measured.abs()))
-        trial.require(gap, 1e-3, f"the derivative by {family.names[place]} is wrong")
+        gap = float((slope[position] - measured).abs()) / (1 + float(measured.abs()))
+        trial.require(gap, 1e-3, f"the derivative by {family.names[position]} is wrong")
 
 
 LAWS: tuple[Law, ...] = (identity, exact_action, action, circles, round_trip, derivatives)

@@ -13,7 +13,7 @@ from eqsets.testing import strategies
 from eqsets.testing.bench import BATCH, SetBench
 from eqsets.testing.law import Law, law
 from eqsets.testing.laws.sets_symmetry import set_modules
-from eqsets.testing.record import SetCase
+from eqsets.testing.spec import SetCase
 from eqsets.testing.trial import Trial
 
 __all__ = ["LAWS", "gradients"]
@@ -47,21 +47,21 @@ def not_constant(case: SetCase, trial: Trial) -> None:
 def sees_every_element(case: SetCase, trial: Trial) -> None:
     size = trial.draw("n", strategies.set_sizes(2, 4))
     bench = SetBench(trial, case, size)
-    y, fresh = bench.run(bench.x), bench.sets(BATCH, size, shift=1)
+    y, other = bench.run(bench.x), bench.sets(BATCH, size, shift=1)
     large = 4 * float(bench.x.abs().max())
-    for place in range(size):
+    for position in range(size):
         seen = 0.0
         for scale in (1e-3, large, -large) if case.reduces else (1e-3,):
             x = bench.x.clone()
-            x[:, place] += scale * fresh[:, place]
+            x[:, position] += scale * other[:, position]
             seen = max(seen, relative_error(bench.run(x), y))
-        trial.expect(seen > _SEEN, f"{case.label}: element {place} of {size} changes nothing")
+        trial.expect(seen > _SEEN, f"{case.label}: element {position} of {size} changes nothing")
 
 
 def gradients(bench: SetBench, x: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
     """Return the gradient of a random projection of the output, by parameter, and of the input.
 
-    The projection only sees the first places, as many as ``bench.x`` has: behind is padding.
+    The projection only sees the first positions, as many as ``bench.x`` has: behind is padding.
     """
     leaf = x.clone().requires_grad_()
     y = bench.module(leaf, **bench.options(mask))
@@ -71,10 +71,10 @@ def gradients(bench: SetBench, x: Tensor, mask: Tensor | None = None) -> dict[st
     named = {**dict(bench.module.named_parameters()), "(input)": leaf}
     if not y.requires_grad:
         return {name: torch.zeros_like(value) for name, value in named.items()}
-    found = torch.autograd.grad((weights * y).sum(), list(named.values()), allow_unused=True)
+    actual = torch.autograd.grad((weights * y).sum(), list(named.values()), allow_unused=True)
     return {
         name: torch.zeros_like(value) if grad is None else grad
-        for (name, value), grad in zip(named.items(), found, strict=True)
+        for (name, value), grad in zip(named.items(), actual, strict=True)
     }
 
 
@@ -99,7 +99,7 @@ def every_weight_learns(case: SetCase, trial: Trial) -> None:
 @law(
     "EQV04-finite-gradients",
     "Gradients are finite, in the parameters and in the input.",
-    breaks="torch.where around a square root: the branch that is not taken still makes NaN",
+    breaks="torch.where around a square root: the branch that is not taken gives NaN in backward",
     cases=set_modules(),
 )
 def finite_gradients(case: SetCase, trial: Trial) -> None:

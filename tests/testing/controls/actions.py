@@ -22,8 +22,8 @@ def gather(x: Tensor, source: Tensor) -> Tensor:
 
 def turn(g: Tensor, x: Tensor) -> Tensor:
     """Turn rings ``x: (*batch, d, C)`` by ``g`` points."""
-    places = torch.arange(x.shape[-2])
-    return gather(x, (places - g[..., None]) % len(places))
+    positions = torch.arange(x.shape[-2])
+    return gather(x, (positions - g[..., None]) % len(positions))
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Gears(Ring):
         return torch.cat(channels, -1)
 
 
-class Still(Ring):
+class ActsTrivially(Ring):
     def transform(self, g: Tensor, x: Tensor) -> Tensor:
         return x.expand(*torch.broadcast_shapes(g.shape, x.shape[:-2]), *x.shape[-2:])
 
@@ -135,6 +135,6 @@ CONTROLS = {
     "EQA07-value": ComparedByIdentity(),
     "EQA08-pointwise": Signs(),
     "EQA09-channels": Gears(),
-    "EQA10-acts": Still(),
+    "EQA10-acts": ActsTrivially(),
     "EQA11-plain-description": Unreadable(),
 }

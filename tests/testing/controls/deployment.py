@@ -121,8 +121,8 @@ class AddsNarrowToWide(Weighted):
 
     def forward(self, x: Tensor) -> Tensor:
         product = x @ torch.eye(2, dtype=x.dtype, device=x.device)
-        places = torch.arange(len(x), device=x.device)
-        return super().forward(torch.zeros_like(x).index_add(0, places, product))
+        positions = torch.arange(len(x), device=x.device)
+        return super().forward(torch.zeros_like(x).index_add(0, positions, product))
 
 
 class LeavesOut(Weighted):

@@ -104,7 +104,7 @@ class RemembersSize(Weighted):
         return super().forward(x)
 
 
-class MarksOneWinner(Weighted):
+class MarksOneMaximum(Weighted):
     def forward(self, x: Tensor) -> Tensor:
         loud = x.float().square().sum((2, 3))
         winner = nn.functional.one_hot(loud.argmax(1), x.shape[1]).to(x.dtype)
@@ -136,7 +136,7 @@ CONTROLS = {
     "EQS07-any-size": subject(RemembersSize),
     "EQS08-empty-set": subject(TakesEmpty, padded=True),
     "EQS09-scattered-mask": subject(FirstPlaces, padded=True),
-    "EQS10-duplicates": subject(MarksOneWinner),
+    "EQS10-duplicates": subject(MarksOneMaximum),
     "EQS11-sets-are-strangers": subject(BatchInvariant),
     "EQS12-declared-type": subject(TwoNotThree, out_type=InvariantFeatures(3)),
 }

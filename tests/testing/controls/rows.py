@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated import GeneratedSymmetry
-from eqsets.testing import Capabilities, Subject
+from eqsets.testing import Capabilities, ContractSpec
 
 RING = [[1, 2, 3, 0]]
 SWAP = [[1, 0, 2, 3]]  # four points in three orbits
@@ -79,8 +79,8 @@ class Written(nn.Module):
         self.linear = nn.Linear(features, out_type.channels, bias=False)
 
     def forward(self, invariants: Tensor, *, like: Tensor) -> Tensor:
-        place = torch.eye(like.shape[1], dtype=like.dtype, device=like.device)[0]
-        return self.linear(invariants)[:, None] * place[:, None]
+        position = torch.eye(like.shape[1], dtype=like.dtype, device=like.device)[0]
+        return self.linear(invariants)[:, None] * position[:, None]
 
 
 class PointNorm(GeneratedSymmetry):
@@ -152,11 +152,11 @@ def total(x: Tensor) -> Tensor:
 
 def _subject(
     kind: type[GeneratedSymmetry], *, independent: bool = False, **generators: Any
-) -> Subject:
+) -> ContractSpec:
     symmetry = kind(**generators or {"permutations": RING})
     types = (symmetry.feature_type(1), symmetry.feature_type(2))
     claims = Capabilities(independent=independent)
-    return Subject(
+    return ContractSpec(
         kind.__name__,
         symmetry=symmetry,
         types=types,

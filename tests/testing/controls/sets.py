@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from eqsets.features import FeatureType
 from eqsets.generated import GeneratedSymmetry, cyclic
-from eqsets.testing import Capabilities, SetCase, Subject
+from eqsets.testing import Capabilities, ContractSpec, SetCase
 
 RING = cyclic(5).feature_type(2)
 
@@ -25,8 +25,8 @@ def subject(
     ragged: bool = False,
     bfloat16: bool = True,
     **facts: Any,
-) -> Subject:
-    """Return the record of one module on sets, which by default takes dense ones only."""
+) -> ContractSpec:
+    """Return the spec of one module on sets, which by default takes dense ones only."""
     claims = Capabilities(padded=padded, ragged=ragged, bfloat16=bfloat16)
     case = SetCase(
         getattr(build, "__name__", "module"),
@@ -37,19 +37,19 @@ def subject(
         capabilities=claims,
         **facts,
     )
-    return Subject(case.label, sets=(case,))
+    return ContractSpec(case.label, sets=(case,))
 
 
 class Numbered(nn.Module):
-    """Weighs each element by its place in the set."""
+    """Weighs each element by its position in the set."""
 
     def forward(self, x: Tensor) -> Tensor:
-        place = torch.arange(1, x.shape[1] + 1, dtype=x.dtype, device=x.device)
-        return x * place.reshape(-1, *[1] * (x.dim() - 2))
+        position = torch.arange(1, x.shape[1] + 1, dtype=x.dtype, device=x.device)
+        return x * position.reshape(-1, *[1] * (x.dim() - 2))
 
 
-class Whisper(nn.Module):
-    """Not equivariant on vectors, but so quiet that an absolute tolerance would not hear it."""
+class QuietNonlinear(nn.Module):
+    """Not equivariant on vectors, but so small that an absolute tolerance would not notice it."""
 
     def forward(self, x: Tensor) -> Tensor:
         return 1e-3 * x.tanh()
@@ -65,7 +65,7 @@ class Zero(nn.Module):
         return 0 * x
 
 
-class IgnoresTheQuietest(nn.Module):
+class IgnoresTheSmallest(nn.Module):
     """Leaves out the element of smallest norm, which neither reordering nor the group shows."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,11 +128,11 @@ class NoBfloat16(Weighted):
 
 
 class CountsInTheSame(Weighted):
-    """Takes a mean by counting the elements in the number type of their features."""
+    """Takes a mean by counting the elements in the dtype of their features."""
 
     def forward(self, x: Tensor) -> Tensor:
-        ones, place = x.new_ones(x.shape[1]), torch.zeros(x.shape[1], dtype=torch.int64)
-        count = x.new_zeros(1).index_add(0, place.to(x.device), ones)
+        ones, position = x.new_ones(x.shape[1]), torch.zeros(x.shape[1], dtype=torch.int64)
+        count = x.new_zeros(1).index_add(0, position.to(x.device), ones)
         return self.weight * (x + x.sum(1, keepdim=True) / count)
 
 
@@ -145,10 +145,10 @@ VECTORS = GeneratedSymmetry(matrices=_third()).feature_type(2)
 
 CONTROLS = {
     "EQL10-set-permutation": subject(Numbered),
-    "EQL11-set-element-group": subject(Whisper, VECTORS),
+    "EQL11-set-element-group": subject(QuietNonlinear, VECTORS),
     "EQL12-set-joint": subject(BatchMean),
     "EQV01-not-constant": subject(Zero),
-    "EQV02-sees-every-element": subject(IgnoresTheQuietest),
+    "EQV02-sees-every-element": subject(IgnoresTheSmallest),
     "EQV03-every-weight-learns": subject(Unused),
     "EQV04-finite-gradients": subject(RootOfNegatives),
     "EQV05-input-untouched": subject(InPlace),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import DSS, SetNetwork
-from eqsets.testing import SetCase, Subject
+from eqsets.testing import ContractSpec, SetCase
 from eqsets_permutations.edges import Edges
 from eqsets_permutations.symmetry import Permutations
 
@@ -39,7 +39,11 @@ def _by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
     return [(layer.siamese(element[None]) + context)[0] for element in elements]
 
 
+<<<<<<< HEAD
 def subject() -> Subject:
+=======
+def permutations_subject() -> ContractSpec:
+>>>>>>> 05b421c (testing: one name for what is tested, ContractSpec; standard terms)
     """Return the record: points and pairs with complete maps, and every convolution on a graph."""
     symmetry = Permutations(nodes=_NODES)
     source, target = symmetry.feature_type(2), symmetry.feature_type(3)
@@ -65,7 +69,7 @@ def subject() -> Subject:
     sets.append(SetCase("DSS on points", points, oracle=_by_loop, principal=False, **common))  # type: ignore[arg-type]
     network = partial(SetNetwork, symmetry, [source, target, target], conv="gcn")
     sets.append(SetCase("graph network", network, structure=_random_edges, **common))  # type: ignore[arg-type]
-    return Subject(
+    return ContractSpec(
         "permutations",
         plugin=True,
         symmetry=symmetry,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from eqsets.testing import Capabilities, Layer, Subject
+from eqsets.testing import Capabilities, Layer, ContractSpec
 from eqsets_planar.symmetry import Planar
 
 __all__ = ["subject", "subject_of"]
 
 
-def subject_of(name: str, symmetry: Planar, *specs: int | str, **options: object) -> Subject:
+def subject_of(name: str, symmetry: Planar, *specs: int | str, **options: object) -> ContractSpec:
     """Return the record of a planar symmetry with 3 x 3 filters between the types that are named.
 
     The layer spans escnn's steerable filters, not every equivariant map, so that it declares its
@@ -19,7 +19,7 @@ def subject_of(name: str, symmetry: Planar, *specs: int | str, **options: object
         conv = symmetry.linear(layer.in_type, layer.out_type, **layer.options, bias=False)
         return sum(weight.numel() for weight in conv.parameters())
 
-    return Subject(
+    return ContractSpec(
         name,
         symmetry=symmetry,
         types=tuple(symmetry.feature_type(spec) for spec in specs),
@@ -37,7 +37,7 @@ def subject_of(name: str, symmetry: Planar, *specs: int | str, **options: object
     )
 
 
-def subject() -> Subject:
+def subject() -> ContractSpec:
     """Return the record of ``"planar"``: D4 on images of 3 x 3 pixels."""
     symmetry = Planar(4, reflections=True, grid=3)
     return subject_of("planar", symmetry, 1, "2 regular", "1 trivial + 1 irrep(1)", 2)

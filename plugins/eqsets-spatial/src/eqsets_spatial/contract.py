@@ -7,20 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eqsets.testing import Capabilities, Layer, Subject
+from eqsets.testing import Capabilities, Layer, ContractSpec
 from eqsets_spatial.symmetry import Spatial
 
 __all__ = ["cloud_subject", "subject"]
 
 
-def subject(*, reflections: bool = True) -> Subject:
+def subject(*, reflections: bool = True) -> ContractSpec:
     """Return the record of steerable vectors: scalars, vectors and both parities."""
     space = Spatial(reflections=reflections)
     types = tuple(
         space.feature_type(spec) for spec in ("2x0e + 1x1o", "1x0e + 2x1o + 1x0o", "3x0e")
     )
     layers = (Layer(types[0], types[1]), Layer(types[1], types[0]), Layer(types[2], types[2]))
-    return Subject(
+    return ContractSpec(
         "spatial",
         plugin=reflections,
         symmetry=space,
@@ -30,12 +30,12 @@ def subject(*, reflections: bool = True) -> Subject:
     )
 
 
-def cloud_subject(*, reflections: bool = True, **options: Any) -> Subject:
+def cloud_subject(*, reflections: bool = True, **options: Any) -> ContractSpec:
     """Return the record of point clouds: features on five points, convolved as ``options`` say."""
     space = Spatial(reflections=reflections)
     specs = ("points: 2x0e + 1x1o", "points: 2x0e + 1x1o + 1x0e")
     types = tuple(space.feature_type(spec) for spec in specs)
-    return Subject(
+    return ContractSpec(
         f"spatial clouds, {options}",
         symmetry=space,
         types=types,

@@ -5,19 +5,19 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from eqsets.testing import Capabilities, Layer, Subject
+from eqsets.testing import Capabilities, Layer, ContractSpec
 from eqsets_translations.options import per_axis
 from eqsets_translations.symmetry import Translations
 
 __all__ = ["circular_subject", "strided_subject", "subject", "zeros_subject"]
 
 
-def subject() -> Subject:
+def subject() -> ContractSpec:
     """Return the record of ``"translations"``: images, circular, where all of it is exact."""
     return circular_subject(2)
 
 
-def circular_subject(dims: int) -> Subject:
+def circular_subject(dims: int) -> ContractSpec:
     """Return a circular grid of few points, with even and full kernels, dilation and groups."""
     grid = (4, 3, 2)[:dims]
     symmetry = Translations(dims, "circular", grid=grid)
@@ -30,7 +30,7 @@ def circular_subject(dims: int) -> Subject:
         Layer(two, two, {"kernel_size": 1, "groups": 2}),
         Layer(one, two, {"kernel_size": 2, "transposed": True}),
     )
-    return Subject(
+    return ContractSpec(
         f"translations, dims={dims}, circular",
         symmetry=symmetry,
         types=(one, two),
@@ -40,7 +40,7 @@ def circular_subject(dims: int) -> Subject:
     )
 
 
-def strided_subject(padding_mode: str = "circular") -> Subject:
+def strided_subject(padding_mode: str = "circular") -> ContractSpec:
     """Return signals on grids of two resolutions: strides, their transposes, and pooling."""
     symmetry = Translations(1, padding_mode, stride=2)
     fine, coarse = symmetry.feature_type(2), symmetry.feature_type("2 /2")
@@ -54,7 +54,7 @@ def strided_subject(padding_mode: str = "circular") -> Subject:
     return _partial(f"translations by 2, {padding_mode}", symmetry, (fine, coarse), layers, pools)
 
 
-def zeros_subject(dims: int) -> Subject:
+def zeros_subject(dims: int) -> ContractSpec:
     """Return a grid padded with zeros, whose features keep away from the border."""
     symmetry = Translations(dims, "zeros")
     one, two = symmetry.feature_type(1), symmetry.feature_type(2)
@@ -62,8 +62,8 @@ def zeros_subject(dims: int) -> Subject:
     return _partial(f"translations, dims={dims}, zeros", symmetry, (one, two), layers, ({},))
 
 
-def _partial(name: str, symmetry: Translations, types: Any, layers: Any, pools: Any) -> Subject:
-    return Subject(
+def _partial(name: str, symmetry: Translations, types: Any, layers: Any, pools: Any) -> ContractSpec:
+    return ContractSpec(
         name,
         symmetry=symmetry,
         types=types,

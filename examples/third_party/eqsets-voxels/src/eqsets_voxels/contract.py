@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from eqsets.testing import Subject
+from eqsets.testing import ContractSpec
 from eqsets_voxels.symmetry import voxels
 
 __all__ = ["moves_space", "subject"]
@@ -25,10 +25,14 @@ def moves_space(moves: Tensor, reflections: bool) -> Tensor:
     return linear if reflections else linear & right_handed
 
 
+<<<<<<< HEAD
 def subject(size: int = 3, reflections: bool = False) -> Subject:
+=======
+def record(size: int = 3, reflections: bool = False) -> ContractSpec:
+>>>>>>> 05b421c (testing: one name for what is tested, ContractSpec; standard terms)
     """Return what ``eqsets check voxels`` tries, or the same for other options."""
     symmetry = voxels(size, reflections)
-    return Subject(
+    return ContractSpec(
         "voxels",
         symmetry=symmetry,
         types=tuple(symmetry.feature_type(spec) for spec in (1, 2, "2 trivial")),

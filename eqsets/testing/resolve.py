@@ -1,4 +1,4 @@
-"""From whatever a user wants checked to the complete record of it."""
+"""From whatever a user wants checked to its complete specification."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from eqsets.nn import Elementwise, Readout, SetPool, SetSequential
 from eqsets.registry import Registry, default_registry
 from eqsets.registry._references import attempt
 from eqsets.symmetry import ElementSymmetry
-from eqsets.testing.composites import composite_subject
-from eqsets.testing.record import Capabilities, SetCase, Subject
+from eqsets.testing.composites import composite_spec
 from eqsets.testing.row_cases import layers_between, row_cases
 from eqsets.testing.set_cases import set_cases
+from eqsets.testing.spec import Capabilities, ContractSpec, SetCase
 
-__all__ = ["subject_of"]
+__all__ = ["spec_of"]
 
 _OWN = (DSS, Elementwise, Readout, SetNetwork, SetPool, SetSequential)
 
 
-def subject_of(given: Any) -> Subject:
-    """Return the complete record of a name, symmetry, family, group, type, module or record.
+def spec_of(given: Any) -> ContractSpec:
+    """Return the complete spec of a name, symmetry, family, group, type, module or spec.
 
     Raises:
         OptionError: it is none of these, or too little is known about it.
@@ -40,27 +40,27 @@ def subject_of(given: Any) -> Subject:
     """
     if isinstance(given, str):
         registry = default_registry()
-        found = registry.testing_subject(given)
-        found = _named(given, registry) if found is None else found
-        return replace(subject_of(found), name=given, plugin=True)
-    if isinstance(given, Subject):
+        spec = registry.contract_spec(given)
+        spec = _named(given, registry) if spec is None else spec
+        return replace(spec_of(spec), name=given, plugin=True)
+    if isinstance(given, ContractSpec):
         return _complete(given)
     if isinstance(given, ElementSymmetry) and given.parts:
-        return _complete(composite_subject(given))
+        return _complete(composite_spec(given))
     if isinstance(given, ElementSymmetry):
-        return _complete(Subject(repr(given), symmetry=given))
+        return _complete(ContractSpec(repr(given), symmetry=given))
     if isinstance(given, TransformationFamily):
-        return Subject(repr(given), group=given.group, family=given)
+        return ContractSpec(repr(given), group=given.group, family=given)
     if isinstance(given, Group):
-        return Subject(repr(given), group=given)
+        return ContractSpec(repr(given), group=given)
     if isinstance(given, FeatureType):
-        return Subject(repr(given), group=given.group or TrivialGroup(), types=(given,))
+        return ContractSpec(repr(given), group=given.group or TrivialGroup(), types=(given,))
     if isinstance(given, nn.Module):
         return _of_module(given)
     raise OptionError(
         f"got {given!r} of type {type(given).__name__} to check, expected a name, an "
         "ElementSymmetry, a TransformationFamily, a Group, a FeatureType, a torch module with "
-        "in_type and out_type, or an eqsets.testing.Subject. Give one of these."
+        "in_type and out_type, or an eqsets.testing.ContractSpec. Give one of these."
     )
 
 
@@ -72,26 +72,26 @@ def _named(name: str, registry: Registry) -> ElementSymmetry | TransformationFam
     return registry.element_group(name, {})
 
 
-def _complete(record: Subject) -> Subject:
+def _complete(spec: ContractSpec) -> ContractSpec:
     """Fill in what follows from the symmetry: group, types, layers, and all cases."""
-    symmetry = record.symmetry
+    symmetry = spec.symmetry
     if symmetry is None:
-        own = None if record.family is None else record.family.group
-        groups = [record.group, own, *(case.group for case in record.sets)]
-        return replace(record, group=next((group for group in groups if group is not None), None))
-    types = record.types or tuple(symmetry.feature_type(count) for count in (1, 2))
-    record = replace(
-        record,
-        group=record.group or symmetry.group,
+        own = None if spec.family is None else spec.family.group
+        groups = [spec.group, own, *(case.group for case in spec.sets)]
+        return replace(spec, group=next((group for group in groups if group is not None), None))
+    types = spec.types or tuple(symmetry.feature_type(count) for count in (1, 2))
+    spec = replace(
+        spec,
+        group=spec.group or symmetry.group,
         types=types,
-        layers=record.layers or layers_between(types),
+        layers=spec.layers or layers_between(types),
     )
-    rows = tuple(row_cases(symmetry, record))
-    return replace(record, rows=rows, sets=(*set_cases(symmetry, record), *record.sets))
+    rows = tuple(row_cases(symmetry, spec))
+    return replace(spec, rows=rows, sets=(*set_cases(symmetry, spec), *spec.sets))
 
 
-def _of_module(module: nn.Module) -> Subject:
-    """Return the record of a set module with declared types; copies of it are tested."""
+def _of_module(module: nn.Module) -> ContractSpec:
+    """Return the spec of a set module with declared types; copies of it are tested."""
     in_type, out_type = getattr(module, "in_type", None), getattr(module, "out_type", None)
     name = type(module).__name__
     if not isinstance(in_type, FeatureType) or not isinstance(out_type, FeatureType):
@@ -115,7 +115,9 @@ def _of_module(module: nn.Module) -> Subject:
         tolerance=getattr(symmetry, "tolerance", ElementSymmetry.tolerance),
         capabilities=Capabilities(padded=own or takes_mask, ragged=own),
     )
-    return Subject(name, group=group, types=tuple(dict.fromkeys((in_type, out_type))), sets=(case,))
+    return ContractSpec(
+        name, group=group, types=tuple(dict.fromkeys((in_type, out_type))), sets=(case,)
+    )
 
 
 def _copies(module: nn.Module) -> Callable[[], nn.Module]:

@@ -1,4 +1,4 @@
-"""The record that the laws are held against: what to test, and what it claims to be able to do.
+"""The specification of a subject: what to test, and which capabilities it claims.
 
 The properties are fixed by mathematics, only the things vary. So whoever writes a symmetry supplies
 data, not tests: types, layers, capabilities, tolerance, and which laws must fail and why.
@@ -23,7 +23,7 @@ from eqsets.symmetry import ElementSymmetry
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["Capabilities", "GroupCase", "Layer", "RowCase", "SetCase", "Subject", "TypeCase"]
+__all__ = ["Capabilities", "ContractSpec", "GroupCase", "Layer", "RowCase", "SetCase", "TypeCase"]
 
 Elements: TypeAlias = "Callable[[Group], SearchStrategy[Tensor]]"
 """Makes the strategy that group elements are drawn from: those that are exact, for example."""
@@ -42,10 +42,10 @@ class Capabilities:
         padded: modules on sets take a mask, and treat bad sets as eqsets does.
         ragged: they take a :class:`~eqsets.SetBatch`.
         independent: each element may be moved by a group element of its own.
-        complete: the linear layer spans all equivariant maps; ``Subject.dimension`` says how many
-            it spans where it does not.
+        complete: the linear layer spans all equivariant maps; ``ContractSpec.dimension`` returns
+            how many it spans where it does not.
         compiles: modules pass ``torch.compile(fullgraph=True)`` and ``torch.export``.
-        moves: modules work on another device than the one they were made on.
+        moves: modules work on another device than the one they were built on.
         bfloat16: modules run in bfloat16.
     """
 
@@ -73,7 +73,7 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class GroupCase:
-    """A group, with how to tell whether something is an element of it."""
+    """A group, with a test whether something is an element of it."""
 
     group: Group
     contains: Callable[[Tensor], Tensor] | None = None
@@ -90,17 +90,17 @@ class GroupCase:
             return None
         try:
             return self.group.elements(_LISTABLE)
-        except GroupError:  # more than order says: what law EQG07 is about
+        except GroupError:  # more elements than order: what law EQG07 is about
             return None
 
     def same(self, g: Tensor, h: Tensor) -> float:
-        """Return how far two elements are apart, relative to their size; 0 for exact groups."""
+        """Return the distance of two elements, relative to their size; 0 for exact groups."""
         size = max(1.0, float(h.double().abs().max())) if h.is_floating_point() else 1.0
         return float(self.group.distance(g, h).max()) / size
 
     @property
     def budget(self) -> float:
-        """Return how far elements may be apart that should be equal."""
+        """Return the largest distance of elements that should be equal."""
         return 1e-9 if self.group.dtype.is_floating_point else 0.0
 
 
@@ -123,7 +123,7 @@ class RowCase:
     """A module on rows ``(E, *element)`` that a symmetry makes.
 
     Attributes:
-        label: how messages call it.
+        label: its name in messages.
         role: ``"linear"``, ``"invariant"``, ``"embed"``, ``"norm"``, ``"nonlinearity"``,
             ``"dropout"`` or ``"pool"``.
         build: makes a fresh module, with random weights where it has any.
@@ -157,7 +157,7 @@ class SetCase:
     """A module on sets ``(B, N, *element)``.
 
     Attributes:
-        label: how messages call it.
+        label: its name in messages.
         build: makes the module: a fresh one with random weights, or a copy of a given one.
         in_type: type of an element of the input.
         out_type: type of an element of the output, or of the one output for the whole set.
@@ -187,11 +187,11 @@ class SetCase:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class ContractSpec:
     """Everything that the laws need to know about a thing.
 
     Arguments:
-        name: how reports call it.
+        name: its name in reports.
         plugin: whether the name is one that a plugin provides, so that ``eqsets check`` takes it.
         symmetry: an element symmetry; its group, types and layers are tested.
         group: a group, where there is no symmetry, or to test instead of the symmetry's.
@@ -201,11 +201,11 @@ class Subject:
         options: options of all linear layers, such as ``{"kernel_size": 3}``.
         rows: modules on rows to test; filled in for a symmetry.
         sets: modules on sets to test besides, or instead of, those built for the symmetry.
-        contains: tells which tensors ``(*batch, *element_shape)`` are elements of the group, for
+        contains: returns which tensors ``(*batch, *element_shape)`` are elements of the group, for
             groups that cannot be listed.
         draws: makes the strategy for group elements, such as only those that act exactly.
         structure: makes side information, for symmetries that take it.
-        dimension: says how many independent maps a linear layer has, where it is not complete.
+        dimension: returns how many independent maps a linear layer has, where it is not complete.
         aggregations: with which DSS layers are built; fewer where layers are costly.
         pools: options of the poolings to test, such as ``({"size": 2},)``.
         tolerance: relative error in float64 of the group elements; the symmetry's unless given.
@@ -215,7 +215,9 @@ class Subject:
     Example:
         >>> from eqsets import element_group
         >>> ring = element_group("cyclic", size=5)
-        >>> Subject("ring", symmetry=ring, types=(ring.feature_type(1), ring.feature_type(2))).name
+        >>> ContractSpec(
+        ...     "ring", symmetry=ring, types=(ring.feature_type(1), ring.feature_type(2))
+        ... ).name
         'ring'
     """
 

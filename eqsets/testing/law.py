@@ -17,7 +17,7 @@ from eqsets.testing.trial import Trial
 __all__ = ["Body", "Cases", "Law", "law"]
 
 Cases: TypeAlias = Sequence[Any] | str
-"""What a law is tried on: cases, none where it does not concern the subject, or why it is skipped."""
+"""Cases to try a law on, none where it does not concern a subject, or why it is skipped."""
 
 Body: TypeAlias = Callable[[Any, Trial], None]
 

@@ -1,4 +1,4 @@
-"""What this plugin is held to: the record of ``"permutations"`` for ``eqsets.testing``."""
+"""The contract spec of ``"permutations"`` for ``eqsets.testing``."""
 
 from __future__ import annotations
 
@@ -39,12 +39,8 @@ def _by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
     return [(layer.siamese(element[None]) + context)[0] for element in elements]
 
 
-<<<<<<< HEAD
-def subject() -> Subject:
-=======
-def permutations_subject() -> ContractSpec:
->>>>>>> 05b421c (testing: one name for what is tested, ContractSpec; standard terms)
-    """Return the record: points and pairs with complete maps, and every convolution on a graph."""
+def subject() -> ContractSpec:
+    """Return the spec: points and pairs with complete maps, and every convolution on a graph."""
     symmetry = Permutations(nodes=_NODES)
     source, target = symmetry.feature_type(2), symmetry.feature_type(3)
     pairs = symmetry.feature_type("1 pairs")

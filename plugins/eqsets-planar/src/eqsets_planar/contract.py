@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from eqsets.testing import Capabilities, Layer, ContractSpec
+from eqsets.testing import Capabilities, ContractSpec, Layer
 from eqsets_planar.symmetry import Planar
 
 __all__ = ["subject", "subject_of"]
 
 
 def subject_of(name: str, symmetry: Planar, *specs: int | str, **options: object) -> ContractSpec:
-    """Return the record of a planar symmetry with 3 x 3 filters between the types that are named.
+    """Return the spec of a planar symmetry with 3 x 3 filters between the types that are named.
 
     The layer spans escnn's steerable filters, not every equivariant map, so that it declares its
     dimension: its number of weights.
@@ -38,6 +38,6 @@ def subject_of(name: str, symmetry: Planar, *specs: int | str, **options: object
 
 
 def subject() -> ContractSpec:
-    """Return the record of ``"planar"``: D4 on images of 3 x 3 pixels."""
+    """Return the spec of ``"planar"``: D4 on images of 3 x 3 pixels."""
     symmetry = Planar(4, reflections=True, grid=3)
     return subject_of("planar", symmetry, 1, "2 regular", "1 trivial + 1 irrep(1)", 2)

@@ -25,5 +25,5 @@ def eqsets_element_symmetries() -> dict[str, str]:
 
 @hookimpl
 def eqsets_test_specs() -> dict[str, str]:
-    """Name the record that the laws are held against."""
+    """Name the contract spec of the symmetry."""
     return {"planar": "eqsets_planar.contract:subject"}

@@ -1,4 +1,4 @@
-"""The records that ``eqsets check spatial`` and the tests hold the symmetry to the laws with."""
+"""The contract specs of ``"spatial"``: for ``eqsets check`` and the tests."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eqsets.testing import Capabilities, Layer, ContractSpec
+from eqsets.testing import Capabilities, ContractSpec, Layer
 from eqsets_spatial.symmetry import Spatial
 
 __all__ = ["cloud_subject", "subject"]
 
 
 def subject(*, reflections: bool = True) -> ContractSpec:
-    """Return the record of steerable vectors: scalars, vectors and both parities."""
+    """Return the spec of steerable vectors: scalars, vectors and both parities."""
     space = Spatial(reflections=reflections)
     types = tuple(
         space.feature_type(spec) for spec in ("2x0e + 1x1o", "1x0e + 2x1o + 1x0o", "3x0e")
@@ -31,7 +31,7 @@ def subject(*, reflections: bool = True) -> ContractSpec:
 
 
 def cloud_subject(*, reflections: bool = True, **options: Any) -> ContractSpec:
-    """Return the record of point clouds: features on five points, convolved as ``options`` say."""
+    """Return the spec of point clouds: features on five points, convolved as ``options`` say."""
     space = Spatial(reflections=reflections)
     specs = ("points: 2x0e + 1x1o", "points: 2x0e + 1x1o + 1x0e")
     types = tuple(space.feature_type(spec) for spec in specs)

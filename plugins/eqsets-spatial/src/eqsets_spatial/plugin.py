@@ -19,5 +19,5 @@ def eqsets_element_symmetries() -> dict[str, str]:
 
 @hookimpl
 def eqsets_test_specs() -> dict[str, str]:
-    """Name the record that the symmetry is tested with."""
+    """Name the contract spec of the symmetry."""
     return {"spatial": "eqsets_spatial.contract:subject"}

@@ -1,11 +1,11 @@
-"""The records that this plugin is held to the contract with; imported by ``eqsets check``."""
+"""The contract specs of this plugin; imported by ``eqsets check``."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import Any
 
-from eqsets.testing import Capabilities, Layer, ContractSpec
+from eqsets.testing import Capabilities, ContractSpec, Layer
 from eqsets_translations.options import per_axis
 from eqsets_translations.symmetry import Translations
 
@@ -13,7 +13,7 @@ __all__ = ["circular_subject", "strided_subject", "subject", "zeros_subject"]
 
 
 def subject() -> ContractSpec:
-    """Return the record of ``"translations"``: images, circular, where all of it is exact."""
+    """Return the spec of ``"translations"``: images, circular, where all of it is exact."""
     return circular_subject(2)
 
 
@@ -62,7 +62,9 @@ def zeros_subject(dims: int) -> ContractSpec:
     return _partial(f"translations, dims={dims}, zeros", symmetry, (one, two), layers, ({},))
 
 
-def _partial(name: str, symmetry: Translations, types: Any, layers: Any, pools: Any) -> ContractSpec:
+def _partial(
+    name: str, symmetry: Translations, types: Any, layers: Any, pools: Any
+) -> ContractSpec:
     return ContractSpec(
         name,
         symmetry=symmetry,

@@ -15,5 +15,5 @@ def eqsets_element_symmetries() -> dict[str, str]:
 
 @hookimpl
 def eqsets_test_specs() -> dict[str, str]:
-    """Name the record that the symmetry is held to the contract with."""
+    """Name the contract spec of the symmetry."""
     return {"translations": "eqsets_translations.contract:subject"}

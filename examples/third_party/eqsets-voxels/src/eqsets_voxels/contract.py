@@ -25,11 +25,7 @@ def moves_space(moves: Tensor, reflections: bool) -> Tensor:
     return linear if reflections else linear & right_handed
 
 
-<<<<<<< HEAD
-def subject(size: int = 3, reflections: bool = False) -> Subject:
-=======
-def record(size: int = 3, reflections: bool = False) -> ContractSpec:
->>>>>>> 05b421c (testing: one name for what is tested, ContractSpec; standard terms)
+def subject(size: int = 3, reflections: bool = False) -> ContractSpec:
     """Return what ``eqsets check voxels`` tries, or the same for other options."""
     symmetry = voxels(size, reflections)
     return ContractSpec(

@@ -1,6 +1,6 @@
-r"""How the elements of a set share information: one strategy a class.
+r"""How the elements of a set share information: one class for each way.
 
-With :math:`a_i = L_1 x_i` the own branch, the layer of each strategy is
+With :math:`a_i = L_1 x_i` the output of the local map, the layers are
 
 ====================  ==========================================================
 ``sum``               :math:`a_i + L_2 \sum_j x_j`
@@ -11,41 +11,127 @@ With :math:`a_i = L_1 x_i` the own branch, the layer of each strategy is
 ``aittala``           :math:`[\, a_i \,;\, \max_j a_j \,]` (Aittala and Durand 2018)
 ====================  ==========================================================
 
+An aggregation is an immutable description. It *builds* a module for each layer, so one description
+serves many layers, and none of them shares weights with another. A plugin adds one by a class, with
+``reduce`` alone or with ``build``, and the hook ``eqsets_aggregations``.
+
 Reference: On Learning Sets of Symmetric Elements, Maron et al., ICML 2020, section 4 and appendix.
-A plugin adds a strategy by one class with ``reduce`` and the hook ``eqsets_aggregations``.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import warnings
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from torch import Tensor
 
+from eqsets.combiners import Add, Combiner, Concatenate, Subtract
+from eqsets.context import Context, InvariantContext, MappedContext, ReducedContext
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.layout import Layout
+from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["Aggregation", "Aittala", "Max", "Mean", "NoAggregation", "Sridhar", "Sum"]
 
 
-class Aggregation(ABC):
-    """How a set becomes one context element, and how that context joins each element.
+def _translate(cls: type[Aggregation]) -> None:
+    """Read the attributes ``source`` and ``combine`` of version 0.1; to be removed after 0.2."""
+    own = vars(cls)
+    if not {"source", "combine"} & set(own):
+        return
+    warnings.warn(
+        f"{cls.__name__} defines source= or combine=, which eqsets 0.2 replaces by reads_local= "
+        "(whether reduce gets the output of the local map) and combiner= (an object of "
+        "eqsets.combiners). Define these instead.",
+        DeprecationWarning,
+        stacklevel=4,
+    )
+    if "combine" in own:
+        cls.combiner = {"add": Add(), "subtract": Subtract(), "concatenate": Concatenate()}[
+            own["combine"]
+        ]
+    if "source" in own:
+        cls.reads_local = own["source"] == "output"
+        if own["source"] == "none":
+            cls.build = NoAggregation.build  # type: ignore[assignment, method-assign]
+
+
+class Aggregation:
+    """What an element learns of its set, and how that joins its own features.
+
+    A subclass defines ``reduce``, from which ``build`` makes the standard context: reduce the
+    input, then map it by L2 (shared alignment), or reduce invariants and write them into features
+    (independent alignment). Or it defines ``build``, and returns a context module of its own.
 
     Attributes:
-        source: ``"input"`` aggregates the inputs and maps the result by L2 (cheap: one map a set);
-            ``"output"`` aggregates the outputs of L1; ``"none"`` shares nothing.
-        combine: ``"add"``, ``"subtract"`` or ``"concatenate"`` (halves the channels of L1).
+        combiner: how the local output and the context become the output.
+        reads_local: whether ``reduce`` is given the output of the local map instead of the input;
+            then there is no second map.
         pointwise_only: whether ``reduce`` compares component by component: needs a pointwise type.
     """
 
-    source: str = "input"
-    combine: str = "add"
-    pointwise_only: bool = False
+    combiner: ClassVar[Combiner] = Add()
+    reads_local: ClassVar[bool] = False
+    pointwise_only: ClassVar[bool] = False
 
-    @abstractmethod
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _translate(cls)
+
     def reduce(self, layout: Layout, rows: Tensor) -> Tensor:
         """Return one element for each set, ``(B, *element)``, in whatever order the rows come."""
+        raise FeatureTypeError(
+            f"aggregation {self!r} reduces no set to one element, expected one that does, such as "
+            "'mean', 'sum' or 'max'. Define reduce on its class, or choose another aggregation."
+        )
+
+    def reduce_input(self, layout: Layout, rows: Tensor) -> Tensor:
+        """Return :meth:`reduce` of the rows of the input.
+
+        Overridden for speed only: ``layout.folded`` is the input before it became rows.
+        """
+        return self.reduce(layout, rows)
+
+    @property
+    def reduces_input(self) -> bool:
+        """Whether it reduces a set of any features to one element, as the end of a network does."""
+        return type(self).reduce is not Aggregation.reduce and not self.reads_local
+
+    def build(
+        self,
+        symmetry: ElementSymmetry,
+        in_type: FeatureType,
+        out_type: FeatureType,
+        *,
+        alignment: str = "shared",
+        bias: bool = False,
+        **layer_options: Any,
+    ) -> Context | None:
+        """Return a new context module, or ``None`` where elements share nothing.
+
+        Arguments:
+            symmetry: of an element: makes equivariant linear maps, invariants and embeddings.
+            in_type: type of the input.
+            out_type: type of the context, that of the local output.
+            alignment: ``"shared"`` or ``"independent"``.
+            bias: whether the map of the context has a bias.
+            layer_options: of the symmetry's linear layer, such as ``kernel_size=3``.
+
+        Raises:
+            FeatureTypeError: the aggregation breaks the symmetry of a type, or the symmetry has no
+                such layer.
+        """
+        read_type = out_type if self.reads_local else in_type
+        if alignment == "independent":
+            invariant = symmetry.shared_invariant(read_type)
+            embedding = symmetry.embed(invariant.features, out_type)  # type: ignore[arg-type]
+            return InvariantContext(self, invariant, embedding, of_local=self.reads_local)
+        self.check(read_type)
+        if self.reads_local:
+            return ReducedContext(self)
+        return MappedContext(self, symmetry.linear(in_type, out_type, bias=bias, **layer_options))
 
     def check(self, feature_type: FeatureType) -> None:
         """Raise :class:`~eqsets.FeatureTypeError` if reducing this type breaks its symmetry."""
@@ -56,17 +142,6 @@ class Aggregation(ABC):
                 "trivial or regular ones), or aggregation 'sum' or 'mean'."
             )
 
-    def own_type(self, out_type: FeatureType) -> FeatureType:
-        """Return the type of the own branch: half of it where the context is concatenated."""
-        if self.combine != "concatenate":
-            return out_type
-        if out_type.channels % 2:
-            raise FeatureTypeError(
-                f"aggregation {self!r} concatenates two halves, got {out_type.channels} channels "
-                f"in {out_type!r}, expected an even number."
-            )
-        return out_type.with_channels(out_type.channels // 2)
-
 
 @dataclass(frozen=True)
 class Sum(Aggregation):
@@ -75,6 +150,9 @@ class Sum(Aggregation):
     def reduce(self, layout: Layout, rows: Tensor) -> Tensor:
         return layout.sum(rows)
 
+    def reduce_input(self, layout: Layout, rows: Tensor) -> Tensor:
+        return layout.sum(rows, folded=layout.folded)
+
 
 @dataclass(frozen=True)
 class Mean(Aggregation):
@@ -82,6 +160,9 @@ class Mean(Aggregation):
 
     def reduce(self, layout: Layout, rows: Tensor) -> Tensor:
         return layout.mean(rows)
+
+    def reduce_input(self, layout: Layout, rows: Tensor) -> Tensor:
+        return layout.mean(rows, folded=layout.folded)
 
 
 @dataclass(frozen=True)
@@ -93,23 +174,33 @@ class Max(Aggregation):
     def reduce(self, layout: Layout, rows: Tensor) -> Tensor:
         return layout.max(rows)
 
+    def reduce_input(self, layout: Layout, rows: Tensor) -> Tensor:
+        return layout.max(rows, folded=layout.folded)
+
 
 @dataclass(frozen=True)
 class NoAggregation(Aggregation):
     """Nothing is shared: the Siamese layer."""
 
-    source = "none"
-
-    def reduce(self, layout: Layout, rows: Tensor) -> Tensor:
-        raise AssertionError("the Siamese layer has no context to reduce to")
+    def build(
+        self,
+        symmetry: ElementSymmetry,
+        in_type: FeatureType,
+        out_type: FeatureType,
+        *,
+        alignment: str = "shared",
+        bias: bool = False,
+        **layer_options: Any,
+    ) -> None:
+        return None
 
 
 @dataclass(frozen=True)
 class Sridhar(Aggregation):
-    """Subtract the mean of the own branch: no second map."""
+    """Subtract the mean of the local output: no second map."""
 
-    source = "output"
-    combine = "subtract"
+    combiner = Subtract()
+    reads_local = True
 
     def reduce(self, layout: Layout, rows: Tensor) -> Tensor:
         return layout.mean(rows)
@@ -117,10 +208,10 @@ class Sridhar(Aggregation):
 
 @dataclass(frozen=True)
 class Aittala(Aggregation):
-    """Concatenate the maximum of the own branch: each takes half of the output channels."""
+    """Concatenate the maximum of the local output: each takes half of the output channels."""
 
-    source = "output"
-    combine = "concatenate"
+    combiner = Concatenate()
+    reads_local = True
     pointwise_only = True
 
     def reduce(self, layout: Layout, rows: Tensor) -> Tensor:

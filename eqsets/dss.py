@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from eqsets.aggregation import Aggregation
 from eqsets.errors import FeatureTypeError, ShapeError, choices
-from eqsets.layout import Layout, as_rows
+from eqsets.layout import as_rows
 from eqsets.recipe import Recipe
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve_element_group
@@ -65,6 +65,8 @@ class DSS(nn.Module):
         torch.Size([8, 4, 5, 3])
     """
 
+    _version = 2  # of the names of its weights
+
     def __init__(
         self,
         element_group: str | ElementSymmetry,
@@ -93,23 +95,29 @@ class DSS(nn.Module):
             {"aggregation": self.aggregation, "alignment": alignment, "bias": bias},
             layer_options,
         )
-        own_type = self.aggregation.own_type(self.out_type)
-        # A bias would cancel against its own mean: a weight that never learns.
-        bias = bias and self.aggregation.combine != "subtract"
-        self.siamese = symmetry.linear(self.in_type, own_type, bias=bias, **layer_options)
-        self.invariant: nn.Module | None = None
-        self.aggregate: nn.Module | None = None
-        source = self.aggregation.source
-        if source == "none":
-            return
-        seen = self.in_type if source == "input" else own_type
-        if alignment == "independent":
-            self.invariant = symmetry.shared_invariant(seen)
-            self.aggregate = symmetry.embed(self.invariant.features, own_type)  # type: ignore[arg-type]
-            return
-        self.aggregation.check(seen)
-        if source == "input":
-            self.aggregate = symmetry.linear(self.in_type, own_type, bias=False, **layer_options)
+        combiner = self.aggregation.combiner
+        local_type = combiner.local_type(self.out_type)
+        self.siamese = symmetry.linear(
+            self.in_type, local_type, bias=combiner.local_bias(bias), **layer_options
+        )
+        self.context = self.aggregation.build(
+            symmetry,
+            self.in_type,
+            local_type,
+            alignment=alignment,
+            bias=combiner.context_bias(bias),
+            **layer_options,
+        )
+
+    @property
+    def invariant(self) -> nn.Module | None:
+        """The invariants that elements share, with independent alignment; else ``None``."""
+        return getattr(self.context, "invariant", None)
+
+    @property
+    def aggregate(self) -> nn.Module | None:
+        """The map of the context: L2, or E with independent alignment; ``None`` without one."""
+        return getattr(self.context, "aggregate", None)
 
     def forward(
         self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None
@@ -126,42 +134,23 @@ class DSS(nn.Module):
             ShapeError: shape, dtype or device of ``x`` or ``mask`` do not fit, or a set is empty.
         """
         layout, rows = as_rows(x, mask, self.in_type, "DSS")
-        self._check_kind(rows)
-        structure = self.symmetry.prepare_structure(structure)
-        side = () if structure is None else (self.symmetry.row_structure(structure, layout),)
-        source = self.aggregation.source
-        if source == "none":
-            return layout.restore(self.siamese(rows, *side))
-        if source == "input" and self.invariant is None:
+        self._check_dtype(rows)
+        side, module = self.symmetry.structure(structure), self.context
+        if module is None:
+            return layout.restore(self.siamese(rows, *side.rows(layout)))
+        if module.reads_local:
+            local = self.siamese(rows, *side.rows(layout))
+            context = module(layout, rows, side, local)
+        else:
             # First the context: backward runs the other way around, and can then add the small
             # gradient of the context to that of the rows in place.
-            context = self._context(layout, rows, rows, structure)
-            own = self.siamese(layout.branch(rows), *side)
-        else:
-            own = self.siamese(rows, *side)
-            seen = rows if source == "input" else own
-            if self.invariant is not None:
-                seen = self.invariant(seen, *side)
-            context = self._context(layout, seen, own, structure)
-        if self.aggregation.combine == "concatenate":
-            context = context.expand(-1, *own.shape[1:])
-            return layout.restore(self.out_type.concatenate([own, layout.spread(context)]))
-        if self.aggregation.combine == "subtract":
-            context = -context
-        return layout.add(own, context)
+            context = module(layout, rows, side)
+            local = self.siamese(layout.branch(rows), *side.rows(layout))
+        return self.aggregation.combiner.combine(
+            layout, local, context, out_type=self.out_type, per_element=module.per_element
+        )
 
-    def _context(self, layout: Layout, seen: Tensor, own: Tensor, structure: Any) -> Any:
-        """Return what each set tells its elements, ``(B, *element)`` or broadcastable to it."""
-        side = () if structure is None else (self.symmetry.set_structure(structure, layout),)
-        reducing = layout
-        if self.invariant is not None and structure is not None:
-            reducing = self.symmetry.readout_layout(structure, layout)
-        context = self.aggregation.reduce(reducing, seen)
-        if self.invariant is not None and self.aggregate is not None:
-            return self.aggregate(context, *side, like=own)
-        return context if self.aggregate is None else self.aggregate(context, *side)
-
-    def _check_kind(self, rows: Tensor) -> None:
+    def _check_dtype(self, rows: Tensor) -> None:
         for weight in self.parameters():  # not next(): dynamo of torch 2.6 to 2.9 cannot trace it
             if rows.dtype == weight.dtype and rows.device == weight.device:
                 return
@@ -171,6 +160,16 @@ class DSS(nn.Module):
                     f"{weight.device} as its weights have. Convert with x.to(...) or layer.to(...)."
                 )
             return
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Load weights; those of version 1 had no context module around their second map."""
+        for name in ("invariant", "aggregate"):
+            old = f"{prefix}{name}."
+            for key in [key for key in state_dict if key.startswith(old)]:
+                state_dict[f"{prefix}context.{key[len(prefix) :]}"] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def extra_repr(self) -> str:
         return (

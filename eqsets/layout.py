@@ -1,7 +1,10 @@
-"""One layer, three layouts: dense, padded and ragged sets as rows, with the same four operations.
+"""One layer, three layouts: dense, padded and ragged sets as rows, with the same operations.
 
 A layer is written once on rows ``(R, *element)``; a layout says which rows belong together. Padded
 rows are set to zero on the way in and on the way out, so nothing in them (not even NaN) can leak.
+
+A reduction of the input itself may be given the input before it became rows (``folded``): the
+gradient of a sum over it stays expanded, where the reshape to rows would write it out.
 """
 
 from __future__ import annotations
@@ -21,7 +24,13 @@ __all__ = ["Dense", "Layout", "Padded", "Ragged", "as_rows"]
 
 
 class Layout(ABC):
-    """Which rows form a set. ``B`` sets, ``R`` rows, features of any shape behind."""
+    """Which rows form a set. ``B`` sets, ``R`` rows, features of any shape behind.
+
+    Attributes:
+        folded: the input before it became rows, zero at absent rows; ``None`` where it is rows.
+    """
+
+    folded: Tensor | None = None
 
     @property
     def present(self) -> Tensor | None:
@@ -39,19 +48,27 @@ class Layout(ABC):
         """Number of rows ``R``, absent ones included."""
 
     @abstractmethod
-    def sum(self, rows: Tensor) -> Tensor:
-        """Return the sum over each set, ``(B, *element)``."""
+    def sum(self, rows: Tensor, *, folded: Tensor | None = None) -> Tensor:
+        """Return the sum over each set, ``(B, *element)``.
+
+        Arguments:
+            rows: ``(R, *element)``.
+            folded: ``layout.folded``, where ``rows`` are those of the input.
+        """
 
     @abstractmethod
-    def mean(self, rows: Tensor) -> Tensor:
-        """Return the mean over each set, ``(B, *element)``."""
+    def mean(self, rows: Tensor, *, folded: Tensor | None = None) -> Tensor:
+        """Return the mean over each set, ``(B, *element)``; arguments as for :meth:`sum`."""
 
     @abstractmethod
-    def max(self, rows: Tensor) -> Tensor:
-        """Return the componentwise maximum over each set, ``(B, *element)``."""
+    def max(self, rows: Tensor, *, folded: Tensor | None = None) -> Tensor:
+        """Return the componentwise maximum over each set; arguments as for :meth:`sum`."""
 
     def branch(self, rows: Tensor) -> Tensor:
-        """Return ``rows`` for one more use: the same values, with a gradient of their own."""
+        """Return the rows of the input for one more use: the same values.
+
+        Their gradient is a tensor of its own, to which autograd may add in place.
+        """
         return rows
 
     @abstractmethod
@@ -74,13 +91,12 @@ class Dense(Layout):
     Arguments:
         batch: number of sets ``B``.
         size: size of each set ``N``.
-        source: the rows of the input and the input itself. Reducing the latter keeps the gradient
-            of a sum expanded; through the reshape to rows it would be written out.
+        folded: the input ``(B, N, *element)``, where there is one.
     """
 
     batch: int
     size: int
-    source: tuple[Tensor, Tensor] | None = None
+    folded: Tensor | None = None
 
     @property
     def num_sets(self) -> int:
@@ -91,24 +107,21 @@ class Dense(Layout):
         return self.batch * self.size
 
     def fold(self, rows: Tensor) -> Tensor:
-        if self.source is not None and rows is self.source[0]:
-            return self.source[1]
+        """Return rows as ``(B, N, *element)``."""
         # reshape with both sizes written out: unflatten has crashed inductor on symbolic sizes
         return rows.reshape(self.batch, self.size, *rows.shape[1:])
 
-    def sum(self, rows: Tensor) -> Tensor:
-        return as_stored(self.fold(rows), lambda x: x.sum(1))
+    def sum(self, rows: Tensor, *, folded: Tensor | None = None) -> Tensor:
+        return as_stored(self.fold(rows) if folded is None else folded, lambda x: x.sum(1))
 
-    def mean(self, rows: Tensor) -> Tensor:
-        return as_stored(self.fold(rows), lambda x: x.mean(1))
+    def mean(self, rows: Tensor, *, folded: Tensor | None = None) -> Tensor:
+        return as_stored(self.fold(rows) if folded is None else folded, lambda x: x.mean(1))
 
-    def max(self, rows: Tensor) -> Tensor:
-        return as_stored(self.fold(rows), lambda x: x.amax(1))
+    def max(self, rows: Tensor, *, folded: Tensor | None = None) -> Tensor:
+        return as_stored(self.fold(rows) if folded is None else folded, lambda x: x.amax(1))
 
     def branch(self, rows: Tensor) -> Tensor:
-        if self.source is None or rows is not self.source[0]:
-            return rows
-        return unfold(self.source[1], rows.shape)
+        return rows if self.folded is None else unfold(self.folded, rows.shape)
 
     def spread(self, sets: Tensor) -> Tensor:
         shape = (self.batch, self.size, *sets.shape[1:])
@@ -126,7 +139,7 @@ class Dense(Layout):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Padded(Dense):
-    """``(B, N, *element)`` with a mask ``(B, N)``, True = present; the source is zero elsewhere."""
+    """``(B, N, *element)`` with a mask ``(B, N)``, True = present; ``folded`` is zero elsewhere."""
 
     mask: Tensor
 
@@ -134,33 +147,32 @@ class Padded(Dense):
     def present(self) -> Tensor:
         return self.mask.reshape(-1)
 
-    def _fill(self, rows: Tensor, value: float) -> Tensor:
-        folded = self.fold(rows)
+    def _fill(self, folded: Tensor, value: float) -> Tensor:
         return torch.where(append_axes(self.mask, folded), folded, value)
 
-    def sum(self, rows: Tensor) -> Tensor:
-        known = self.source is not None and rows is self.source[0]
-        x = self.fold(rows) if known else self._fill(rows, 0)
+    def sum(self, rows: Tensor, *, folded: Tensor | None = None) -> Tensor:
+        x = self._fill(self.fold(rows), 0) if folded is None else folded
         return as_stored(x, lambda x: x.sum(1))
 
-    def mean(self, rows: Tensor) -> Tensor:
-        total = self.sum(_wide(rows))
+    def mean(self, rows: Tensor, *, folded: Tensor | None = None) -> Tensor:
+        total = self.sum(_wide(rows), folded=None if folded is None else _wide(folded))
         return (total / append_axes(self.mask.sum(1).to(total.dtype), total)).to(rows.dtype)
 
-    def max(self, rows: Tensor) -> Tensor:
-        return as_stored(self._fill(rows, -torch.inf), lambda x: x.amax(1))
+    def max(self, rows: Tensor, *, folded: Tensor | None = None) -> Tensor:
+        x = self._fill(self.fold(rows) if folded is None else folded, -torch.inf)
+        return as_stored(x, lambda x: x.amax(1))
 
     def add(self, rows: Tensor, sets: Tensor) -> Tensor:
         y = super().add(rows, sets)
         return torch.where(append_axes(self.mask, y), y, 0)
 
     def restore(self, rows: Tensor) -> Tensor:
-        return self._fill(rows, 0)
+        return self._fill(self.fold(rows), 0)
 
 
 @dataclass(frozen=True, eq=False)
 class Ragged(Layout):
-    """Rows with the number of their set."""
+    """Rows with the number of their set; ``folded`` is ``None``."""
 
     source: SetBatch
 
@@ -184,16 +196,16 @@ class Ragged(Layout):
         """Return what each row's set has; the gradient is a sum over the set."""
         return _wide(sets).index_select(0, self.source.index).to(sets.dtype)
 
-    def sum(self, rows: Tensor) -> Tensor:
+    def sum(self, rows: Tensor, *, folded: Tensor | None = None) -> Tensor:
         return self._sum(_wide(rows)).to(rows.dtype)
 
-    def mean(self, rows: Tensor) -> Tensor:
+    def mean(self, rows: Tensor, *, folded: Tensor | None = None) -> Tensor:
         total = self._sum(_wide(rows))
         ones = total.new_ones(rows.shape[0])
         count = total.new_zeros(self.source.num_sets).index_add(0, self.source.index, ones)
         return (total / append_axes(count, total)).to(rows.dtype)
 
-    def max(self, rows: Tensor) -> Tensor:
+    def max(self, rows: Tensor, *, folded: Tensor | None = None) -> Tensor:
         wide = _wide(rows)  # its gradient counts the rows that share a maximum
         index = append_axes(self.source.index, wide).expand(wide.shape)
         # The gradient also counts a start that equals the maximum: NaN equals nothing.
@@ -267,8 +279,8 @@ def as_rows(
         x = torch.where(append_axes(mask, x), x, 0)
     rows = x.reshape(batch * size, *x.shape[2:])
     if mask is None:
-        return Dense(batch, size, (rows, x)), rows
-    return Padded(batch, size, (rows, x), mask=mask), rows
+        return Dense(batch, size, x), rows
+    return Padded(batch, size, x, mask=mask), rows
 
 
 def _check_mask(mask: Tensor, x: Tensor, owner: str) -> None:

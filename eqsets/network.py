@@ -126,8 +126,8 @@ class SetNetwork(nn.Module):
         self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None
     ) -> Tensor | SetBatch:
         """Map ``x: (B, N, *element)`` or a SetBatch; see :class:`~eqsets.DSS`."""
-        structure = self.symmetry.prepare_structure(structure)
-        y: Tensor | SetBatch = self.blocks(x, mask, structure=structure)
+        side = self.symmetry.structure(structure)  # once for all layers
+        y: Tensor | SetBatch = self.blocks(x, mask, structure=side)
         return y
 
     def __repr__(self) -> str:

@@ -30,6 +30,7 @@ from eqsets.solve import (
     basis_between,
 )
 from eqsets.solve.basis import is_orthogonal
+from eqsets.structure import NO_STRUCTURE, Structure
 
 __all__ = ["ElementSymmetry"]
 
@@ -167,6 +168,20 @@ class ElementSymmetry(ABC):
             ". Use invariant(type) to read out the whole element."
         )
 
+    def structure(self, given: Any) -> Structure:
+        """Return side information as one object; what is one comes back as it is.
+
+        Arguments:
+            given: what users pass as ``structure=``.
+
+        Raises:
+            FeatureTypeError: side information is given, but not used.
+        """
+        if isinstance(given, Structure):
+            return given
+        prepared = self.prepare_structure(given)
+        return NO_STRUCTURE if prepared is None else PreparedStructure(self, prepared)
+
     def transform_structure(self, g: Tensor, structure: Any) -> Any:
         """Return how side information moves with ``g``; by default it must be absent."""
         self.check_structure(structure)
@@ -250,6 +265,30 @@ class ElementSymmetry(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+class PreparedStructure(Structure):
+    """Side information on which a symmetry defines the methods ``row_structure`` and others."""
+
+    def __init__(self, symmetry: ElementSymmetry, prepared: Any) -> None:
+        self.symmetry, self.prepared = symmetry, prepared
+
+    @property
+    def given(self) -> Any:
+        return self.prepared
+
+    def rows(self, layout: Layout) -> tuple[Any, ...]:
+        return (self.symmetry.row_structure(self.prepared, layout),)
+
+    def sets(self, layout: Layout) -> tuple[Any, ...]:
+        return (self.symmetry.set_structure(self.prepared, layout),)
+
+    def readout_layout(self, layout: Layout) -> Layout:
+        return self.symmetry.readout_layout(self.prepared, layout)
+
+    def transform(self, g: Tensor) -> PreparedStructure:
+        moved = self.symmetry.transform_structure(g, self.prepared)
+        return PreparedStructure(self.symmetry, moved)
 
 
 def _single(feature_type: FeatureType) -> FeatureType:

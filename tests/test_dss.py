@@ -185,6 +185,39 @@ def test_copies_are_the_same_layer() -> None:
     assert train == set(layer.eval().state_dict())
 
 
+OLD_NAMES = {
+    ("sum", "shared"): {"siamese.weight", "siamese.bias", "aggregate.weight"},
+    ("aittala", "shared"): {"siamese.weight", "siamese.bias"},
+    ("sum", "independent"): {"siamese.weight", "siamese.bias", "aggregate.linear.weight"},
+}
+
+
+@pytest.mark.parametrize(("aggregation", "alignment"), OLD_NAMES)
+def test_weights_saved_by_version_1_load(aggregation: str, alignment: str) -> None:
+    """Version 1 had no module around the map of the context."""
+    layer, other = (layer_of("cyclic", aggregation, alignment) for _ in range(2))
+    for parameter in other.parameters():
+        torch.nn.init.normal_(parameter)
+    old = {name.replace("context.", ""): value for name, value in other.state_dict().items()}
+    assert set(old) == OLD_NAMES[aggregation, alignment]
+    layer.load_state_dict(old)
+    assert torch.equal(layer(sets_of(layer)), other(sets_of(layer)))
+
+    network, source = (eqsets.SetNetwork("trivial", [2, 3, 3], readout=1) for _ in range(2))
+    network.load_state_dict(
+        {name.replace("context.", ""): value for name, value in source.state_dict().items()}
+    )
+    x = torch.randn(2, 3, 2, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(network(x), source(x))
+
+
+def test_other_names_of_weights_are_refused() -> None:
+    layer = layer_of("cyclic", "sum", "shared")
+    state = {name.replace("context.", "second."): v for name, v in layer.state_dict().items()}
+    with pytest.raises(RuntimeError, match=r"Missing key.*context\.aggregate"):
+        layer.load_state_dict(state)
+
+
 def test_bfloat16_runs() -> None:
     layer = DSS(SYMMETRIES["dihedral"], 2, 4)
     x = layer.in_type.sample(2, 3, generator=torch.Generator().manual_seed(0))

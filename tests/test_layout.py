@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eqsets import SetBatch, ShapeError
-from eqsets.layout import Layout, as_rows
+from eqsets.layout import Dense, Layout, Padded, Ragged, as_rows
 
 REDUCTIONS = ("sum", "mean", "max")
 LAYOUTS = ("dense", "padded", "ragged", "shuffled")
@@ -23,6 +23,9 @@ VALUES: dict[str, Callable[..., Tensor]] = {
         torch.randn(*shape, generator=generator)
     ),
 }
+
+SETS = torch.randn(2, 4, 3, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+MASK = torch.tensor([[True, False, True, False], [True, True, True, True]])
 
 
 def loop(kind: str, sets: list[Tensor]) -> Tensor:
@@ -149,3 +152,66 @@ def test_empty_sets_are_refused_where_values_can_be_read() -> None:
         as_rows(x, mask, None, "test")
     summed = torch.func.vmap(lambda x, mask: as_rows(x[None], mask[None], None, "test")[1])(x, mask)
     assert torch.equal(summed[0, 1], torch.zeros(4))
+
+
+@pytest.mark.parametrize("kind", REDUCTIONS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_reductions_of_the_folded_input_are_those_of_its_rows(layout: str, kind: str) -> None:
+    sizes = SIZES.get(layout, [4, 1, 3])
+    rows = torch.randn(sum(sizes), 2, 3, generator=torch.Generator().manual_seed(1)).double()
+    made, features = arrange(layout, rows, sizes)
+    reduced = getattr(made, kind)(features, folded=made.folded)
+    torch.testing.assert_close(reduced, loop(kind, list(rows.split(sizes))))
+    assert (made.folded is None) == (layout in ("ragged", "shuffled"))
+
+
+@pytest.mark.parametrize(("kind", "cls"), [("dense", Dense), ("padded", Padded)])
+def test_the_folded_input_keeps_gradients_expanded(kind: str, cls: type[Dense]) -> None:
+    """What is for speed: the gradient of a sum is not written out, and is the same numbers."""
+    x = SETS.clone().requires_grad_()
+    layout, rows = as_rows(x, MASK if kind == "padded" else None, None, "test")
+    assert type(layout) is cls
+    assert layout.folded is not None
+    by_rows, by_input = layout.sum(rows), layout.sum(rows, folded=layout.folded)
+    assert torch.equal(by_rows, by_input)
+    one = torch.ones_like(by_rows)
+    expanded, written = (
+        torch.autograd.grad(y, layout.folded, one, retain_graph=True)[0]
+        for y in (by_input, by_rows)
+    )
+    assert expanded.stride(1) == 0
+    assert written.stride(1) != 0
+    present = torch.where(MASK[:, :, None, None], 1.0, 0.0) if kind == "padded" else 1.0
+    assert torch.equal(expanded * present, written)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_branch_is_the_input_once_more(layout: str) -> None:
+    sizes = SIZES.get(layout, [4, 1, 3])
+    made, features = arrange(layout, torch.arange(float(6 * sum(sizes))).reshape(-1, 2, 3), sizes)
+    assert torch.equal(made.branch(features), features)
+
+
+@pytest.mark.parametrize(
+    ("x", "mask", "message"),
+    [
+        (SETS[0, 0, 0], None, r"x of shape \(B, N, \*element\), got \(2,\)"),
+        ([1.0], None, "got list"),
+        (SETS[:, :0], None, "0 elements in 2 sets"),
+        (SETS, MASK[:, :2], r"mask \(2, 2\) of torch.bool"),
+        (SETS, MASK.float(), "of torch.float32"),
+        (SETS, MASK & False, r"all False for the sets \[0, 1\]"),
+        (SetBatch.from_list([SETS[0]]), MASK, "a SetBatch and a mask"),
+    ],
+)
+def test_bad_input_gets_a_clear_error(x: object, mask: Tensor | None, message: str) -> None:
+    with pytest.raises(ShapeError, match=message):
+        as_rows(x, mask, None, "test")  # type: ignore[arg-type]
+
+
+def test_ragged_rows_are_no_copy() -> None:
+    batch = SetBatch.from_list([SETS[0], SETS[1]])
+    layout, rows = as_rows(batch, None, None, "test")
+    assert isinstance(layout, Ragged)
+    assert rows is batch.values
+    assert layout.folded is None

@@ -12,6 +12,7 @@ from eqsets.layout import as_rows
 from eqsets.recipe import Recipe
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
+from eqsets.structure import NO_STRUCTURE
 from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["Elementwise", "dropout", "invariant", "nonlinearity", "norm", "pool"]
@@ -68,12 +69,10 @@ class Elementwise(nn.Module):
         layout, rows = as_rows(x, mask, self.in_type, "Elementwise")
         if self.needs_present:
             return layout.restore(self.module(rows, layout.present))
-        if self.symmetry is None or structure is None:
-            return layout.restore(self.module(rows))
-        structure = self.symmetry.prepare_structure(structure)
-        y = self.module(rows, self.symmetry.row_structure(structure, layout))
+        side = NO_STRUCTURE if self.symmetry is None else self.symmetry.structure(structure)
+        y = self.module(rows, *side.rows(layout))
         if isinstance(self.out_type, InvariantFeatures):
-            layout = self.symmetry.readout_layout(structure, layout)
+            layout = side.readout_layout(layout)
         return layout.restore(y)
 
     def extra_repr(self) -> str:

@@ -21,7 +21,7 @@ __all__ = ["Readout", "SetPool"]
 
 def _reducing(aggregation: str | Aggregation, owner: str) -> Aggregation:
     strategy = resolve_aggregation(aggregation)
-    if strategy.source != "input":
+    if not strategy.reduces_input:
         raise FeatureTypeError(
             f"{owner} got aggregation {aggregation!r}, expected one that reduces a set to one "
             "element, such as 'mean', 'sum' or 'max'."
@@ -74,7 +74,7 @@ class SetPool(nn.Module):
             ShapeError: shape of ``x`` or ``mask`` do not fit, or a set is empty.
         """
         layout, rows = as_rows(x, mask, self.in_type, "SetPool")
-        return self.aggregation.reduce(layout, rows)
+        return self.aggregation.reduce_input(layout, rows)
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, aggregation={self.aggregation!r}"
@@ -140,12 +140,9 @@ class Readout(nn.Module):
             ShapeError: shape of ``x`` or ``mask`` do not fit, or a set is empty.
         """
         layout, rows = as_rows(x, mask, self.in_type, "Readout")
-        structure = self.symmetry.prepare_structure(structure)
-        side = () if structure is None else (self.symmetry.row_structure(structure, layout),)
-        if structure is not None:
-            layout = self.symmetry.readout_layout(structure, layout)
-        invariants: Tensor = self.aggregation.reduce(layout, self.invariant(rows, *side))
-        y: Tensor = self.linear(invariants)
+        side = self.symmetry.structure(structure)
+        read = self.invariant(rows, *side.rows(layout))
+        y: Tensor = self.linear(self.aggregation.reduce(side.readout_layout(layout), read))
         return y
 
     def extra_repr(self) -> str:

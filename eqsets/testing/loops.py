@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.aggregation import Aggregation, Aittala, Max, Sum
+from eqsets.combiners import Concatenate, Subtract
 from eqsets.dss import DSS
 
 __all__ = ["dss_by_loop"]
@@ -21,22 +22,23 @@ def dss_by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
     """Return the output of each element of one set, each ``(*element)``."""
     if not isinstance(layer, DSS):
         raise AssertionError(f"the oracle knows DSS layers, got {type(layer).__name__}")
-    own = [layer.siamese(x[None]) for x in elements]
-    if layer.aggregation.source == "none":
-        return [y[0] for y in own]
-    seen = [x[None] for x in elements] if layer.aggregation.source == "input" else own
+    local = [layer.siamese(x[None]) for x in elements]
+    aggregation, combiner = layer.aggregation, layer.aggregation.combiner
+    if layer.context is None:
+        return [y[0] for y in local]
+    read = local if aggregation.reads_local else [x[None] for x in elements]
     if layer.invariant is not None:
-        seen = [layer.invariant(x) for x in seen]
-    context = _reduce(layer.aggregation, seen)
+        read = [layer.invariant(x) for x in read]
+    context = _reduce(aggregation, read)
     if layer.invariant is not None and layer.aggregate is not None:
-        context = layer.aggregate(context, like=own[0])
+        context = layer.aggregate(context, like=local[0])
     elif layer.aggregate is not None:
         context = layer.aggregate(context)
-    context = context.expand_as(own[0])
-    if layer.aggregation.combine == "concatenate":
-        return [layer.out_type.concatenate([y, context])[0] for y in own]
-    sign = -1 if layer.aggregation.combine == "subtract" else 1
-    return [(y + sign * context)[0] for y in own]
+    context = context.expand_as(local[0])
+    if isinstance(combiner, Concatenate):
+        return [layer.out_type.concatenate([y, context])[0] for y in local]
+    sign = -1 if isinstance(combiner, Subtract) else 1
+    return [(y + sign * context)[0] for y in local]
 
 
 def _reduce(aggregation: Aggregation, members: list[Tensor]) -> Tensor:

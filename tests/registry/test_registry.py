@@ -114,7 +114,7 @@ def test_every_core_name_builds(name, options):
 
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "none", "sridhar", "aittala"])
 def test_every_core_aggregation_builds(name):
-    assert Registry([], {}).aggregation(name, {}).combine
+    assert Registry([], {}).aggregation(name, {}).combiner
 
 
 def test_objects_pass_through():

@@ -1,0 +1,128 @@
+r"""Context modules: what a set, or the rest of a set, tells each of its elements.
+
+A layer is :math:`y_i = \mathrm{combine}(L_1 x_i, c_i)`: a local map, a context and a combiner. A
+context module may have weights of its own; :meth:`eqsets.Aggregation.build` makes it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from eqsets.layout import Layout
+from eqsets.structure import Structure
+
+__all__ = ["Context", "InvariantContext", "MappedContext", "ReducedContext"]
+
+
+class Reduction(Protocol):
+    """What a context needs of an aggregation: a set becomes one element."""
+
+    def reduce(self, layout: Layout, rows: Tensor) -> Tensor: ...
+
+    def reduce_input(self, layout: Layout, rows: Tensor) -> Tensor: ...
+
+
+class Context(nn.Module, ABC):
+    """Map a batch of sets to their contexts.
+
+    Attributes:
+        reads_local: whether the module is given the output of the local map. If not, the layer
+            computes the context first.
+        per_element: whether each element has a context of its own, ``(R, *element)``; otherwise
+            there is one a set, ``(B, *element)``.
+    """
+
+    reads_local: bool = False
+    per_element: bool = False
+
+    @abstractmethod
+    def forward(
+        self, layout: Layout, rows: Tensor, structure: Structure, local: Tensor | None = None
+    ) -> Tensor:
+        """Return ``(B, *element)``, or ``(R, *element)`` if ``per_element``.
+
+        Axes of size 1 inside an element stand for equal values along them.
+
+        Arguments:
+            layout: which rows form a set; reductions and broadcasts over sets are its methods.
+            rows: ``(R, *element)``, the input. Absent rows of a padded input are zero.
+            structure: side information; row modules take ``structure.rows(layout)``, modules on
+                one element a set ``structure.sets(layout)``.
+            local: ``(R, *element)``, the output of the local map if ``reads_local``, else ``None``.
+        """
+
+
+class MappedContext(Context):
+    r"""Reduce the input, then map it: :math:`c = L_2 \, \mathrm{agg}_j \, x_j`, one map a set.
+
+    Arguments:
+        reduction: reduces a set to one element.
+        linear: the map :math:`L_2`.
+    """
+
+    def __init__(self, reduction: Reduction, linear: nn.Module) -> None:
+        super().__init__()
+        self.reduction, self.aggregate = reduction, linear
+
+    def forward(
+        self, layout: Layout, rows: Tensor, structure: Structure, local: Tensor | None = None
+    ) -> Tensor:
+        reduced = self.reduction.reduce_input(layout, rows)
+        context: Tensor = self.aggregate(reduced, *structure.sets(layout))
+        return context
+
+
+class ReducedContext(Context):
+    r"""Reduce the local output: :math:`c = \mathrm{agg}_j \, L_1 x_j`, without a second map."""
+
+    reads_local = True
+
+    def __init__(self, reduction: Reduction) -> None:
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(
+        self, layout: Layout, rows: Tensor, structure: Structure, local: Tensor | None = None
+    ) -> Tensor:
+        return self.reduction.reduce(layout, _given(local))
+
+
+class InvariantContext(Context):
+    r"""Reduce invariants, then write them into features: :math:`c = E \, \mathrm{agg}_j \, u(x_j)`.
+
+    For elements that each have a group element of their own. The local output gives the sizes of
+    the features that are written, and is what invariants are read of if ``of_local``.
+
+    Arguments:
+        reduction: reduces a set to one element.
+        invariant: the invariants :math:`u`.
+        embedding: the map :math:`E`.
+        of_local: whether invariants are those of the local output instead of the input.
+    """
+
+    reads_local = True
+
+    def __init__(
+        self, reduction: Reduction, invariant: nn.Module, embedding: nn.Module, *, of_local: bool
+    ) -> None:
+        super().__init__()
+        self.reduction, self.of_local = reduction, of_local
+        self.invariant, self.aggregate = invariant, embedding
+
+    def forward(
+        self, layout: Layout, rows: Tensor, structure: Structure, local: Tensor | None = None
+    ) -> Tensor:
+        local = _given(local)
+        read = self.invariant(local if self.of_local else rows, *structure.rows(layout))
+        reduced = self.reduction.reduce(structure.readout_layout(layout), read)
+        context: Tensor = self.aggregate(reduced, *structure.sets(layout), like=local)
+        return context
+
+
+def _given(local: Tensor | None) -> Tensor:
+    if local is None:
+        raise AssertionError("a context that reads the local output is called with it")
+    return local

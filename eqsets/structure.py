@@ -1,0 +1,76 @@
+"""Side information of elements, such as edges or positions, as one object.
+
+Requirements that shaped this module:
+
+- a layer asks one object for the side information of its rows and of its sets, and never asks
+  whether there is any: :data:`NO_STRUCTURE` gives no arguments;
+- what is costly to compute from the side information is computed once, when the object is made, and
+  is shared by all layers that are given the object;
+- how the side information moves with a group element is a method of the same object.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor
+
+from eqsets.layout import Layout
+
+__all__ = ["NO_STRUCTURE", "NoStructure", "Structure"]
+
+
+class Structure(ABC):
+    """Side information of the elements of a batch of sets.
+
+    A symmetry makes it from what users pass as ``structure=``
+    (:meth:`~eqsets.ElementSymmetry.structure`). Row modules take ``(x, *arguments)``; the arguments
+    are a tuple, empty where there is nothing to pass.
+    """
+
+    @property
+    @abstractmethod
+    def given(self) -> Any:
+        """What users pass as ``structure=`` to obtain this object."""
+
+    @abstractmethod
+    def rows(self, layout: Layout) -> tuple[Any, ...]:
+        """Return the further arguments of modules on the rows ``(R, *element)``."""
+
+    def sets(self, layout: Layout) -> tuple[Any, ...]:
+        """Return the further arguments of modules on one element a set, ``(B, *element)``.
+
+        By default those of the rows: side information that all elements share.
+        """
+        return self.rows(layout)
+
+    def readout_layout(self, layout: Layout) -> Layout:
+        """Return the layout of invariants ``(E, features)``; by default that of the rows.
+
+        Another one only where a row is a part of an element, such as a node of a graph in a batch
+        of graphs of different sizes: then there is one row of invariants for each element.
+        """
+        return layout
+
+    @abstractmethod
+    def transform(self, g: Tensor) -> Structure:
+        """Return the side information of elements that ``g`` has acted on."""
+
+
+class NoStructure(Structure):
+    """No side information: modules take rows only."""
+
+    @property
+    def given(self) -> None:
+        return None
+
+    def rows(self, layout: Layout) -> tuple[()]:
+        return ()
+
+    def transform(self, g: Tensor) -> NoStructure:
+        return self
+
+
+NO_STRUCTURE = NoStructure()
+"""What symmetries without side information, and calls without ``structure=``, use."""

@@ -29,7 +29,7 @@ format-check: .venv/.ready-dev
 lint: .venv/.ready-dev
 	@$(PY) -m ruff check .
 
-words: .venv/.ready-dev  # names and prose in standard terms: tools/words.toml
+words: .venv/.ready-dev  ## check that names and prose use standard terms (tools/words.toml)
 	@$(PY) tools/words.py
 
 types: .venv/.ready-dev

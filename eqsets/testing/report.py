@@ -164,7 +164,7 @@ class Report:
         """Return the report on one line."""
         counts = Counter(result.status for result in self.results)
         statuses = ", ".join(f"{count} {status}" for status, count in counts.items())
-        verdict = "keeps its contract" if self.ok else "breaks its contract"
+        verdict = "passes its contract" if self.ok else "fails its contract"
         return (
             f"{self.subject} {verdict}: {len(self.results)} laws, {statuses or 'none tried'} "
             f"(profile {self.profile}, seed {self.seed}, {self.seconds:.1f} s)"

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from eqsets.constants import on_cpu
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.groups import Group
@@ -241,7 +242,8 @@ class ElementSymmetry(ABC):
     def _memo(self, key: Any, solve: Any) -> Any:
         memo = self.__dict__.setdefault("_solved", {})
         if key not in memo:
-            memo[key] = solve(key)
+            with on_cpu():
+                memo[key] = solve(key)
         return memo[key]
 
     def __getstate__(self) -> dict[str, Any]:

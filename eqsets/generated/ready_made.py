@@ -22,7 +22,7 @@ def cyclic(size: int) -> GeneratedSymmetry:
     Raises:
         GroupError: ``size`` is not a positive whole number.
     """
-    turn = torch.arange(_size(size, "cyclic")).roll(-1)
+    turn = torch.arange(_size(size, "cyclic"), device="cpu").roll(-1)
     label = f"element_group('cyclic', size={size})"
     return GeneratedSymmetry(permutations=[turn], label=label)
 
@@ -33,7 +33,7 @@ def dihedral(size: int) -> GeneratedSymmetry:
     Raises:
         GroupError: ``size`` is not a positive whole number.
     """
-    ring = torch.arange(_size(size, "dihedral"))
+    ring = torch.arange(_size(size, "dihedral"), device="cpu")
     label = f"element_group('dihedral', size={size})"
     return GeneratedSymmetry(permutations=[ring.roll(-1), ring.flip(0)], label=label)
 
@@ -58,7 +58,7 @@ def grid_rotations(height: int, width: int, reflections: bool = False) -> Genera
         GroupError: a size is not a positive whole number.
     """
     height, width = _size(height, "grid-rotations"), _size(width, "grid-rotations")
-    grid = torch.arange(height * width).reshape(height, width)
+    grid = torch.arange(height * width, device="cpu").reshape(height, width)
     moves = [torch.rot90(grid, 1 if height == width else 2)]
     if reflections:
         moves.append(grid.flip(1))

@@ -14,11 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from eqsets.constants import on_cpu
 from eqsets.errors import FeatureTypeError, GroupError, choices
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated.features import PermutationFeatures
 from eqsets.generated.matrix_features import MatrixFeatures
 from eqsets.groups import FiniteGroup, Group, MatrixGroup
+from eqsets.groups.exact import exact_tensor
 from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["GeneratedSymmetry"]
@@ -72,11 +74,11 @@ class GeneratedSymmetry(ElementSymmetry):
                 "one of permutations=, matrices= and/or lie_algebra=, or group=."
             )
         if permutations is not None:
-            group = FiniteGroup([torch.as_tensor(row).long() for row in _whole(permutations)])
+            group = FiniteGroup(_whole(permutations))
         elif lie_algebra is not None:
             group = MatrixGroup(lie_algebra, () if matrices is None else matrices)
         elif matrices is not None:
-            group = FiniteGroup([torch.as_tensor(m, dtype=torch.float64) for m in matrices])
+            group = FiniteGroup(_real(matrices))
         if group is None:
             raise AssertionError("one of the ways has given a group")
         self._group = group
@@ -147,15 +149,22 @@ class GeneratedSymmetry(ElementSymmetry):
         return f"GeneratedSymmetry(group={self._group!r}{shape}{first})"
 
 
+def _real(matrices: Tensor | Sequence[object]) -> list[Tensor]:
+    """Return matrices as float64, also those of whole numbers: they are no permutations."""
+    with on_cpu():
+        return [exact_tensor(matrix).double() for matrix in matrices]
+
+
 def _whole(permutations: Tensor | Sequence[object]) -> list[Tensor]:
-    rows = [torch.as_tensor(row) for row in permutations]
+    with on_cpu():
+        rows = [torch.as_tensor(row) for row in permutations]
     for row in rows:
         if row.is_floating_point():
             raise GroupError(
                 f"got the permutation {row.tolist()} of dtype {row.dtype}, expected whole numbers. "
                 "Use matrices= for floating point generators."
             )
-    return rows
+    return [row.long() for row in rows]
 
 
 def _parse(spec: Any, kinds: str) -> tuple[int, str]:

@@ -16,7 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from eqsets.constants import on_cpu
 from eqsets.errors import GroupError
+from eqsets.groups.exact import exact_tensor
 from eqsets.groups.finite import compose_permutations
 from eqsets.groups.group import Group, enumerate_group
 
@@ -52,13 +54,18 @@ class FiniteGroup(Group):
     content: Nested
 
     def __init__(self, generators: Tensor | Sequence[object]) -> None:
-        tensor = _as_tensor(generators)
+        with on_cpu():
+            tensor = _as_tensor(generators)
         object.__setattr__(self, "content", _freeze(tensor.tolist()))
 
     @cached_property
     def _generators(self) -> Tensor:
-        tensor = torch.tensor(self.content)
-        return tensor.double() if tensor.is_floating_point() else tensor
+        leaf: Any = self.content
+        while isinstance(leaf, tuple):
+            leaf = leaf[0]
+        # The dtype is named, since the default one would round the matrices to float32.
+        dtype = torch.float64 if isinstance(leaf, float) else torch.int64
+        return torch.tensor(self.content, dtype=dtype, device="cpu")
 
     @property
     def permutes(self) -> bool:
@@ -119,7 +126,8 @@ class FiniteGroup(Group):
     @cached_property
     def _small(self) -> Tensor | None:
         try:
-            return enumerate_group(_Unordered(self), _SMALL)
+            with on_cpu():
+                return enumerate_group(_Unordered(self), _SMALL)
         except GroupError as error:
             if self.permutes:
                 return None
@@ -163,7 +171,7 @@ class _Unordered(Group):
 
 
 def _as_tensor(generators: Tensor | Sequence[object]) -> Tensor:
-    rows = [torch.as_tensor(row) for row in generators]
+    rows = [exact_tensor(row) for row in generators]
     if not rows:
         raise GroupError(
             "got no generators, expected at least one permutation or matrix. "
@@ -184,7 +192,7 @@ def _as_tensor(generators: Tensor | Sequence[object]) -> Tensor:
 
 
 def _check_permutations(tensor: Tensor) -> None:
-    if tensor.dim() != 2 or tensor.dtype == torch.bool or tensor.is_complex():
+    if tensor.dim() != 2 or tensor.dtype == torch.bool:
         raise GroupError(
             f"got generators of shape {tuple(tensor.shape)} and dtype {tensor.dtype}, expected "
             "whole-number permutations (k, d) or floating point matrices (k, d, d)."
@@ -194,7 +202,7 @@ def _check_permutations(tensor: Tensor) -> None:
         if not torch.equal(row.sort().values.cpu(), points):
             raise GroupError(
                 f"got the generator {row.tolist()}, expected a permutation of "
-                f"0 ... {len(points) - 1}: each number once. Write at place i where point i goes."
+                f"0 ... {len(points) - 1}: each number once. Write at index i where point i goes."
             )
 
 

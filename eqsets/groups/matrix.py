@@ -10,7 +10,9 @@ from math import prod
 import torch
 from torch import Tensor
 
+from eqsets.constants import on_cpu
 from eqsets.errors import GroupError
+from eqsets.groups.exact import exact_tensor
 from eqsets.groups.group import Group
 
 __all__ = ["MatrixGroup", "OrthogonalGroup"]
@@ -75,7 +77,8 @@ class MatrixGroup(_Matrices):
         *,
         spread: float = 0.5,
     ) -> None:
-        parts = {"lie_algebra": _matrices(lie_algebra), "discrete": _matrices(discrete)}
+        with on_cpu():
+            parts = {"lie_algebra": _matrices(lie_algebra), "discrete": _matrices(discrete)}
         sizes = {part.shape[-1] for part in parts.values() if len(part)}
         if len(sizes) != 1:
             raise GroupError(
@@ -95,7 +98,8 @@ class MatrixGroup(_Matrices):
         return self._stack(self.discrete)
 
     def _stack(self, content: Matrices) -> Tensor:
-        return torch.tensor(content, dtype=torch.float64).reshape(-1, *self.element_shape)
+        kept = torch.tensor(content, dtype=torch.float64, device="cpu")  # not on meta
+        return kept.reshape(-1, *self.element_shape)
 
     @property
     def element_shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -193,7 +197,7 @@ class OrthogonalGroup(_Matrices):
 
 
 def _matrices(given: Tensor | Sequence[object]) -> Tensor:
-    rows = [torch.as_tensor(row, dtype=torch.float64) for row in given]
+    rows = [exact_tensor(row).double() for row in given]
     if not rows:
         return torch.zeros(0, 0, 0, dtype=torch.float64)
     if any(row.dim() != 2 or row.shape != (len(row), len(row)) for row in rows) or (

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from eqsets.constants import Constants, on_cpu
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.products.features import ProductFeatures
@@ -60,33 +61,26 @@ class ProductInvariant(nn.Module):
 
 
 class FixedPoints(nn.Module):
-    """Take the combinations of points that the first group leaves alone.
+    """Take the combinations of points that are invariant under the first group.
 
     Arguments:
         fixed: ``(R, *points)`` float64.
     """
 
-    fixed: Tensor
-
     def __init__(self, fixed: Tensor) -> None:
         super().__init__()
-        self._exact = fixed.reshape(fixed.shape[0], -1)
-        self.register_buffer("fixed", self._exact.float(), persistent=False)
-
-    def _apply(self, fn: Any, recurse: bool = True) -> FixedPoints:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self.fixed = self._exact.to(device=self.fixed.device, dtype=self.fixed.dtype)
-        return self
+        self.count, self.points = fixed.shape[0], fixed[0].numel()
+        self.constants = Constants(fixed=fixed.reshape(self.count, -1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x: (E, P, *element)`` to ``(E, R, *element)``."""
-        y = self.fixed.to(x.dtype) @ x.flatten(2)
-        return y.reshape(x.shape[0], len(self.fixed), *x.shape[2:])
+        y = self.constants.get("fixed", x) @ x.flatten(2)
+        return y.reshape(x.shape[0], self.count, *x.shape[2:])
 
     def back(self, y: Tensor) -> Tensor:
         """Map ``y: (E, R, *element)`` to ``(E, P, *element)``."""
-        x = self.fixed.to(y.dtype).mT @ y.flatten(2)
-        return x.reshape(y.shape[0], self.fixed.shape[1], *y.shape[2:])
+        x = self.constants.get("fixed", y).mT @ y.flatten(2)
+        return x.reshape(y.shape[0], self.points, *y.shape[2:])
 
 
 class ProductEmbedding(nn.Module):
@@ -109,14 +103,16 @@ class ProductEmbedding(nn.Module):
         super().__init__()
         if not inner:
             raise FeatureTypeError(
-                f"{out_type!r} has no vector that the first group leaves alone, so invariants "
-                "cannot be written into it. Use alignment='shared', or a trivial first type."
+                f"{out_type!r} has no vector that is invariant under the first group, so "
+                "invariants cannot be written into it. Use alignment='shared', or a trivial "
+                "first type."
             )
         self.out_type = out_type
         self._points = tuple(fixed.shape[1:])
         self.inner = nn.ModuleList(inner)
         flat = fixed.reshape(fixed.shape[0], -1)
-        self.fixed = None if torch.equal(flat, torch.ones(1, 1).double()) else FixedPoints(fixed)
+        constant = flat.shape == (1, 1) and bool(flat[0, 0] == 1)
+        self.fixed = None if constant else FixedPoints(fixed)
 
     def forward(
         self, invariants: Tensor, structure: tuple[Any, Any] | None = None, *, like: Tensor
@@ -148,18 +144,18 @@ def product_invariant(
             f"the invariants of {second!r} have features={count!r}, expected their number. Set the "
             "attribute features on the module that invariant() returns."
         )
-    if not in_type.first.pointwise and not _is_linear(inner, in_type.second):
+    if not in_type.first.pointwise and not _has_linear_invariants(second, in_type.second):
         fixed = FixedPoints(fixed_points(first, in_type.first))
-        return ProductInvariant(in_type, inner, fixed, count * len(fixed.fixed))
+        return ProductInvariant(in_type, inner, fixed, count * fixed.count)
     outer = first.invariant(in_type.first.with_channels(count))
     return ProductInvariant(in_type, inner, outer, int(outer.features))  # type: ignore[arg-type]
 
 
-def _is_linear(read: nn.Module, kind: FeatureType) -> bool:
-    """Return whether invariants are linear, by trying: not all modules say so."""
-    read = read.double()
-    x, y = kind.sample(2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    both: Tensor = read((x + y)[None])
-    read.float()
-    apart: Tensor = read(x[None]) + read(y[None])
-    return torch.allclose(both, apart)
+def _has_linear_invariants(symmetry: ElementSymmetry, in_type: FeatureType) -> bool:
+    """Return whether invariants are linear, by trying: not all modules have ``linear``."""
+    with on_cpu():
+        read = symmetry.invariant(in_type).double()
+        x, y = in_type.sample(2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        together: Tensor = read((x + y)[None])
+        separately: Tensor = read(x[None]) + read(y[None])
+        return torch.allclose(together, separately)

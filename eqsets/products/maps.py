@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from eqsets.constants import Constants
 from eqsets.errors import FeatureTypeError, ShapeError
 from eqsets.features import FeatureType
 from eqsets.symmetry import ElementSymmetry
@@ -31,16 +32,29 @@ def has_free_sizes(*types: FeatureType) -> bool:
 
 
 def weighted(module: nn.Module, weights: Tensor) -> nn.Module:
-    """Return a copy of a module with these weights, no longer learned and not in its state."""
-    module, start = copy.deepcopy(module), 0
+    """Return a copy of a module with these weights, for a few calls: it must not be moved."""
+    module, parts = _without_parameters(module)
+    for (part, name, shape), value in zip(parts, _split(weights, parts), strict=True):
+        setattr(part, name, value.to(weights).reshape(shape))
+    return module
+
+
+def _without_parameters(
+    module: nn.Module,
+) -> tuple[nn.Module, list[tuple[nn.Module, str, torch.Size]]]:
+    """Return a copy that has no parameters, and where they were: (module, name, shape)."""
+    module = copy.deepcopy(module)
+    parts = []
     for part in module.modules():
         for name, parameter in list(part.named_parameters(recurse=False)):
-            size = parameter.numel()
-            value = weights[start : start + size].reshape(parameter.shape).to(parameter)
+            parts.append((part, name, parameter.shape))
             delattr(part, name)
-            part.register_buffer(name, value.clone(), persistent=False)
-            start += size
-    return module
+    return module, parts
+
+
+def _split(weights: Tensor, parts: list[tuple[nn.Module, str, torch.Size]]) -> list[Tensor]:
+    """Return the weights of each part, flat."""
+    return list(weights.split([shape.numel() for _, _, shape in parts]))
 
 
 def dense_maps(module: nn.Module, in_type: FeatureType, owner: ElementSymmetry) -> Tensor:
@@ -86,10 +100,21 @@ class UnitMaps(nn.Module):
 
     def __init__(self, module: nn.Module, in_type: FeatureType, owner: ElementSymmetry) -> None:
         super().__init__()
-        count = _count(module, owner)
-        self.maps = nn.ModuleList(weighted(module, unit) for unit in torch.eye(count))
-        self._weights = _trial(count)
-        self._mixed: nn.Module | None = weighted(module, self._weights)
+        units = torch.eye(_count(module, owner), dtype=torch.float64)
+        self.maps = nn.ModuleList()
+        exact: dict[str, Tensor] = {}
+        places: list[tuple[str, nn.Module, str]] = []
+        for number, unit in enumerate(units):
+            one, parts = _without_parameters(module)
+            self.maps.append(one)
+            for (part, name, shape), value in zip(parts, _split(unit, parts), strict=True):
+                key = f"{number}.{len(places)}"
+                exact[key] = value.reshape(shape)
+                places.append((key, part, name))
+        self.constants = Constants(**exact)
+        for place in places:
+            self.constants.attach(*place)
+        self._untried: tuple[nn.Module] | None = (module,)  # a tuple: no part of this module
         self._owner = owner
         sample = in_type.sample(2, generator=torch.Generator().manual_seed(0))
         try:
@@ -101,28 +126,31 @@ class UnitMaps(nn.Module):
     def forward(self, x: Tensor, structure: Any = None) -> list[Tensor]:
         """Map ``x: (E, *in_type.layout)`` by each of the maps."""
         readable = x.device.type != "meta" and not torch.compiler.is_compiling()
-        if self._mixed is not None and readable:
+        if self._untried is not None and readable:
             self._verify(x, structure)
+        self.constants.follow(x)
         return [_run(one, x, structure) for one in self.maps]
 
     def _verify(self, like: Tensor, structure: Any) -> None:
         """Try all weights at once, on noise of the shape of ``like`` and on its opposite."""
-        if self._mixed is None:
+        if self._untried is None:
             return
         # Half precision would round away what is looked for.
         wide = like.to(torch.promote_types(like.dtype, torch.float32))
         noise = torch.randn(like.shape, generator=torch.Generator().manual_seed(0)).to(wide)
-        together = copy.deepcopy(self._mixed).to(wide)
-        apart = [copy.deepcopy(one).to(wide) for one in self.maps]
         with torch.no_grad(), torch.autocast(like.device.type, enabled=False):
+            module = copy.deepcopy(self._untried[0]).to(wide)
+            weights = _trial(len(self.maps)).to(wide)
+            mixed = weighted(module, weights)
+            units = [weighted(module, unit) for unit in torch.eye(len(self.maps)).to(wide)]
             for x in (noise, -noise):
                 parts = [
                     weight * _run(one, x, structure)
-                    for weight, one in zip(self._weights, apart, strict=True)
+                    for weight, one in zip(weights, units, strict=True)
                 ]
-                mixed = _run(together, x, structure)
-                _require_linear(mixed, torch.stack(parts).sum(0), self._owner)
-        self._mixed = None
+                expected = torch.stack(parts).sum(0)
+                _require_linear(_run(mixed, x, structure), expected, self._owner)
+        self._untried = None
 
 
 def _run(module: nn.Module, x: Tensor, structure: Any) -> Tensor:

@@ -8,6 +8,8 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
+from eqsets.constants import Constants, on_cpu
+
 __all__ = ["Mixing", "Stack", "mixings_of"]
 
 
@@ -16,40 +18,33 @@ class Mixing(nn.Module):
 
     Arguments:
         rows: ``(m, U, P_in)`` float64, the distinct rows of ``m`` maps.
-        place: which of the ``U`` each output point gets; -1 for zero.
+        sources: which of the ``U`` each output point gets; -1 for zero.
     """
 
-    matrix: Tensor
-    place: Tensor | None
-
-    def __init__(self, rows: Tensor, place: tuple[int, ...]) -> None:
+    def __init__(self, rows: Tensor, sources: tuple[int, ...]) -> None:
         super().__init__()
         self.count, self.distinct = rows.shape[:2]
-        self._exact = rows.transpose(0, 1).reshape(self.count * self.distinct, -1).contiguous()
-        square = self._exact.shape[0] == self._exact.shape[1]
-        self._idle = square and torch.equal(self._exact, torch.eye(len(self._exact)).double())
-        self._broadcasts = self.distinct == 1 and set(place) == {0}
-        self.register_buffer("matrix", self._exact.float(), persistent=False)
-        everywhere = place == tuple(range(self.distinct)) or self._broadcasts
-        index = None if everywhere else torch.tensor(place) % (self.distinct + 1)
-        self.register_buffer("place", index, persistent=False)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Mixing:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self.matrix = self._exact.to(device=self.matrix.device, dtype=self.matrix.dtype)
-        return self
+        self.sources = sources
+        matrix = rows.transpose(0, 1).reshape(self.count * self.distinct, -1).contiguous()
+        in_order = sources == tuple(range(self.distinct))
+        self._gathers = not in_order and not (self.distinct == 1 and set(sources) == {0})
+        with on_cpu():
+            square = matrix.shape[0] == matrix.shape[1]
+            self._is_identity = square and torch.equal(matrix, torch.eye(len(matrix)).double())
+            index = torch.tensor(sources) % (self.distinct + 1) if self._gathers else None
+        self.constants = Constants(matrix=matrix, index=index)
 
     def forward(self, x: Tensor, apply: Callable[[Tensor], Tensor]) -> Tensor:
         """Map ``x: (E, P_in, *element)`` to ``(E, P_out or 1, *element)``.
 
         ``apply`` takes what the maps make of it, ``(E, U, m, *element)``, to ``(E, U, *element)``.
         """
-        mixed = x if self._idle else self.matrix.to(x.dtype) @ x.flatten(2)
+        mixed = x if self._is_identity else self.constants.get("matrix", x) @ x.flatten(2)
         y = apply(mixed.reshape(x.shape[0], self.distinct, self.count, *x.shape[2:]))
-        if self.place is None:
+        if not self._gathers:
             return y
         zero = y.new_zeros(y.shape[0], 1, *y.shape[2:])
-        return torch.cat([y, zero], 1).index_select(1, self.place)
+        return torch.cat([y, zero], 1).index_select(1, self.constants.get("index", y))
 
     def extra_repr(self) -> str:
         return f"{self.count} maps of {self.distinct} points"
@@ -79,12 +74,12 @@ def mixings_of(maps: Tensor, together: bool) -> list[Mixing]:
     maps = maps * (sqrt(maps.shape[1]) / size)
     groups: dict[tuple[tuple[int, ...], int], list[Tensor]] = {}
     for number, one in enumerate(maps):
-        place, rows = _distinct(one)
-        groups.setdefault((place, 0 if together else number), []).append(rows)
+        sources, rows = _distinct(one)
+        groups.setdefault((sources, 0 if together else number), []).append(rows)
     scale = 1 / sqrt(len(groups))  # what the calls add up to keeps its size
     return [
-        Mixing(torch.stack(rows) * (scale if len(groups) > 2 else 1.0), place)
-        for (place, _), rows in groups.items()
+        Mixing(torch.stack(rows) * (scale if len(groups) > 2 else 1.0), sources)
+        for (sources, _), rows in groups.items()
     ]
 
 
@@ -104,15 +99,15 @@ def _with_total(maps: Tensor) -> Tensor:
 def _distinct(one: Tensor) -> tuple[tuple[int, ...], Tensor]:
     """Return which distinct row each row of a matrix is, -1 for zero, and the distinct rows."""
     known: dict[tuple[float, ...], int] = {}
-    place: list[int] = []
+    sources: list[int] = []
     rows: list[Tensor] = []
     for row in one:
         key = tuple((row * 1e9).round().tolist())
         if not any(key):
-            place.append(-1)
+            sources.append(-1)
             continue
         if key not in known:
             known[key] = len(rows)
             rows.append(row)
-        place.append(known[key])
-    return tuple(place), torch.stack(rows)
+        sources.append(known[key])
+    return tuple(sources), torch.stack(rows)

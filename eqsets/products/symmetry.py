@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from eqsets.constants import on_cpu
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.groups import ProductGroup
@@ -160,10 +161,11 @@ class Product(ElementSymmetry, is_product=True):
         Raises:
             FeatureTypeError: the layer has no weights, or is not linear in them.
         """
-        module = self.first.linear(source, target, bias=False, **options)
-        if self.first.structured or has_free_sizes(source, target):
-            return UnitMaps(module, source, self.first)
-        return dense_maps(module, source, self.first)
+        with on_cpu():
+            module = self.first.linear(source, target, bias=False, **options)
+            if self.first.structured or has_free_sizes(source, target):
+                return UnitMaps(module, source, self.first)
+            return dense_maps(module, source, self.first)
 
     def invariant(self, in_type: FeatureType) -> ProductInvariant:
         """Return the invariants of the points, over the invariants of what stands at each.

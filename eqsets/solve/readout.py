@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
+from eqsets.constants import Constants, on_cpu
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.solve.action import Action, Channels
@@ -33,20 +32,17 @@ class InvariantReadout(nn.Module):
         FeatureTypeError: the type has no linear and no quadratic invariant.
     """
 
-    fixed: Tensor
-    forms: Tensor
-
     def __init__(self, in_type: FeatureType, action: Action) -> None:
         super().__init__()
         self.in_type = in_type
         self._in = Channels.of(in_type)
-        fixed = fixed_vectors(action)
-        if action.permutes:
-            fixed = fixed / fixed.sum(1, keepdim=True)
-            forms = torch.zeros(0, action.size, action.size, dtype=torch.float64)
-        else:
-            forms = invariant_forms(action)
-        self._exact = (fixed, forms)
+        with on_cpu():
+            fixed = fixed_vectors(action)
+            if action.permutes:
+                fixed = fixed / fixed.sum(1, keepdim=True)
+                forms = torch.zeros(0, action.size, action.size, dtype=torch.float64)
+            else:
+                forms = invariant_forms(action)
         self.features = (len(fixed) + len(forms)) * self._in.count
         self.linear = not len(forms)
         if not self.features:
@@ -54,24 +50,14 @@ class InvariantReadout(nn.Module):
                 f"{in_type!r} has no linear and no quadratic invariant to read out, expected at "
                 "least one. Map to a type that has some, or override invariant in the symmetry."
             )
-        self.register_buffer("fixed", fixed.float(), persistent=False)
-        self.register_buffer("forms", forms.float(), persistent=False)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> InvariantReadout:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self.fixed, self.forms = (
-            exact.to(device=now.device, dtype=now.dtype)
-            for exact, now in zip(self._exact, (self.fixed, self.forms), strict=True)
-        )
-        return self
+        self.constants = Constants(fixed=fixed, forms=None if self.linear else forms)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x: (E, *layout)`` to the invariants ``(E, features)``."""
         flat = self._in.flatten(x)
-        # Buffers follow a module's dtype; one that was never moved follows its input here.
-        parts = [(self.fixed.to(flat.dtype) @ flat).flatten(1)]
-        if len(self.forms):
-            forms = self.forms.to(flat.dtype)
+        parts = [(self.constants.get("fixed", flat) @ flat).flatten(1)]
+        if not self.linear:
+            forms = self.constants.get("forms", flat)
             parts.append(torch.einsum("eic,sij,ejc->esc", flat, forms, flat).flatten(1))
         return torch.cat(parts, 1)
 
@@ -88,31 +74,25 @@ class InvariantEmbedding(nn.Module):
         FeatureTypeError: the group fixes no vector of the type, so there is nowhere to write to.
     """
 
-    fixed: Tensor
-
     def __init__(self, features: int, out_type: FeatureType, action: Action) -> None:
         super().__init__()
         self.out_type = out_type
         self._out = Channels.of(out_type)
-        self._exact = fixed_vectors(action)
-        if not len(self._exact):
+        with on_cpu():
+            fixed = fixed_vectors(action)
+        if not len(fixed):
             raise FeatureTypeError(
-                f"{out_type!r} has no vector that the group leaves alone, so {features} invariants "
-                "cannot be written into it. Use alignment='shared', or add invariant channels to "
-                "the type."
+                f"{out_type!r} has no vector that is invariant under the group, so {features} "
+                "invariants cannot be written into it. Use alignment='shared', or add invariant "
+                "channels to the type."
             )
-        self.linear = nn.Linear(features, len(self._exact) * self._out.count, bias=False)
-        self.register_buffer("fixed", self._exact.to(self.linear.weight), persistent=False)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> InvariantEmbedding:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self.fixed = self._exact.to(self.linear.weight)
-        return self
+        self.linear = nn.Linear(features, len(fixed) * self._out.count, bias=False)
+        self.constants = Constants(fixed=fixed)
 
     def forward(self, invariants: Tensor, *, like: Tensor) -> Tensor:
         """Map ``(E, features)`` to features that broadcast against ``like: (E, *layout)``."""
         per_orbit = self.linear(invariants).reshape(len(invariants), -1, self._out.count)
-        return self._out.unflatten(self.fixed.mT @ per_orbit)
+        return self._out.unflatten(self.constants.get("fixed", per_orbit).mT @ per_orbit)
 
     def extra_repr(self) -> str:
         return f"{self.linear.in_features} invariants -> {self.out_type}"

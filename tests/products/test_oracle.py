@@ -83,10 +83,8 @@ def test_a_plain_loop_over_the_basis() -> None:
     expected = torch.zeros(2, 4, 4, 7, dtype=torch.float64)
     calls = mixings_of(product.maps(kind.first, kind.first), together=True)
     for mixing, one in zip(calls, layer.layers, strict=True):
-        rows = mixing._exact.reshape(mixing.distinct, mixing.count, 4)
-        place = range(mixing.distinct) if mixing.place is None else mixing.place.tolist()
-        place = [0] * 4 if mixing._broadcasts else place
-        for point, row in enumerate(place):
+        rows = mixing.constants.exact("matrix").reshape(mixing.distinct, mixing.count, 4)
+        for point, row in enumerate(mixing.sources):
             for number in range(mixing.count):
                 moved = torch.einsum("i,eicl->ecl", rows[row, number], x)
                 padded = torch.nn.functional.pad(moved, (1, 1), mode="circular")

@@ -92,7 +92,7 @@ def test_embedding_and_invariants_compose_to_all_maps_through_invariants() -> No
 
 def test_what_cannot_be_solved_says_so() -> None:
     rotations = GeneratedSymmetry(group=OrthogonalGroup(3))
-    with pytest.raises(FeatureTypeError, match="no vector that the group leaves alone"):
+    with pytest.raises(FeatureTypeError, match="no vector that is invariant under the group"):
         rotations.embed(3, rotations.feature_type(2))
     wide = GeneratedSymmetry(matrices=[-torch.eye(65)])
     with pytest.raises(GroupError, match="4225 unknowns, expected at most 4096"):

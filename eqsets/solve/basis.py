@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from eqsets.constants import on_cpu
 from eqsets.errors import GroupError
 from eqsets.solve.action import Action
 from eqsets.solve.orbits import pair_orbits, point_orbits
@@ -106,9 +107,10 @@ def invariant_forms(action: Action) -> Tensor:
 
 def is_orthogonal(action: Action) -> bool:
     """Return whether the action preserves lengths, so that norms of features are invariant."""
-    eye = torch.eye(action.size, dtype=torch.float64)
-    gaps = [m.mT @ m - eye for m in action.dense()] + [m.mT + m for m in _algebra(action)]
-    return all(bool(gap.abs().max() < 1e-9) for gap in gaps)
+    with on_cpu():
+        eye = torch.eye(action.size, dtype=torch.float64)
+        gaps = [m.mT @ m - eye for m in action.dense()] + [m.mT + m for m in _algebra(action)]
+        return all(bool(gap.abs().max() < 1e-9) for gap in gaps)
 
 
 def _algebra(action: Action) -> list[Tensor]:

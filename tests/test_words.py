@@ -117,6 +117,12 @@ def test_no_form_is_listed_twice() -> None:
     assert len(forms) == len(set(forms))
 
 
+def test_the_glossary_shows_the_table() -> None:
+    page = words.GLOSSARY.read_text("utf-8")
+    assert words.glossary_table(TABLE) in page
+    assert words.fill_glossary(page, TABLE) == page, "run: python tools/words.py --glossary"
+
+
 def test_the_repository_uses_standard_terms(capsys: pytest.CaptureFixture[str]) -> None:
     assert words.main([]) == 0, capsys.readouterr().out
 

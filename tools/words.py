@@ -27,6 +27,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 TABLE = Path(__file__).with_suffix(".toml")
+GLOSSARY = ROOT / "docs" / "glossary.md"
 
 SUFFIXES = {".cfg", ".in", ".j2", ".md", ".py", ".toml", ".yaml", ".yml"}
 CODE_OF_MARKDOWN = re.compile(r"^(?P<fence>`{3,}|~{3,}).*?^(?P=fence)`*$", re.DOTALL | re.MULTILINE)
@@ -137,6 +138,22 @@ def _matches(path: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatch(path, pattern) for pattern in patterns)
 
 
+def glossary_table(table: Table) -> str:
+    """Return the words as the Markdown table of docs/glossary.md."""
+    lines = ["| avoid | use | in |", "|---|---|---|"]
+    for word in table.words:
+        forms = ", ".join(form.replace(" ~ ", " ... ") for form in word.avoid)
+        whole = ", alone" if word.whole else ""
+        lines.append(f"| {forms} | {word.use} | {', '.join(word.scope)}{whole} |")
+    return "\n".join(lines) + "\n"
+
+
+def fill_glossary(text: str, table: Table) -> str:
+    """Return the text of the glossary page with the current table."""
+    block = f"<!-- words: off -->\n\n{glossary_table(table)}\n<!-- words: on -->"
+    return OFF.sub(lambda _: block, text)
+
+
 def split_name(name: str) -> str:
     """Split an identifier into lower-case words: ``_hideTraces_2`` to ``hide traces 2``."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
@@ -243,8 +260,14 @@ def tracked_files(table: Table) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check the files whose paths begin with one of the arguments; without any, all files."""
+    """Check the files whose paths begin with one of the arguments; without any, all files.
+
+    ``--glossary`` writes the table into docs/glossary.md instead.
+    """
     table = read_table()
+    if list(arguments) == ["--glossary"]:
+        GLOSSARY.write_text(fill_glossary(GLOSSARY.read_text("utf-8"), table), "utf-8")
+        return 0
     if arguments:
         table = Table(table.words, table.excluded)
     wrong = 0

@@ -6,6 +6,7 @@ from types import ModuleType
 from eqsets import nn
 from eqsets.aggregation import Aggregation
 from eqsets.audit import AuditReport, audit
+from eqsets.construction import Construction
 from eqsets.description import from_dict, load, save, to_dict
 from eqsets.dss import DSS
 from eqsets.equivariance import EquivarianceReport, equivariance_error
@@ -24,6 +25,7 @@ from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated import GeneratedSymmetry
 from eqsets.groups import Group
 from eqsets.hookspecs import hookimpl
+from eqsets.modules import register_aggregation, register_module
 from eqsets.nested import Sets
 from eqsets.network import SetNetwork, deep_sets
 from eqsets.products import Product
@@ -37,6 +39,7 @@ __all__ = [
     "DSS",
     "Aggregation",
     "AuditReport",
+    "Construction",
     "DescriptionError",
     "ElementSymmetry",
     "EqsetsError",
@@ -65,6 +68,8 @@ __all__ = [
     "load",
     "nn",
     "plugins",
+    "register_aggregation",
+    "register_module",
     "save",
     "to_dict",
     "transformation",

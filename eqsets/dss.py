@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.aggregation import Aggregation
+from eqsets.construction import Construction
 from eqsets.errors import FeatureTypeError, ShapeError, choices
 from eqsets.layout import as_rows
-from eqsets.recipe import Recipe
+from eqsets.modules import register_module
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve_element_group
 from eqsets.sets import SetBatch
@@ -21,6 +22,7 @@ __all__ = ["ALIGNMENTS", "DSS"]
 ALIGNMENTS = ("shared", "independent")
 
 
+@register_module("DSS")
 class DSS(nn.Module):
     r"""Map a set of symmetric elements to another: Deep Sets for Symmetric elements.
 
@@ -88,8 +90,8 @@ class DSS(nn.Module):
         self.in_type, self.out_type = symmetry.layer_types(*given, **layer_options)
         self.aggregation = resolve_aggregation(aggregation)
         self.alignment = alignment
-        self.recipe = Recipe(
-            "DSS",
+        self.construction = Construction(
+            DSS,
             symmetry,
             {"in_features": given[0], "out_features": given[1]},
             {"aggregation": self.aggregation, "alignment": alignment, "bias": bias},

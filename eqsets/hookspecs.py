@@ -45,6 +45,7 @@ __all__ = [
     "PROJECT",
     "eqsets_aggregations",
     "eqsets_element_symmetries",
+    "eqsets_modules",
     "eqsets_test_specs",
     "eqsets_transformations",
     "hookimpl",
@@ -76,6 +77,16 @@ def eqsets_transformations() -> Mapping[str, str]:
 @hookspec
 def eqsets_aggregations() -> Mapping[str, str]:
     """Return ``{name: "module:attribute"}``; the attribute builds an ``Aggregation``."""
+    return {}
+
+
+@hookspec
+def eqsets_modules() -> Mapping[str, str]:
+    """Return ``{name: "module:attribute"}``; the attribute is a class of set modules.
+
+    It carries :func:`eqsets.register_module` with the same name, so that files with such a module
+    are read wherever the plugin is installed.
+    """
     return {}
 
 

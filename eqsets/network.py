@@ -9,10 +9,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from eqsets.aggregation import Aggregation
+from eqsets.construction import Construction
 from eqsets.dss import DSS
 from eqsets.errors import FeatureTypeError
+from eqsets.modules import register_module
 from eqsets.nn import Readout, SetPool, SetSequential, dropout, nonlinearity, norm
-from eqsets.recipe import Recipe
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
@@ -21,6 +22,7 @@ from eqsets.symmetry import ElementSymmetry
 __all__ = ["SetNetwork", "deep_sets"]
 
 
+@register_module("SetNetwork")
 class SetNetwork(nn.Module):
     """Stack DSS layers with norm, nonlinearity and dropout between them, and an end of your choice.
 
@@ -78,8 +80,8 @@ class SetNetwork(nn.Module):
             )
         self.symmetry = symmetry = resolve(element_group)
         types = [symmetry.feature_type(spec) for spec in features]
-        self.recipe = Recipe(
-            "SetNetwork",
+        self.construction = Construction(
+            SetNetwork,
             symmetry,
             {"features": types},
             {

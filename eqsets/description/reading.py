@@ -7,41 +7,28 @@ code. It names what installed plugins provide; every part is checked, and a mess
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from torch import nn as torch_nn
 
-from eqsets import nn
 from eqsets.aggregation import Aggregation
-from eqsets.description.writing import FORMAT
-from eqsets.dss import DSS
+from eqsets.description.writing import AGGREGATIONS, FORMAT, TYPES
 from eqsets.errors import DescriptionError, EqsetsError, PluginError, choices
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated import GeneratedSymmetry
 from eqsets.groups import MatrixGroup, SymmetricGroup
-from eqsets.network import SetNetwork
-from eqsets.registry import aggregation, element_group
+from eqsets.modules import (
+    RegisteredModule,
+    register_module,
+    registered_aggregations,
+    registered_modules,
+)
+from eqsets.registry import aggregation, default_registry, element_group
 from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["from_dict"]
 
-_MODULES: Mapping[str, Callable[..., torch_nn.Module]] = MappingProxyType(
-    {
-        "DSS": DSS,
-        "Readout": nn.Readout,
-        "SetNetwork": SetNetwork,
-        "SetPool": nn.SetPool,
-        "dropout": nn.dropout,
-        "invariant": nn.invariant,
-        "nonlinearity": nn.nonlinearity,
-        "norm": nn.norm,
-        "pool": nn.pool,
-    }
-)
-_KINDS = ("SetSequential", "element group", "feature type", *_MODULES)
-_TYPES = ("features", "in_features", "out_features")
-_AGGREGATIONS = ("aggregation", "set_pool")
+_OTHERS = ("element group", "feature type")
 
 
 def from_dict(plain: Mapping[str, Any]) -> Any:
@@ -67,33 +54,55 @@ def from_dict(plain: Mapping[str, Any]) -> Any:
 
 def _object(plain: Mapping[str, Any], path: str) -> Any:
     kind = _get(plain, "kind", str, path)
-    if kind not in _KINDS:
-        raise DescriptionError(f"{_join(path, 'kind')} is {kind!r}: {choices(kind, _KINDS)}")
-    if kind == "SetSequential":
-        modules = _get(plain, "modules", list, path)
-        built = [_object(each, f"{_join(path, 'modules')}[{k}]") for k, each in enumerate(modules)]
-        return _calling(nn.SetSequential, built, {}, path or kind)
+    entry = None if kind in _OTHERS else _registered(kind, _join(path, "kind"))
     if kind == "feature type" and "element_group" not in plain:
         return _spec(_get(plain, "spec", object, path), _join(path, "spec"))
-    place = _join(path, "element_group")
-    symmetry = _symmetry(_get(plain, "element_group", dict, path), place)
+    if entry is not None:
+        return _module(entry, plain, path)
+    symmetry = _symmetry(_get(plain, "element_group", dict, path), _join(path, "element_group"))
     if kind == "element group":
         return symmetry
-    if kind == "feature type":
-        spec = _spec(_get(plain, "spec", object, path), _join(path, "spec"))
-        return _calling(symmetry.feature_type, [spec], {}, _join(path, "spec"))
+    spec = _spec(_get(plain, "spec", object, path), _join(path, "spec"))
+    return _calling(symmetry.feature_type, [spec], {}, _join(path, "spec"))
+
+
+def _registered(kind: str, path: str) -> RegisteredModule:
+    """Return what is registered by a name, also where an installed plugin provides it by a hook.
+
+    Nothing is imported but installed plugins: a file runs no code of its choice.
+    """
+    known = registered_modules()
+    if kind not in known and any(r.name == kind for r in default_registry().records("module")):
+        register_module(kind)(default_registry().load("module", kind))
+    if kind in known:
+        return known[kind]
+    hint = f" Import {kind.partition(':')[0]!r} first, which registers it." if ":" in kind else ""
+    raise DescriptionError(f"{path} is {kind!r}: {choices(kind, [*_OTHERS, *known])}{hint}")
+
+
+def _module(entry: RegisteredModule, plain: Mapping[str, Any], path: str) -> torch_nn.Module:
+    positional: list[Any] = []
+    if not entry.container or "element_group" in plain:
+        group = _get(plain, "element_group", dict, path)
+        positional.append(_symmetry(group, _join(path, "element_group")))
+    if entry.container or "modules" in plain:
+        modules = _get(plain, "modules", list, path)
+        where = _join(path, "modules")
+        positional += [_object(each, f"{where}[{k}]") for k, each in enumerate(modules)]
+    rest = {"arguments": {}, **plain} if entry.container else plain
     given: dict[str, Any] = {}
-    for name, value in _get(plain, "arguments", dict, path).items():
+    for name, value in _get(rest, "arguments", dict, path).items():
         given[name] = _argument(name, value, _join(path, f"arguments.{name}"))
     for name, value in _get({"options": {}, **plain}, "options", dict, path).items():
         given[name] = _value(value, _join(path, f"options.{name}"))
-    return _calling(_MODULES[kind], [symmetry], given, path or kind)
+    built: torch_nn.Module = _calling(entry.build, positional, given, path or entry.name)
+    return built
 
 
 def _argument(name: str, value: Any, path: str) -> Any:
-    if name in _AGGREGATIONS and value is not None:
+    if name in AGGREGATIONS and value is not None:
         return _aggregation(value, path)
-    if name in _TYPES:
+    if name in TYPES:
         if isinstance(value, list):
             return [_spec(each, f"{path}[{place}]") for place, each in enumerate(value)]
         return _spec(value, path)
@@ -157,7 +166,17 @@ def _aggregation(value: Any, path: str) -> Aggregation:
         )
     options = _get({"options": {}, **plain}, "options", dict, path)
     given = {name: _value(each, _join(path, name)) for name, each in options.items()}
-    return aggregation(_get(plain, "name", str, path), **given)
+    name = _get(plain, "name", str, path)
+    if name in registered_aggregations():
+        made: Aggregation = _calling(registered_aggregations()[name], [], given, path)
+        return made
+    try:
+        return aggregation(name, **given)
+    except PluginError as error:
+        if ":" not in name:
+            raise
+        hint = f"Import {name.partition(':')[0]!r} first, which registers it"
+        raise PluginError(f"{path}: the aggregation {name!r} is not registered. {hint}.") from error
 
 
 def _value(value: Any, path: str) -> Any:
@@ -166,6 +185,10 @@ def _value(value: Any, path: str) -> Any:
         return _symmetry(_get(value, "element_group", dict, path), _join(path, "element_group"))
     if isinstance(value, Mapping) and set(value) == {"aggregation"}:
         return _aggregation(value["aggregation"], _join(path, "aggregation"))
+    if isinstance(value, Mapping) and set(value) == {"feature type"}:
+        return _spec(value["feature type"], _join(path, "feature type"))
+    if isinstance(value, Mapping) and set(value) == {"module"}:
+        return _object(value["module"], _join(path, "module"))
     if isinstance(value, Mapping):
         return {name: _value(part, _join(path, str(name))) for name, part in value.items()}
     if isinstance(value, list | tuple):

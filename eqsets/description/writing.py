@@ -16,19 +16,25 @@ from typing import Any
 from torch import Tensor, nn
 
 from eqsets.aggregation import Aggregation
+from eqsets.construction import Construction
 from eqsets.errors import DescriptionError, FeatureTypeError
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated import GeneratedSymmetry
 from eqsets.groups import FiniteGroup, MatrixGroup, SymmetricGroup
-from eqsets.nn import SetSequential
-from eqsets.recipe import Recipe
-from eqsets.registry import built_by_name, origin_of
+from eqsets.modules import reference_of, registered_aggregations, registered_modules
+from eqsets.registry import arguments_of, built_by_name, origin_of
 from eqsets.symmetry import ElementSymmetry
 
-__all__ = ["FORMAT", "to_dict"]
+__all__ = ["AGGREGATIONS", "FORMAT", "TYPES", "to_dict"]
 
 FORMAT = 1
 """Version of the descriptions that are written; those of a later version are refused."""
+
+TYPES = ("features", "in_features", "out_features")
+"""Names of arguments that are feature types."""
+
+AGGREGATIONS = ("aggregation", "set_pool")
+"""Names of arguments that are aggregations."""
 
 
 def to_dict(described: FeatureType | ElementSymmetry | nn.Module) -> dict[str, Any]:
@@ -60,38 +66,53 @@ def _described(described: object, path: str) -> dict[str, Any]:
         return {"kind": "element group", "element_group": _symmetry(described, path)}
     if isinstance(described, FeatureType):
         return {"kind": "feature type", **_type(described)}
-    if isinstance(described, SetSequential):
-        layers = enumerate(described.layers)
-        modules = [_described(layer, _join(path, f"modules[{k}]")) for k, layer in layers]
-        return {"kind": "SetSequential", "modules": modules}
-    recipe = getattr(described, "recipe", None)
-    if not isinstance(recipe, Recipe):
+    construction = getattr(described, "construction", None)
+    if not isinstance(construction, Construction):
         raise DescriptionError(
             f"{path or 'to_dict'} got {type(described).__name__}, expected a feature type, an "
-            "element symmetry, or a module of eqsets: DSS, SetNetwork, SetSequential, or one of "
-            "eqsets.nn. Write modules of your own down yourself, and their weights by state_dict."
+            "element symmetry, or a module that says how it is constructed: DSS, SetNetwork, "
+            "SetSequential, one of eqsets.nn, or of a class with eqsets.register_module. Write "
+            "other modules down yourself, and their weights by state_dict."
         )
-    return _module(recipe, path)
+    return _module(construction, path)
 
 
-def _module(recipe: Recipe, path: str) -> dict[str, Any]:
+def _module(construction: Construction, path: str) -> dict[str, Any]:
+    entries = registered_modules().values()
+    names = [entry.name for entry in entries if entry.build is construction.build]
+    if not names:
+        raise DescriptionError(
+            f"{path or 'to_dict'} got a module of {reference_of(construction.build)}, which is not "
+            "registered. Put the decorator eqsets.register_module on the class."
+        )
+    plain: dict[str, Any] = {"kind": names[0]}
+    symmetry = construction.symmetry
+    if symmetry is not None:
+        plain["element_group"] = _symmetry(symmetry, _join(path, "element_group"))
+    if construction.modules:
+        modules = enumerate(construction.modules)
+        plain["modules"] = [_described(one, _join(path, f"modules[{k}]")) for k, one in modules]
+    given = _types(construction, path)
+    for name, value in construction.arguments.items():
+        where = _join(path, f"arguments.{name}")
+        named = isinstance(value, Aggregation) and name in AGGREGATIONS
+        given[name] = _aggregation(value, where) if named else _plain(value, where)
+    if given or symmetry is not None:
+        plain["arguments"] = given
+        plain["options"] = _plain(dict(construction.options), _join(path, "options"))
+    return plain
+
+
+def _types(construction: Construction, path: str) -> dict[str, Any]:
+    """Return the arguments that are feature types; those of other names than ours say so."""
     plain: dict[str, Any] = {}
-    for name, value in recipe.types.items():
-        place = _join(path, f"arguments.{name}")
+    for name, value in construction.types.items():
+        where = _join(path, f"arguments.{name}")
         many = isinstance(value, list)
-        specs = [_spec(kind, recipe.symmetry, place) for kind in (value if many else [value])]
+        specs = [_spec(one, construction.symmetry, where) for one in (value if many else [value])]
+        specs = specs if name in TYPES else [{"feature type": spec} for spec in specs]
         plain[name] = specs if many else specs[0]
-    for name, value in recipe.arguments.items():
-        place = _join(path, f"arguments.{name}")
-        plain[name] = (
-            _aggregation(value, place) if isinstance(value, Aggregation) else _plain(value, place)
-        )
-    return {
-        "kind": recipe.kind,
-        "element_group": _symmetry(recipe.symmetry, _join(path, "element_group")),
-        "arguments": plain,
-        "options": _plain(dict(recipe.options), _join(path, "options")),
-    }
+    return plain
 
 
 def _type(feature_type: FeatureType) -> dict[str, Any]:
@@ -107,9 +128,14 @@ def _type(feature_type: FeatureType) -> dict[str, Any]:
     return {"element_group": _symmetry(owner, "element_group"), "spec": spec}
 
 
-def _spec(feature_type: FeatureType, symmetry: ElementSymmetry, path: str) -> Any:
+def _spec(feature_type: FeatureType, symmetry: ElementSymmetry | None, path: str) -> Any:
     if isinstance(feature_type, InvariantFeatures):
         return {"invariants": feature_type.count}
+    if symmetry is None:
+        raise DescriptionError(
+            f"{path}: {feature_type!r} is the type of a module without a symmetry, expected one "
+            "that reads the type again. Give the symmetry to the Construction of the module."
+        )
     spec, found = feature_type.spec, None
     try:
         found = symmetry.feature_type(spec)
@@ -156,6 +182,9 @@ def _generators(symmetry: GeneratedSymmetry, path: str) -> dict[str, Any]:
 
 
 def _aggregation(aggregation: Aggregation, path: str) -> Any:
+    for name, cls in registered_aggregations().items():
+        if type(aggregation) is cls:
+            return {"name": name, "options": _plain(arguments_of(aggregation, path), path)}
     origin = origin_of("aggregation", aggregation, path)
     options = _plain(dict(origin.options), path)
     return {"name": origin.name, "options": options} if options else origin.name
@@ -173,6 +202,8 @@ def _plain(value: Any, path: str) -> Any:
         return {"element_group": _symmetry(value, path)}
     if isinstance(value, Aggregation):
         return {"aggregation": _aggregation(value, path)}
+    if isinstance(value, nn.Module):
+        return {"module": _described(value, path)}
     if isinstance(value, list | tuple):
         return [_plain(part, f"{path}[{place}]") for place, part in enumerate(value)]
     if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):

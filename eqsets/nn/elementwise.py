@@ -6,10 +6,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from eqsets.construction import Construction
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.layout import as_rows
-from eqsets.recipe import Recipe
+from eqsets.modules import register_module
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
 from eqsets.structure import NO_STRUCTURE
@@ -31,7 +32,7 @@ class Elementwise(nn.Module):
         needs_present: give the module ``present``, ``(E,)`` bool or None, as second argument: for
             modules in which rows meet (batch normalisation).
         symmetry: where it takes side information, give that to the module as second argument.
-        recipe: how it is made again, for :func:`eqsets.to_dict`.
+        construction: how it is constructed, for :func:`eqsets.to_dict`.
 
     Example:
         >>> import torch
@@ -49,14 +50,14 @@ class Elementwise(nn.Module):
         *,
         needs_present: bool = False,
         symmetry: ElementSymmetry | None = None,
-        recipe: Recipe | None = None,
+        construction: Construction | None = None,
     ) -> None:
         super().__init__()
         self.module = module
         self.in_type, self.out_type = in_type, out_type
         self.needs_present = needs_present
         self.symmetry = symmetry
-        self.recipe = recipe
+        self.construction = construction
 
     def forward(
         self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None
@@ -79,6 +80,7 @@ class Elementwise(nn.Module):
         return "" if self.in_type is None else f"{self.in_type} -> {self.out_type}"
 
 
+@register_module("norm", returns=Elementwise)
 def norm(element_group: str | ElementSymmetry, features: Any, kind: str = "element") -> Elementwise:
     """Return a set module that normalises, ``kind`` ``"element"`` or ``"batch"``.
 
@@ -89,10 +91,13 @@ def norm(element_group: str | ElementSymmetry, features: Any, kind: str = "eleme
     """
     symmetry = resolve(element_group)
     kept = symmetry.feature_type(features)
-    recipe = Recipe("norm", symmetry, {"features": kept}, {"kind": kind})
-    return Elementwise(symmetry.norm(kept, kind), kept, kept, needs_present=True, recipe=recipe)
+    construction = Construction(norm, symmetry, {"features": kept}, {"kind": kind})
+    return Elementwise(
+        symmetry.norm(kept, kind), kept, kept, needs_present=True, construction=construction
+    )
 
 
+@register_module("nonlinearity", returns=Elementwise)
 def nonlinearity(
     element_group: str | ElementSymmetry, features: Any, name: str = "relu"
 ) -> Elementwise:
@@ -103,10 +108,11 @@ def nonlinearity(
     """
     symmetry = resolve(element_group)
     kept = symmetry.feature_type(features)
-    recipe = Recipe("nonlinearity", symmetry, {"features": kept}, {"name": name})
-    return Elementwise(symmetry.nonlinearity(kept, name), kept, kept, recipe=recipe)
+    construction = Construction(nonlinearity, symmetry, {"features": kept}, {"name": name})
+    return Elementwise(symmetry.nonlinearity(kept, name), kept, kept, construction=construction)
 
 
+@register_module("dropout", returns=Elementwise)
 def dropout(element_group: str | ElementSymmetry, features: Any, p: float = 0.1) -> Elementwise:
     """Return a set module that drops whole channels of elements while training.
 
@@ -115,10 +121,11 @@ def dropout(element_group: str | ElementSymmetry, features: Any, p: float = 0.1)
     """
     symmetry = resolve(element_group)
     kept = symmetry.feature_type(features)
-    recipe = Recipe("dropout", symmetry, {"features": kept}, {"p": p})
-    return Elementwise(symmetry.dropout(kept, p), kept, kept, recipe=recipe)
+    construction = Construction(dropout, symmetry, {"features": kept}, {"p": p})
+    return Elementwise(symmetry.dropout(kept, p), kept, kept, construction=construction)
 
 
+@register_module("pool", returns=Elementwise)
 def pool(element_group: str | ElementSymmetry, features: Any, **options: Any) -> Elementwise:
     """Return a set module that makes each element smaller, as the symmetry offers it.
 
@@ -133,10 +140,13 @@ def pool(element_group: str | ElementSymmetry, features: Any, **options: Any) ->
         raise FeatureTypeError(
             f"the pooling of {symmetry!r} declares no out_type, got {out_type!r}."
         )
-    recipe = Recipe("pool", symmetry, {"features": in_type}, {}, options)
-    return Elementwise(module, in_type, out_type, symmetry=_side(symmetry), recipe=recipe)
+    construction = Construction(pool, symmetry, {"features": in_type}, {}, options)
+    return Elementwise(
+        module, in_type, out_type, symmetry=_side(symmetry), construction=construction
+    )
 
 
+@register_module("invariant", returns=Elementwise)
 def invariant(element_group: str | ElementSymmetry, features: Any) -> Elementwise:
     """Return a set module that reads the invariants of each element, ``(B, N, features)``.
 
@@ -149,8 +159,10 @@ def invariant(element_group: str | ElementSymmetry, features: Any) -> Elementwis
     in_type = symmetry.feature_type(features)
     module = symmetry.invariant(in_type)
     out_type = InvariantFeatures(module.features)  # type: ignore[arg-type]
-    recipe = Recipe("invariant", symmetry, {"features": in_type})
-    return Elementwise(module, in_type, out_type, symmetry=_side(symmetry), recipe=recipe)
+    construction = Construction(invariant, symmetry, {"features": in_type})
+    return Elementwise(
+        module, in_type, out_type, symmetry=_side(symmetry), construction=construction
+    )
 
 
 def _side(symmetry: ElementSymmetry) -> ElementSymmetry | None:

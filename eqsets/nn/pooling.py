@@ -7,10 +7,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from eqsets.aggregation import Aggregation
+from eqsets.construction import Construction
 from eqsets.errors import FeatureTypeError
 from eqsets.features import InvariantFeatures
 from eqsets.layout import as_rows
-from eqsets.recipe import Recipe
+from eqsets.modules import register_module
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
@@ -29,6 +30,7 @@ def _reducing(aggregation: str | Aggregation, owner: str) -> Aggregation:
     return strategy
 
 
+@register_module("SetPool")
 class SetPool(nn.Module):
     r"""Reduce a set to one element: :math:`y = \frac1n \sum_j x_j`, or the sum or maximum.
 
@@ -62,7 +64,7 @@ class SetPool(nn.Module):
         self.in_type = self.out_type = self.symmetry.feature_type(features)
         self.aggregation = _reducing(aggregation, "SetPool")
         types, arguments = {"features": self.in_type}, {"aggregation": self.aggregation}
-        self.recipe = Recipe("SetPool", self.symmetry, types, arguments)
+        self.construction = Construction(SetPool, self.symmetry, types, arguments)
         self.aggregation.check(self.in_type)
 
     def forward(
@@ -80,6 +82,7 @@ class SetPool(nn.Module):
         return f"{self.in_type}, aggregation={self.aggregation!r}"
 
 
+@register_module("Readout")
 class Readout(nn.Module):
     r"""Read one vector from a set: invariants of each element, aggregated, then a linear map.
 
@@ -122,8 +125,8 @@ class Readout(nn.Module):
         self.in_type = self.symmetry.feature_type(features)
         self.out_type = InvariantFeatures(out_features)
         self.aggregation = _reducing(aggregation, "Readout")
-        self.recipe = Recipe(
-            "Readout",
+        self.construction = Construction(
+            Readout,
             self.symmetry,
             {"features": self.in_type},
             {"out_features": out_features, "aggregation": self.aggregation},

@@ -6,13 +6,16 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from eqsets.construction import Construction
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType, require_same_type
+from eqsets.modules import register_module
 from eqsets.sets import SetBatch
 
 __all__ = ["SetSequential"]
 
 
+@register_module("SetSequential", container=True)
 class SetSequential(nn.Module):
     """Apply set modules one after the other, with the mask and the structure going to each.
 
@@ -54,6 +57,11 @@ class SetSequential(nn.Module):
         self.in_type: FeatureType | None = getattr(modules[0], "in_type", None)
         self.out_type: FeatureType | None = getattr(modules[-1], "out_type", None)
         self.keeps_set: bool = getattr(modules[-1], "keeps_set", True)
+
+    @property
+    def construction(self) -> Construction:
+        """How it is constructed: from the modules that it holds now."""
+        return Construction(SetSequential, modules=tuple(self.layers))
 
     def forward(
         self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None

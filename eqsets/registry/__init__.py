@@ -13,7 +13,7 @@ from eqsets.registry._names import (
     plugins,
     transformation,
 )
-from eqsets.registry._origins import Origin, built_by_name, origin_of
+from eqsets.registry._origins import Origin, arguments_of, built_by_name, origin_of
 from eqsets.registry._records import Kind, PluginRecord, Status
 from eqsets.registry._registry import Registry
 
@@ -24,6 +24,7 @@ __all__ = [
     "Registry",
     "Status",
     "aggregation",
+    "arguments_of",
     "built_by_name",
     "default_registry",
     "element_group",

@@ -16,10 +16,10 @@ from typing import Any
 
 from eqsets.errors import DescriptionError
 from eqsets.registry._names import default_registry
-from eqsets.registry._records import Kind, PluginRecord
+from eqsets.registry._records import Kind
 from eqsets.registry._registry import ORIGIN
 
-__all__ = ["Origin", "built_by_name", "origin_of"]
+__all__ = ["Origin", "arguments_of", "built_by_name", "origin_of"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def origin_of(kind: Kind, built: object, path: str) -> Origin:
     reference = f"{cls.__module__}:{cls.__qualname__}"
     for record in records:
         if record.reference == reference:
-            return Origin(record.name, record.distribution, _arguments(built, record, path))
+            return Origin(record.name, record.distribution, arguments_of(built, path))
     raise DescriptionError(
         f"{path}: the {kind} {built!r} of class {reference} is not what an installed plugin "
         f"provides by name, expected one of {sorted(r.name for r in records)}. Register the class "
@@ -65,17 +65,19 @@ def origin_of(kind: Kind, built: object, path: str) -> Origin:
     )
 
 
-def _arguments(built: object, record: PluginRecord, path: str) -> dict[str, Any]:
-    """Return the arguments that the object was made with, read from its attributes."""
-    missing = object()
-    found = {
-        name: getattr(built, name, missing) for name in inspect.signature(type(built)).parameters
-    }
+def arguments_of(built: object, path: str) -> dict[str, Any]:
+    """Return the arguments that an object was made with, read from its attributes.
+
+    Raises:
+        DescriptionError: the class does not keep an argument as an attribute of its name.
+    """
+    missing, cls = object(), type(built)
+    found = {name: getattr(built, name, missing) for name in inspect.signature(cls).parameters}
     lost = sorted(name for name, value in found.items() if value is missing)
     if lost:
         raise DescriptionError(
-            f"{path}: {record.reference} of {record.owner} does not keep its arguments {lost}, "
-            f"expected attributes of these names. Build it by name, "
-            f"eqsets.element_group({record.name!r}, ...), which remembers them."
+            f"{path}: {cls.__module__}:{cls.__qualname__} does not keep its arguments {lost}, "
+            "expected attributes of these names. Store them, or build the object by its name, "
+            "which remembers them."
         )
     return found

@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 __all__ = ["HOOKS", "Kind", "PluginRecord", "Status"]
 
 Kind: TypeAlias = Literal[
-    "element group", "transformation", "aggregation", "contract spec", "plugin"
+    "element group", "transformation", "aggregation", "module", "contract spec", "plugin"
 ]
 Status: TypeAlias = Literal["ok", "broken", "conflict", "disabled", "incompatible"]
 
@@ -27,6 +27,7 @@ HOOKS: Mapping[str, Kind] = MappingProxyType(
         "eqsets_element_symmetries": "element group",
         "eqsets_transformations": "transformation",
         "eqsets_aggregations": "aggregation",
+        "eqsets_modules": "module",
         "eqsets_test_specs": "contract spec",
     }
 )
@@ -39,8 +40,8 @@ class PluginRecord:
 
     Attributes:
         name: The name that users write; for the kind ``"plugin"``, the entry-point name.
-        kind: ``"element group"``, ``"transformation"``, ``"aggregation"``, ``"contract spec"``,
-            or ``"plugin"`` for a plugin whose names are unknown.
+        kind: ``"element group"``, ``"transformation"``, ``"aggregation"``, ``"module"``,
+            ``"contract spec"``, or ``"plugin"`` for a plugin whose names are unknown.
         distribution: The installed distribution that the plugin came with.
         version: The version of that distribution.
         status: ``"ok"`` (found; what stands behind it is imported on first use), ``"broken"``,

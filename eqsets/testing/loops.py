@@ -11,11 +11,11 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
-from eqsets.aggregation import Aggregation, Aittala, Max, Sum
+from eqsets.aggregation import Aggregation, Aittala, Max, Mean, NoAggregation, Sridhar, Sum
 from eqsets.combiners import Concatenate, Subtract
 from eqsets.dss import DSS
 
-__all__ = ["dss_by_loop"]
+__all__ = ["dss_by_loop", "has_loop"]
 
 
 def dss_by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
@@ -39,6 +39,12 @@ def dss_by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
         return [layer.out_type.concatenate([y, context])[0] for y in local]
     sign = -1 if isinstance(combiner, Subtract) else 1
     return [(y + sign * context)[0] for y in local]
+
+
+def has_loop(layer: nn.Module) -> bool:
+    """Return whether the loop knows the aggregation of a layer: one of eqsets."""
+    known = (Aittala, Max, Mean, NoAggregation, Sridhar, Sum)
+    return isinstance(layer, DSS) and type(layer.aggregation) in known
 
 
 def _reduce(aggregation: Aggregation, members: list[Tensor]) -> Tensor:

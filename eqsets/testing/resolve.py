@@ -11,13 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eqsets.dss import DSS
 from eqsets.errors import OptionError
 from eqsets.families import TransformationFamily
 from eqsets.features import FeatureType
 from eqsets.groups import Group, TrivialGroup
-from eqsets.network import SetNetwork
-from eqsets.nn import Elementwise, Readout, SetPool, SetSequential
+from eqsets.modules import classes_of_modules
 from eqsets.registry import Registry, default_registry
 from eqsets.registry._references import attempt
 from eqsets.symmetry import ElementSymmetry
@@ -27,8 +25,6 @@ from eqsets.testing.set_cases import set_cases
 from eqsets.testing.spec import Capabilities, ContractSpec, SetCase
 
 __all__ = ["spec_of"]
-
-_OWN = (DSS, Elementwise, Readout, SetNetwork, SetPool, SetSequential)
 
 
 def spec_of(given: Any) -> ContractSpec:
@@ -101,7 +97,7 @@ def _of_module(module: nn.Module) -> ContractSpec:
         )
     symmetry = getattr(module, "symmetry", None)
     group = in_type.group or out_type.group or getattr(symmetry, "group", None) or TrivialGroup()
-    own = isinstance(module, _OWN)
+    own = isinstance(module, classes_of_modules())
     takes_mask = "mask" in inspect.signature(module.forward).parameters
     case = SetCase(
         name,

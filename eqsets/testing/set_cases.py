@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from eqsets.dss import ALIGNMENTS, DSS
+from eqsets.modules import examples
 from eqsets.network import SetNetwork
 from eqsets.symmetry import ElementSymmetry
-from eqsets.testing.loops import dss_by_loop
+from eqsets.testing.loops import dss_by_loop, has_loop
 from eqsets.testing.row_cases import offered
 from eqsets.testing.spec import ContractSpec, Layer, SetCase
 
@@ -24,6 +25,7 @@ def set_cases(symmetry: ElementSymmetry, subject: ContractSpec) -> Iterator[SetC
             if (aggregation, alignment) != ("none", "independent"):  # shares nothing: as shared
                 yield from _layer(symmetry, subject, layer, aggregation, alignment)
     yield from _networks(symmetry, subject, layer)
+    yield from _examples(symmetry, subject, layer)
 
 
 def _layer(
@@ -46,7 +48,7 @@ def _layer(
             **_types(symmetry, module),
             alignment=alignment,
             principal=aggregation == subject.aggregations[0],
-            oracle=None if symmetry.structured else dss_by_loop,
+            oracle=None if symmetry.structured or not has_loop(module) else dss_by_loop,
             **_common(symmetry, subject),
         )
 
@@ -78,6 +80,24 @@ def _networks(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) ->
                 **_types(symmetry, module),
                 reduces=not module.keeps_set,
                 principal=label != "network with set_pool",
+                **_common(symmetry, subject),
+            )
+
+
+def _examples(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) -> Iterator[SetCase]:
+    """Yield the examples of registered modules: how their authors want a class tested."""
+    for entry in examples():
+        if entry.example is None:
+            continue
+        options = {**subject.options, **layer.options}
+        build = partial(entry.example, symmetry, layer.in_type, layer.out_type, **options)
+        if (module := offered(build)) is not None:
+            yield SetCase(
+                f"example of {entry.name}",
+                build,
+                **_types(symmetry, module),
+                alignment=getattr(module, "alignment", "shared"),
+                reduces=not getattr(module, "keeps_set", True),
                 **_common(symmetry, subject),
             )
 

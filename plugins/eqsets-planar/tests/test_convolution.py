@@ -181,30 +181,6 @@ def test_state_dict_has_the_same_keys_in_train_and_eval() -> None:
     assert torch.equal(other.expand(), conv.expand())
 
 
-def test_eval_keeps_the_filter_until_a_weight_changes() -> None:
-    conv = layer(Planar(8), 3, "2 regular").eval()
-    x = torch.randn(1, 3, 9, 9, dtype=torch.float64)
-    with torch.no_grad():
-        first = conv.filter()
-        assert conv.filter() is first
-        conv.weight_0_0.mul_(2)
-        torch.testing.assert_close(conv.filter(), 2 * first)
-        conv.load_state_dict(layer(Planar(8), 3, "2 regular").state_dict())
-        assert torch.equal(conv.filter(), conv.expand())
-        swapped = {name: torch.zeros_like(p) for name, p in conv.named_parameters()}
-        assert float(torch.func.functional_call(conv, swapped, x).abs().max()) == 0.0
-        assert float(conv(x).abs().max()) > 0.0
-        conv.float()
-        assert conv.filter().dtype == torch.float32
-        assert torch.equal(conv.train().filter(), conv.expand())
-    conv.eval()
-    assert conv.filter().requires_grad, "fine-tuning in eval mode has gradients"
-    with torch.inference_mode():
-        conv(x.float())
-    conv.requires_grad_(False)
-    conv(x.float().requires_grad_()).sum().backward()
-
-
 def test_layer_pickles_and_copies() -> None:
     conv = layer(Planar(8, True), "1 trivial", "1 regular + 2 irrep(1)").eval()
     x = torch.randn(2, 1, 7, 7, dtype=torch.float64)

@@ -1,5 +1,66 @@
-"""Sets of graphs and point sets for eqsets: the element group permutes the nodes of an element."""
+"""Sets of graphs and point sets for eqsets: the element group permutes the nodes of an element.
+
+Importing this package imports no torch_geometric: a name is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eqsets_permutations.bag_structure import BagStructure
+    from eqsets_permutations.bags import BagData, OnBags, as_sets, bag
+    from eqsets_permutations.convolutions import GCN, GIN, SAGE, GraphConvolution
+    from eqsets_permutations.edges import Edges
+    from eqsets_permutations.esan import DSSGNN, vote
+    from eqsets_permutations.features import NodeFeatures, PairFeatures
+    from eqsets_permutations.policies import EdgeDeleted, EgoNets, NodeDeleted, SubgraphPolicy
+    from eqsets_permutations.symmetry import Permutations
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = [
+    "DSSGNN",
+    "GCN",
+    "GIN",
+    "SAGE",
+    "BagData",
+    "BagStructure",
+    "EdgeDeleted",
+    "Edges",
+    "EgoNets",
+    "GraphConvolution",
+    "NodeDeleted",
+    "NodeFeatures",
+    "OnBags",
+    "PairFeatures",
+    "Permutations",
+    "SubgraphPolicy",
+    "__version__",
+    "as_sets",
+    "bag",
+    "vote",
+]
+
+_MODULES = {
+    "bag_structure": ("BagStructure",),
+    "bags": ("BagData", "OnBags", "as_sets", "bag"),
+    "convolutions": ("GCN", "GIN", "SAGE", "GraphConvolution"),
+    "edges": ("Edges",),
+    "esan": ("DSSGNN", "vote"),
+    "features": ("NodeFeatures", "PairFeatures"),
+    "policies": ("EdgeDeleted", "EgoNets", "NodeDeleted", "SubgraphPolicy"),
+    "symmetry": ("Permutations",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_MODULES})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -99,6 +99,13 @@ class BagStructure:
     set_of_element: Tensor
     set_of_node: Tensor
     num_sets: int
+
+    def prepared(self) -> BagStructure:
+        """Return a snapshot: see :meth:`~eqsets_permutations.edges.Edges.prepared`."""
+        edges = self.edges.prepared()
+        context = None if self.context is None else self.context.prepared()
+        known = edges is self.edges and context is self.context
+        return self if known else replace(self, edges=edges, context=context)
 
     def of_rows(self) -> NodeBatch:
         """Return the side information of rows."""

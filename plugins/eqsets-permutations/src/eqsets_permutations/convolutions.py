@@ -51,7 +51,7 @@ class GCN(nn.Module):
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
         x, own = rows_to_nodes(rows, edges, "gcn")
         loop = 2.0 if self.improved else 1.0
-        matrix = _known(
+        matrix = _matrix(
             own, x, ("gcn", loop), lambda: adjacency.gcn_adjacency(own, len(x), x, loop)
         )
         return nodes_to_rows(_narrow(matrix, x, self.lin.weight, self.bias), own)
@@ -77,7 +77,7 @@ class GraphConvolution(nn.Module):
     def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
         x, own = rows_to_nodes(rows, edges, "graph")
-        matrix = _known(own, x, ("graph",), lambda: adjacency.sum_adjacency(own, len(x), x))
+        matrix = _matrix(own, x, ("graph",), lambda: adjacency.sum_adjacency(own, len(x), x))
         root = F.linear(x, self.lin_root.weight, self.lin_rel.bias)
         return nodes_to_rows(root + _narrow(matrix, x, self.lin_rel.weight), own)
 
@@ -112,7 +112,7 @@ class SAGE(nn.Module):
                 f"convolution 'sage' got edge weights {tuple(own.weight.shape)}, expected none: "
                 "it takes the mean of the neighbours. Use conv='graph' or 'gcn' for weights."
             )
-        matrix = _known(own, x, ("sage",), lambda: adjacency.mean_adjacency(own, len(x), x))
+        matrix = _matrix(own, x, ("sage",), lambda: adjacency.mean_adjacency(own, len(x), x))
         root = F.linear(x, self.lin_r.weight, self.lin_l.bias)
         return nodes_to_rows(root + _narrow(matrix, x, self.lin_l.weight), own)
 
@@ -155,7 +155,7 @@ class GIN(nn.Module):
     def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
         x, own = rows_to_nodes(rows, edges, "gin")
-        matrix = _known(own, x, ("gin",), lambda: adjacency.sum_adjacency(own, len(x), x))
+        matrix = _matrix(own, x, ("gin",), lambda: adjacency.sum_adjacency(own, len(x), x))
         # The first linear map commutes with the sum: it may act before, on the narrower side.
         first = cast(nn.Linear, self.nn[0])
         own_part = (1 + self.eps) * F.linear(x, first.weight)
@@ -177,30 +177,24 @@ def _glorot(linear: nn.Linear) -> nn.Linear:
     return linear
 
 
-def _known(
+def _matrix(
     edges: Edges, x: Tensor, key: tuple[object, ...], build: Callable[[], Adjacency]
 ) -> Adjacency:
-    """Return a matrix that the edges have already been asked for, or build and keep it."""
+    """Return the matrix that prepared edges store under ``key``, or build it."""
     if edges.attr is not None:
         raise FeatureTypeError(
             f"convolution {key[0]!r} got edge features {tuple(edges.attr.shape)}, expected none. "
             "Use one that takes them, such as conv='gat' or 'gine' with edge_dim=."
         )
-    if torch.compiler.is_compiling() or (edges.weight is not None and edges.weight.requires_grad):
+    stored: dict[tuple[object, ...], Adjacency] | None = edges.__dict__.get("_matrices")
+    learned = edges.weight is not None and edges.weight.requires_grad
+    if stored is None or learned or torch.compiler.is_compiling():
         return build()
-    memo: dict[tuple[object, ...], Adjacency] = edges.__dict__.setdefault("_matrices", {})
-    # Tensors count how often they were written into; a matrix of other contents is another one.
-    written = tuple(
-        0 if values is None or values.is_inference() else values._version
-        for values in (edges.index, edges.weight)
-    )
-    mode = torch.is_inference_mode_enabled()  # what is made there takes no part in training
-    place = (*key, len(x), torch.promote_types(x.dtype, torch.float32), written, mode)
-    if place not in memo:
-        for old in [known for known in memo if known[-2] != written]:
-            del memo[old]
-        memo[place] = build()
-    return memo[place]
+    mode = torch.is_inference_mode_enabled()  # a matrix built there takes no part in training
+    full = (*key, len(x), torch.promote_types(x.dtype, torch.float32), mode)
+    if full not in stored:
+        stored[full] = build()
+    return stored[full]
 
 
 def _narrow(matrix: Adjacency, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -158,6 +158,25 @@ class Edges:
         context = None if self.context is None else self.context.relabel(g[:1])
         return replace(self, index=moved, context=context)
 
+    def prepared(self) -> Edges:
+        """Return a snapshot that stores the matrices that convolutions build from it.
+
+        The snapshot has copies of the index and of the weights, so that later writes to these
+        cannot make a stored matrix stale. A network makes one in each forward pass; make one
+        yourself to reuse it over many forward passes on one graph. Weights that are learned are
+        not copied, and matrices of them are not stored.
+        """
+        if "_matrices" in self.__dict__ or torch.compiler.is_compiling():
+            return self
+        weight = self.weight
+        if weight is not None and not weight.requires_grad:
+            weight = weight.clone()
+        context = None if self.context is None else self.context.prepared()
+        fields = (self.index.clone(), weight, self.attr, context, self.blocks, self.nodes)
+        snapshot = _unchecked(fields)
+        object.__setattr__(snapshot, "_matrices", {})
+        return snapshot
+
     def __repr__(self) -> str:
         blocks = f"{self.blocks} block{'s' * (self.blocks > 1)}"
         nodes = "" if self.nodes is None else f" of {self.nodes} nodes"
@@ -218,11 +237,11 @@ def _together(parts: list[Tensor | None], what: str) -> Tensor | None:
     return torch.cat(given)
 
 
-def _unflatten(children: Any, context: Any) -> Edges:
-    # Past the checks: the index is known to be good, and under compile it may not be read.
+def _unchecked(fields: tuple[Any, ...]) -> Edges:
+    # Without checks: the index is known to be valid, and under compile it may not be read.
     edges = object.__new__(Edges)
     names = ("index", "weight", "attr", "context", "blocks", "nodes")
-    for name, value in zip(names, (*children, *context), strict=True):
+    for name, value in zip(names, fields, strict=True):
         object.__setattr__(edges, name, value)
     return edges
 
@@ -233,6 +252,6 @@ pytree.register_pytree_node(
         [edges.index, edges.weight, edges.attr, edges.context],
         (edges.blocks, edges.nodes),
     ),
-    _unflatten,
+    lambda children, context: _unchecked((*children, *context)),
     serialized_type_name="eqsets_permutations.Edges",
 )

@@ -155,13 +155,15 @@ class Permutations(ElementSymmetry):
         return None if structure is None else as_edges(structure).relabel(g)
 
     def prepare_structure(self, structure: Any) -> Any:
-        """Return edges as :class:`~eqsets_permutations.edges.Edges`, which keep their matrices.
+        """Return a snapshot of the edges, which stores the matrices that layers build from it.
 
         Raises:
             ShapeError: ``structure`` has no edges.
         """
-        known = structure is None or isinstance(structure, BagStructure)
-        return structure if known else as_edges(structure)
+        if structure is None:
+            return None
+        edges = structure if isinstance(structure, BagStructure) else as_edges(structure)
+        return edges.prepared()
 
     def row_structure(self, structure: Any, layout: Layout) -> Edges | NodeBatch:
         """Return the edges of the rows: of all, of each set, or of each element."""

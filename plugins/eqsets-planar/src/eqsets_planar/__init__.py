@@ -5,10 +5,20 @@ Importing this package does not import escnn: that happens when the first layer 
 
 from eqsets_planar.convolution import SteerableConv
 from eqsets_planar.features import PlanarFields
+from eqsets_planar.frozen import FrozenConv, freeze
 from eqsets_planar.pooling import BlurPool, InvariantPool
 from eqsets_planar.restriction import Restriction
 from eqsets_planar.symmetry import Planar
 
 __version__ = "0.1.0"
 
-__all__ = ["BlurPool", "InvariantPool", "Planar", "PlanarFields", "Restriction", "SteerableConv"]
+__all__ = [
+    "BlurPool",
+    "FrozenConv",
+    "InvariantPool",
+    "Planar",
+    "PlanarFields",
+    "Restriction",
+    "SteerableConv",
+    "freeze",
+]

@@ -5,15 +5,16 @@ Requirements that shaped this module:
 - users see one plain convolution: tensors in and out, ``weight``-like parameters, the same
   state_dict keys in train and eval, and no object of escnn inside, so that it pickles, deep-copies,
   compiles and loads where escnn is absent;
-- filters are expanded once a step, however many images there are, and once for all in eval;
-- what breaks exactness on the pixel grid is an error that says which size would do.
+- the filter is expanded from the weights in every forward pass, in eval too: nothing is cached, so
+  nothing can be stale. :func:`~eqsets_planar.freeze` replaces the weights by the filter;
+- what breaks exactness on the pixel grid is an error that names the sizes that fit.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from math import sqrt
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,6 @@ from torch import Tensor, nn
 from eqsets import FeatureTypeError
 from eqsets_planar.features import PlanarFields
 from eqsets_planar.options import ConvOptions
-from eqsets_planar.output_grid import check_output_grid
 from eqsets_planar.representations import Representation
 
 __all__ = ["SteerableConv"]
@@ -66,7 +66,6 @@ class SteerableConv(nn.Module):
         self.in_type, self.out_type, self.options = in_type, out_type, options
         self._exact: dict[str, Tensor] = {}  # filters in float64, by name of their buffer
         self._terms: list[list[tuple[str, str] | None]] = []  # (weight, filters) of [out][in]
-        self._cached: tuple[list[tuple[nn.Parameter, int]], Tensor] | None = None
         names: dict[Pair, str] = {}
         for row, (many, target) in enumerate(out_type.blocks):
             self._terms.append([])
@@ -118,12 +117,8 @@ class SteerableConv(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SteerableConv:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self._cached = None
         self._refresh()
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cached": None}
 
     def expand(self) -> Tensor:
         """Return the filter ``(C_out, C_in, k, k)`` that the weights make."""
@@ -142,37 +137,18 @@ class SteerableConv(nn.Module):
                 parts.append(next(self.parameters()).new_zeros(height, width, k, k))
                 continue
             weight, basis = getattr(self, term[0]), getattr(self, term[1])
-            part = weight @ basis.flatten(1)
+            wide = torch.promote_types(
+                torch.promote_types(weight.dtype, basis.dtype), torch.float32
+            )
+            part = (weight.to(wide) @ basis.to(wide).flatten(1)).to(weight.dtype)
             part = part.reshape(many, count, *basis.shape[1:]).transpose(1, 2)
             parts.append(part.reshape(height, width, k, k))
         return torch.cat(parts, 1)
 
     def filter(self) -> Tensor:
-        """Return :meth:`expand`, kept in eval for as long as the weights stay what they are."""
-        weights = [self._parameters[term[0]] for terms in self._terms for term in terms if term]
-        if not self._may_cache(weights):
-            return self.expand()
-        if self._cached is None or any(
-            new is not old or new._version != version
-            for new, (old, version) in zip(weights, self._cached[0], strict=True)
-        ):
-            with torch.inference_mode(False), torch.no_grad():
-                known = [(weight, weight._version) for weight in weights if weight is not None]
-                self._cached = (known, self.expand())
-        return self._cached[1]
-
-    def _may_cache(self, weights: list[nn.Parameter | None]) -> bool:
-        if self.training or torch.compiler.is_compiling():
-            return False
-        # Weights that a functional call swaps in are no Parameters: nothing of them is kept.
-        kept = all(isinstance(w, nn.Parameter) and not w.is_inference() for w in weights)
-        grad = torch.is_grad_enabled() and any(w.requires_grad for w in weights if w is not None)
-        return kept and not grad
-
-    def train(self, mode: bool = True) -> SteerableConv:
-        self._cached = None
-        super().train(mode)
-        return self
+        """Return :meth:`expand`; deprecated."""
+        warnings.warn("SteerableConv.filter is now expand", DeprecationWarning, stacklevel=2)
+        return self.expand()
 
     def expanded_bias(self) -> Tensor | None:
         """Return the bias of each channel ``(C_out,)``."""
@@ -195,16 +171,8 @@ class SteerableConv(nn.Module):
             ShapeError: the channels do not fit, or the size of the image breaks exactness.
         """
         self.in_type.check(x, ("E",), "SteerableConv")
-        options = self.options
-        check_output_grid(
-            self.in_type.points,
-            tuple(x.shape[-2:]),
-            options.span,
-            options.margin,
-            options.stride,
-            exact=options.exact,
-        )
-        return options.convolve(x, self.filter(), self.expanded_bias())
+        self.options.check_image(self.in_type.points, x)
+        return self.options.convolve(x, self.expand(), self.expanded_bias())
 
     def as_conv2d(self) -> nn.Conv2d:
         """Return a plain ``torch.nn.Conv2d`` with the filters expanded once for all: to deploy."""

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from eqsets import FeatureTypeError
 from eqsets.errors import choices
+from eqsets_planar.output_grid import check_output_grid
+from eqsets_planar.point_group import PointGroup
 
 __all__ = ["ConvOptions", "whole"]
 
@@ -93,6 +95,12 @@ class ConvOptions:
     def margin(self) -> int:
         """Pixels of padding on each side."""
         return self.span // 2 if self.padding is None else self.padding
+
+    def check_image(self, points: PointGroup, x: Tensor) -> None:
+        """Raise :class:`~eqsets.ShapeError` where ``x`` is too small or breaks exactness."""
+        check_output_grid(
+            points, tuple(x.shape[-2:]), self.span, self.margin, self.stride, exact=self.exact
+        )
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Convolve ``x: (E, C_in, H, W)`` with ``weight: (C_out, C_in, k, k)``."""

@@ -22,7 +22,6 @@ def check_output_grid(
     stride: int,
     *,
     exact: bool = True,
-    owner: str = "SteerableConv",
 ) -> None:
     """Raise :class:`~eqsets.ShapeError` where an image is too small or breaks exactness.
 
@@ -33,14 +32,13 @@ def check_output_grid(
         padding: on each side.
         stride: of the output.
         exact: False only checks that the image is large enough.
-        owner: who asks, for messages.
     """
     for size in sizes:
         room = size + 2 * padding - span
         if room < 0:
             raise ShapeError(
-                f"{owner} got an image of {' x '.join(map(str, sizes))} pixels, expected sides of "
-                f"at least {span - 2 * padding} for a filter that reaches over {span} pixels. Use "
+                f"SteerableConv got an image of {' x '.join(map(str, sizes))} pixels, expected "
+                f"sides of at least {span - 2 * padding} for a filter that reaches over {span} pixels. Use "
                 "larger images or a smaller kernel_size."
             )
         rest = room % stride
@@ -48,8 +46,8 @@ def check_output_grid(
             continue
         smaller, larger = size - rest, size - rest + stride
         raise ShapeError(
-            f"{owner} got an image of {' x '.join(map(str, sizes))} pixels, which stride {stride} "
-            f"samples off its centre: turning it would shift the output by a part of a pixel. "
+            f"SteerableConv got an image of {' x '.join(map(str, sizes))} pixels, which stride "
+            f"{stride} samples off its centre: turning it would shift the output by a part of a pixel. "
             f"Expected sides such as {smaller} or {larger}. Crop or pad the image, use "
             "symmetry.pool(...), which adapts its filter to the size, or pass exact=False."
         )

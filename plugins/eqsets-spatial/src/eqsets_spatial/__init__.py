@@ -1,4 +1,61 @@
 """Rotations and reflections of space for eqsets: steerable vectors and point clouds, on e3nn.
 
-Importing this package loads nothing heavy: e3nn comes with ``eqsets.element_group("spatial")``.
+Importing this package imports no e3nn: a name is imported when it is first used.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eqsets_spatial.convolution import PointConvolution
+    from eqsets_spatial.dropout import CopyDropout
+    from eqsets_spatial.features import Block, IrrepsFeatures
+    from eqsets_spatial.linear import IrrepsLinear, SpatialLinear
+    from eqsets_spatial.nonlinearities import Gate
+    from eqsets_spatial.norm import RootMeanSquareNorm
+    from eqsets_spatial.pooling import PointPool
+    from eqsets_spatial.readout import SpatialEmbedding, SpatialInvariant
+    from eqsets_spatial.symmetry import Spatial
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Block",
+    "CopyDropout",
+    "Gate",
+    "IrrepsFeatures",
+    "IrrepsLinear",
+    "PointConvolution",
+    "PointPool",
+    "RootMeanSquareNorm",
+    "Spatial",
+    "SpatialEmbedding",
+    "SpatialInvariant",
+    "SpatialLinear",
+    "__version__",
+]
+
+_MODULES = {
+    "convolution": ("PointConvolution",),
+    "dropout": ("CopyDropout",),
+    "features": ("Block", "IrrepsFeatures"),
+    "linear": ("IrrepsLinear", "SpatialLinear"),
+    "nonlinearities": ("Gate",),
+    "norm": ("RootMeanSquareNorm",),
+    "pooling": ("PointPool",),
+    "readout": ("SpatialEmbedding", "SpatialInvariant"),
+    "symmetry": ("Spatial",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_MODULES})

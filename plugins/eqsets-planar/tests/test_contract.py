@@ -115,11 +115,6 @@ def test_filters_are_expanded_once_a_step_for_each_branch(monkeypatch: pytest.Mo
     x = torch.randn(4, 7, 3, 9, 9)
     layer(x)
     assert sorted(calls) == ["aggregate", "siamese"], "not once for each of the 28 images"
-    layer.eval()
-    with torch.no_grad():
-        layer(x)
-        layer(x)
-    assert sorted(calls) == ["aggregate"] * 2 + ["siamese"] * 2, "and in eval once for all"
 
 
 def test_names_types_and_networks_go_through_text() -> None:
@@ -177,6 +172,36 @@ def test_trained_module_loads_where_escnn_is_absent(tmp_path: Path) -> None:
         assert torch.equal(layer.double().float()(x), y)
     """
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "layer.pt")], check=True)
+
+
+@pytest.mark.parametrize("broken", [set(), {"lie_learn", "pymanopt", "autograd"}])
+def test_lie_learn_and_pymanopt_are_not_needed(broken: set[str]) -> None:
+    script = f"""if True:
+        import sys, torch, eqsets
+
+        class Missing:
+            def find_spec(self, name, path=None, target=None):
+                if name.split(".")[0] in {broken!r}:
+                    raise ModuleNotFoundError(name)
+
+        sys.meta_path.insert(0, Missing())
+        planar = eqsets.element_group("planar", rotations=8, reflections=True)
+        print(tuple(eqsets.DSS(planar, 1, "1 regular")(torch.randn(1, 2, 1, 5, 5)).shape))
+        print(sorted(name for name in ("lie_learn", "pymanopt") if name in sys.modules))
+        import escnn.group
+        space = escnn.group.so3_group(1)
+        try:
+            print(space.irrep(1)(space.identity).shape)
+        except eqsets.PluginError as error:
+            print(error)
+    """
+    shape, modules, wigner = subprocess.check_output(
+        [sys.executable, "-W", "ignore", "-c", script], text=True
+    ).splitlines()
+    assert shape == "(1, 2, 16, 5, 5)"
+    if broken:
+        assert modules == "[]", "no stand-in stays"
+        assert "element_group('spatial')" in wigner
 
 
 def test_scikit_learn_beside_escnn_does_no_harm() -> None:

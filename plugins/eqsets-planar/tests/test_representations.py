@@ -100,3 +100,21 @@ def test_escnn_field_types_are_read() -> None:
     summed = nn.FieldType(space, [space.irrep(1, 1) + space.irrep(1, 2)])
     with pytest.raises(FeatureTypeError, match=r"expected irreps, regular\s+and quotient"):
         Planar(8, True).feature_type(summed)
+
+
+@pytest.mark.parametrize("kind", ["irrep tensor", "regular tensor", "sum", "induced", "restricted"])
+def test_representations_of_escnn_without_a_name_here_are_refused(kind: str) -> None:
+    gspaces, nn = escnn_interface.load()
+    space = gspaces.rot2dOnR2(4)
+    irrep, regular = space.irrep(1), space.regular_repr
+    half = space.fibergroup.subgroup(2)[0]
+    with escnn_interface._guard():
+        representation = {
+            "irrep tensor": lambda: irrep.tensor(irrep),
+            "regular tensor": lambda: regular.tensor(regular),
+            "sum": lambda: irrep + space.irrep(0),
+            "induced": lambda: space.induced_repr(2, half.irrep(1)),
+            "restricted": lambda: gspaces.rot2dOnR2(8).regular_repr.restrict(4),
+        }[kind]()
+    with pytest.raises(FeatureTypeError, match="expected irreps, regular and quotient"):
+        Planar(4).feature_type(nn.FieldType(space, [representation]))

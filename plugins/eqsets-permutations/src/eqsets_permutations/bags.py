@@ -35,17 +35,18 @@ class BagData(Data):  # type: ignore[misc]  # torch_geometric is not typed
             where the graphs share no nodes. ``context_attr`` and ``context_weight`` go with it.
         num_elements: number of graphs in the set.
         num_originals: number of original nodes.
+
+    ``num_nodes`` is the number of rows ``R``. Any other attribute whose name contains ``index``,
+    and ``face``, holds numbers of original nodes.
     """
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         if key == "element":
             return self.num_elements
-        if key in ("node", "context_index"):
-            return self.num_originals
-        return super().__inc__(key, value, *args, **kwargs)
-
-    def __cat_dim__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
-        return -1 if key == "context_index" else super().__cat_dim__(key, value, *args, **kwargs)
+        increment = super().__inc__(key, value, *args, **kwargs)
+        of_rows = key == "edge_index" or "batch" in key or key == "ptr"
+        of_nodes = key in ("node", "face") or "index" in key
+        return self.num_originals if of_nodes and not of_rows else increment
 
 
 def bag(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import ceil
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +22,9 @@ from eqsets_permutations.bags import BagData
 from eqsets_permutations.edges import Edges
 
 __all__ = ["EdgeDeleted", "EgoNets", "NodeDeleted", "SubgraphPolicy"]
+
+# What counts the nodes and edges of the original graph, which a bag has more of.
+_COUNTS = ("adj", "adj_t", "batch", "num_edges", "num_nodes", "ptr")
 
 
 class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is not typed
@@ -61,23 +65,31 @@ class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is
             ShapeError: the graph has no nodes, an edge index is out of range, or features do not
                 fit the numbers of nodes and edges.
         """
+        name = type(self).__name__
         nodes = data.num_nodes if data.edge_index is not None else 0
         if not nodes:
             raise ShapeError(
-                f"{type(self).__name__} got {data}, expected a graph with nodes and an "
-                "edge_index. Leave empty graphs out; edges may be torch.zeros(2, 0).long()."
+                f"{name} got {data}, expected a graph with nodes and an edge_index. Leave empty "
+                "graphs out; edges may be torch.zeros(2, 0).long()."
+            )
+        if "num_originals" in data or data.get("batch") is not None:
+            raise ShapeError(
+                f"{name} got {data}, expected one plain graph: it is a bag or a batch already. "
+                "Apply the policy to each graph, for example as transform= of a dataset, and batch "
+                "the bags."
             )
         index = data.edge_index
         Edges(index).check(nodes)
         x = data.x if data.x is not None else torch.ones(nodes, 1, device=index.device)
-        _require_lengths(data, nodes, type(self).__name__)
+        _require_lengths(data, nodes, name)
+        x = x.reshape(nodes, -1)
         roots = self._drawn(self.roots(index, nodes))
         element, edge = self.keep(roots, index, nodes).nonzero().unbind(1)
         features = self.mark(roots, x)
         count = len(roots)
         own = torch.arange(nodes, device=index.device)
         result = BagData(
-            x=features.reshape(count * nodes, -1),
+            x=features.reshape(count * nodes, features.shape[-1]),
             edge_index=index[:, edge] + nodes * element,
             context_index=index,
             element=torch.arange(count, device=index.device).repeat_interleave(nodes),
@@ -90,8 +102,8 @@ class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is
             if values is not None:
                 result[f"edge_{key}"], result[f"context_{key}"] = values[edge], values
         for key in data.keys():  # noqa: SIM118  # a Data iterates over pairs
-            if key not in result and not data.is_node_attr(key) and not data.is_edge_attr(key):
-                result[key] = data[key]
+            if key not in result and key not in _COUNTS:
+                result[key] = _copied(data, key, result.node, edge)
         return result
 
     def _drawn(self, roots: Tensor) -> Tensor:
@@ -105,14 +117,35 @@ class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is
         return f"{type(self).__name__}(fraction={self.fraction})"
 
 
+def _copied(data: Data, key: str, node: Tensor, edge: Tensor) -> Any:
+    """Return another attribute of the graph for its bag: one value for each node, edge or graph.
+
+    Targets ``y`` and numbers of nodes stay those of the original graph.
+    """
+    value = data[key]
+    if key == "y" or "index" in key or key == "face":
+        return value
+    rows = node if data.is_node_attr(key) else edge if "edge" in key else None
+    if rows is None or not (data.is_node_attr(key) or data.is_edge_attr(key)):
+        return value
+    if isinstance(value, Tensor):
+        return value[rows.to(value.device)]
+    if isinstance(value, list | tuple):
+        return [value[row] for row in rows.tolist()]
+    return value[rows.cpu().numpy()]
+
+
 def _require_lengths(data: Data, nodes: int, owner: str) -> None:
     edges = data.edge_index.shape[1]
     for key, expected in (("x", nodes), ("edge_weight", edges), ("edge_attr", edges)):
         values = data.get(key)
-        if values is not None and len(values) != expected:
+        if values is None:
+            continue
+        shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        if isinstance(shape, str) or shape[:1] != (expected,):
             raise ShapeError(
-                f"{owner} got {key} {tuple(values.shape)} for a graph of {nodes} nodes and {edges} "
-                f"edges, expected {expected} rows. Give one to each node, or to each column of "
+                f"{owner} got {key} {shape} for a graph of {nodes} nodes and {edges} edges, "
+                f"expected {expected} rows. Give one to each node, or to each column of "
                 "edge_index."
             )
 

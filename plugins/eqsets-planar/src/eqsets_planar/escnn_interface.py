@@ -3,15 +3,16 @@
 Requirements that shaped this module:
 
 - escnn builds only under a float32 default dtype, on the CPU, without scikit-learn's SVD, and warns
-  about py3nj (not used here) and numpy's matrix class: it runs inside a guard that puts every
-  setting back;
-- nothing of escnn is kept in modules or types: they pickle, deep-copy and load without it.
+  about py3nj (not used here) and numpy's matrix class: it runs inside a guard that restores every
+  setting;
+- nothing of escnn is stored in modules or types: they pickle, deep-copy and load without it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ import torch
 from torch import Tensor
 
 from eqsets import FeatureTypeError, PluginError
+from eqsets_planar.escnn_imports import substitutes
 from eqsets_planar.parsing import Blocks, merged, named
 from eqsets_planar.point_group import PointGroup
 from eqsets_planar.representations import Representation
@@ -29,9 +31,15 @@ from eqsets_planar.representations import Representation
 __all__ = ["blocks_of", "filter_basis", "is_field_type", "load"]
 
 _MISSING = (
-    "element group 'planar' could not import escnn ({cause}). It needs escnn 1.0.11 with numpy 1 "
-    "and no Fortran compiler. To install it: pip install 'numpy<2' scipy joblib lie-learn pymanopt "
-    "autograd && pip install --no-deps escnn==1.0.11"
+    "element group 'planar' could not import escnn ({cause}), expected escnn 1.0.11. To install it "
+    "without a Fortran compiler: pip install numpy scipy joblib && pip install --no-deps "
+    "escnn==1.0.11"
+)
+
+
+# How escnn names the representations that this plugin has.
+_NAME = re.compile(
+    r"(?P<kind>irrep|quotient|regular)(?:_(?=\d)|\[(?=.*\]$)|$)(?P<label>[\d,()None ]*)\]?"
 )
 
 
@@ -62,11 +70,11 @@ def load() -> tuple[ModuleType, ModuleType]:
     Raises:
         PluginError: escnn, or what it needs, cannot be imported.
     """
-    with _guard():
+    with _guard(), substitutes():
         try:
             import escnn.gspaces
             import escnn.nn
-        except (ImportError, AttributeError) as error:  # numpy 2 breaks it in either way
+        except (ImportError, AttributeError) as error:
             raise PluginError(_MISSING.format(cause=error)) from error
     return escnn.gspaces, escnn.nn
 
@@ -159,18 +167,20 @@ def blocks_of(field_type: Any, points: PointGroup, max_frequency: int) -> Blocks
         )
     blocks = []
     for representation in field_type.representations:
-        name, text = representation.name, str(field_type)
-        kind, _, label = name.partition("_") if name.startswith("irrep") else (name, "", "")
-        if name.startswith("quotient["):
-            kind, label = "quotient", name[len("quotient[") : -1].strip("()")
-        numbers = tuple(int(part) for part in label.split(",") if part.strip() not in ("", "None"))
-        if kind not in ("irrep", "quotient", "regular"):
-            raise FeatureTypeError(
-                f"got an escnn FieldType with the representation {name!r}, expected irreps, "
-                "regular and quotient representations. Take those of gspace.irrep(...), "
-                "gspace.regular_repr and gspace.quotient_repr(...)."
-            )
+        read = _NAME.fullmatch(representation.name)
+        if read is None:
+            raise _unknown(representation.name)
+        kind = read["kind"]
+        numbers = tuple(int(number) for number in re.findall(r"\d+", read["label"] or ""))
         if kind == "irrep" and points.reflections and points.rotations == 1:
             numbers = (numbers[0], 0)
-        blocks.append((1, named(points, kind, numbers, max_frequency, text)[0]))
+        blocks.append((1, named(points, kind, numbers, max_frequency, str(field_type))[0]))
     return merged(blocks)
+
+
+def _unknown(name: str) -> FeatureTypeError:
+    return FeatureTypeError(
+        f"got an escnn FieldType with the representation {name!r}, expected irreps, regular and "
+        "quotient representations. Take those of gspace.irrep(...), gspace.regular_repr and "
+        "gspace.quotient_repr(...), and write a direct sum as several fields."
+    )

@@ -38,8 +38,8 @@ def check_output_grid(
         if room < 0:
             raise ShapeError(
                 f"SteerableConv got an image of {' x '.join(map(str, sizes))} pixels, expected "
-                f"sides of at least {span - 2 * padding} for a filter that reaches over {span} pixels. Use "
-                "larger images or a smaller kernel_size."
+                f"sides of at least {span - 2 * padding} for a filter that reaches over {span} "
+                "pixels. Use larger images or a smaller kernel_size."
             )
         rest = room % stride
         if not exact or not rest or (points.group.order == 1):
@@ -47,7 +47,7 @@ def check_output_grid(
         smaller, larger = size - rest, size - rest + stride
         raise ShapeError(
             f"SteerableConv got an image of {' x '.join(map(str, sizes))} pixels, which stride "
-            f"{stride} samples off its centre: turning it would shift the output by a part of a pixel. "
-            f"Expected sides such as {smaller} or {larger}. Crop or pad the image, use "
+            f"{stride} samples off its centre: turning it would shift the output by a part of a "
+            f"pixel. Expected sides such as {smaller} or {larger}. Crop or pad the image, use "
             "symmetry.pool(...), which adapts its filter to the size, or pass exact=False."
         )

@@ -6,14 +6,11 @@ from eqsets import hookimpl
 
 __all__ = ["eqsets_element_symmetries", "eqsets_test_specs", "install_hint", "requires"]
 
-requires = ("escnn", "lie_learn", "pymanopt", "autograd", "joblib", "scipy", "numpy")
+requires = ("escnn", "joblib", "scipy", "numpy")
 
 # Plain `pip install escnn` would build py3nj, which needs a Fortran compiler and is not used here.
 install_hint = {
-    "planar": (
-        "pip install 'numpy<2' scipy joblib lie-learn pymanopt autograd && "
-        "pip install --no-deps escnn==1.0.11"
-    )
+    "planar": "pip install numpy scipy joblib && pip install --no-deps escnn==1.0.11",
 }
 
 

@@ -1,45 +1,106 @@
-"""What every family expects of images; checked by shape and number type, never by content."""
+"""Images: a grid of two dimensions with values in ``[-1, 1]``, -1 where there is nothing."""
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import torch
 from torch import Tensor
 
-from eqsets.errors import OptionError, ShapeError
+from eqsets.errors import ShapeError
+from eqsets.families.grid import Grid
 
-__all__ = ["ORDERS", "check_images"]
-
-ORDERS = (0, 1, 3)
-"""The orders of interpolation that a family may be asked for."""
+__all__ = ["Images"]
 
 
-def check_images(who: object, x: Tensor, order: int, channels: int | None) -> None:
-    """Raise unless ``x`` is ``(*batch, C, H, W)``, floating point, and ``order`` is known.
+@dataclass(frozen=True)
+class Images(Grid):
+    """Images ``(*batch, C, H, W)`` in ``[-1, 1]``.
 
-    Raises:
-        ShapeError: a rank, number of channels or number type that ``who`` cannot transform.
-        OptionError: an order that is none of :data:`ORDERS`.
+    Arguments:
+        channels: how many an image must have; ``None``: any number.
+
+    Example:
+        >>> Images(channels=3).mask_shape((28, 28))
+        (1, 28, 28)
     """
-    expected = f"(*batch, {channels or 'C'}, H, W)"
-    if x.dim() < 3 or 0 in x.shape[-3:]:
+
+    noun = "images"
+    layout = ("C", "H", "W")
+    spatial = 2
+    background = -1.0
+    default_size = (32, 32)
+
+    def content(self, x: Tensor) -> Tensor:
+        """Return what rises above the background.
+
+        The largest channel counts: it is invariant under hue and saturation.
+        """
+        return (x.amax(-3, keepdim=True) - self.background).clamp_min(0)
+
+    def as_batch(self, given: Any) -> Tensor:
+        """Return images ``(n, C, H, W)`` in ``[-1, 1]``, float32.
+
+        Args:
+            given: an array or tensor ``(n, C, H, W)`` or, for grey images, ``(n, H, W)``: floating
+                point in ``[-1, 1]``, or uint8, which is scaled.
+
+        Raises:
+            ShapeError: wrong rank, dtype or range, NaN, or no pixels.
+
+        Example:
+            >>> Images().as_batch(torch.tensor([[[0, 255]]], dtype=torch.uint8))
+            tensor([[[[-1.,  1.]]]])
+        """
+        x = self.as_tensor(given)
+        x = x[:, None] if x.dim() == 3 else x
+        if x.dim() != 4 or 0 in x.shape:
+            raise ShapeError(
+                f"got images of shape {tuple(x.shape)}, expected (n, C, H, W) or (n, H, W), "
+                "no axis of it empty. Add an axis with x[None], or stack the images."
+            )
+        if x.shape[-1] in (1, 3) and x.shape[1] > 4:
+            raise ShapeError(
+                f"got images of shape {tuple(x.shape)}, which looks like channels last, expected "
+                "(n, C, H, W). Write torch.as_tensor(x).permute(0, 3, 1, 2)."
+            )
+        if x.dtype == torch.uint8:
+            return x.to(torch.float32) / 127.5 - 1
+        if not x.is_floating_point():
+            raise ShapeError(
+                f"got images of {x.dtype}, expected uint8 (0 to 255) or floating point in "
+                "[-1, 1]. Convert them with x.astype('uint8') or scale them."
+            )
+        return _in_range(x.to(torch.float32))
+
+    @property
+    def _hint_rank(self) -> str:
+        return "Write x[:, None] to add a channel axis to a batch of grey images."
+
+    @property
+    def _hint_dtype(self) -> str:
+        return "Scale whole numbers from 0 to 255 like this: x.float() / 127.5 - 1."
+
+    def _hint_channels(self, found: int) -> str:
+        if found == 1:
+            return "Grey images have no colour: leave the colour family out."
+        return "Red, green, blue are the third axis from the end: move the channels before it."
+
+
+def _in_range(x: Tensor) -> Tensor:
+    low, high = (float(end) for end in torch.aminmax(x))  # NaN if there is one
+    if not (low >= -1 - 1e-4 and high <= 1 + 1e-4):
+        bad = int((~torch.isfinite(x)).sum())
         raise ShapeError(
-            f"{who} got images of shape {tuple(x.shape)}, expected {expected}, none of them empty. "
-            "Write x[:, None] to add a channel axis to a batch of grey images."
+            f"got images with values from {low:g} to {high:g} ({bad} not finite), expected all in "
+            "[-1, 1]. Scale them: x / 127.5 - 1 if from 0 to 255, 2 * x - 1 if from 0 to 1."
         )
-    if channels is not None and x.shape[-3] != channels:
-        mend = "Move the channels before the height."
-        if x.shape[-3] == 1:
-            mend = "Grey images have no colour: leave the colour family out."
-        raise ShapeError(
-            f"{who} got images with {x.shape[-3]} channels, shape {tuple(x.shape)}, expected "
-            f"{expected}: red, green, blue. {mend}"
+    if low >= 0 and high > 0.5:
+        warnings.warn(
+            f"images have values from {low:g} to {high:g}; the model takes [-1, 1] with a dark "
+            "background of -1. If yours are from 0 to 1, pass 2 * x - 1.",
+            stacklevel=4,
         )
-    if not x.is_floating_point():
-        raise ShapeError(
-            f"{who} got images of {x.dtype}, expected floating point numbers in [-1, 1]. "
-            "Scale whole numbers from 0 to 255 like this: x.float() / 127.5 - 1."
-        )
-    if order not in ORDERS:
-        raise OptionError(
-            f"got interpolation order {order!r}, expected 0 (nearest), 1 (linear) or 3 (cubic "
-            "spline). Choose one of these."
-        )
+    return x.clamp(-1, 1)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
-from eqsets.errors import OptionError
+from eqsets.errors import OptionError, choices
 
-__all__ = ["Parameter"]
+__all__ = ["ROLES", "Parameter"]
+
+ROLES: Mapping[str, str] = MappingProxyType(
+    {
+        "shift": "moves all content by as much, in half elements along an axis",
+        "rotation": "turns content about a centre, in radians or in steps of a whole turn",
+        "scale": "the logarithm of a factor of lengths",
+        "shear": "the logarithm of opposite factors of lengths along two diagonals",
+        "reflection": "mirrors content",
+        "hue": "turns colours on their circle, positions stay",
+        "value": "changes values, positions stay",
+    }
+)
+"""What a parameter may do to elements: whoever reads a report or draws views may rely on it."""
 
 
 @dataclass(frozen=True)
@@ -19,14 +34,15 @@ class Parameter:
     Arguments:
         name: an identifier, unique in its family: ``"rotation"``.
         unit: what 1 means: ``"radians"``.
-        low: lower end of the range that random augmentation draws from unless told otherwise.
+        low: lower end of the default range of random augmentation.
         high: upper end of it.
         period: after which the transformation repeats; ``None`` for a line.
         levels: for a discrete parameter, how many values it has: ``0 ... levels - 1``, in a ring.
+        role: what it does, one of :data:`ROLES`; ``None``: nothing is known.
 
     Raises:
-        OptionError: the range is empty, the period is not positive, or a discrete parameter has
-            another range than its levels.
+        OptionError: the range is empty, the period is not positive, a discrete parameter has
+            another range than its levels, or there is no such role.
 
     Example:
         >>> from math import pi
@@ -42,6 +58,7 @@ class Parameter:
     high: float
     period: float | None = None
     levels: int | None = None
+    role: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -61,11 +78,19 @@ class Parameter:
                 f"{(self.low, self.high, self.period)}, expected {expected}. "
                 "Make it with Parameter.discrete(name, unit, levels)."
             )
+        if self.role is not None and self.role not in ROLES:
+            raise OptionError(
+                f"parameter {self.name!r} has the role {self.role!r}; {choices(self.role, ROLES)}"
+            )
 
     @classmethod
-    def discrete(cls, name: str, unit: str, levels: int) -> Parameter:
+    def discrete(cls, name: str, unit: str, levels: int, role: str | None = None) -> Parameter:
         """Return a parameter that takes the values ``0 ... levels - 1``, in a ring."""
-        return cls(name, unit, 0.0, levels - 1.0, float(levels), levels)
+        return cls(name, unit, 0.0, levels - 1.0, float(levels), levels, role)
+
+    def in_role(self, *roles: str) -> bool:
+        """Return whether the parameter has one of these roles."""
+        return self.role in roles
 
     def wrap(self, value: Tensor) -> Tensor:
         """Return the representative of ``value`` in the period around the middle of the range.

@@ -17,6 +17,7 @@ from eqsets.testing.laws import (
     described,
     distributed,
     families,
+    geometry,
     groups,
     layouts,
     numerics,
@@ -67,6 +68,7 @@ LAWS: tuple[Law, ...] = tuple(
             *described.LAWS,
             *transformations.LAWS,
             *families.LAWS,
+            *geometry.LAWS,
         ),
         key=_place,
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 from eqsets.errors import EqsetsError
 from eqsets.families import TransformationFamily
 from eqsets.registry._references import Failure, attempt
-from eqsets.testing.family_cases import SIZE, FamilyCase
+from eqsets.testing.family_cases import FamilyCase
 from eqsets.testing.law import Law, law
 from eqsets.testing.laws.compiled import fresh_compiler
 from eqsets.testing.laws.transformations import families
@@ -27,18 +27,19 @@ __all__ = ["LAWS"]
     cases=families,
 )
 def batches(case: FamilyCase, trial: Trial) -> None:
-    family, x = case.family, case.images(trial, 2)
+    family, x = case.family, case.elements(trial, 2)
     g = family.element(case.eta(trial, 3))
     table = family.act(g[:, None], x)
     shape = (3, *x.shape)
     trial.expect(table.shape == shape, f"the shape is {tuple(table.shape)}, not {shape}")
-    seen = family.validity(g, SIZE)
-    trial.expect(seen.shape == (3, 1, *SIZE), f"validity has shape {tuple(seen.shape)}")
+    seen = family.validity(g, case.size)
+    mask = (3, *family.domain.mask_shape(case.size))
+    trial.expect(seen.shape == mask, f"validity has shape {tuple(seen.shape)}, not {mask}")
     for i in range(3):
         for j in range(2):
             alone = family.act(g[i], x[j])
             trial.compare(table[i, j], alone, rounding(x.dtype), "an image alone moves otherwise")
-        alone = family.validity(g[i], SIZE)
+        alone = family.validity(g[i], case.size)
         trial.compare(seen[i], alone, rounding(torch.float32), "validity alone is another")
 
 
@@ -49,7 +50,7 @@ def batches(case: FamilyCase, trial: Trial) -> None:
     cases=families,
 )
 def number_type(case: FamilyCase, trial: Trial) -> None:
-    family, x = case.family, case.images(trial)
+    family, x = case.family, case.elements(trial)
     g = family.element(case.eta(trial))
     kinds = [x.to(dtype) for dtype in (torch.float32, torch.bfloat16)]
     for one, h in (*((kind, g) for kind in kinds), (x.to("meta"), g.to("meta"))):
@@ -66,15 +67,22 @@ def number_type(case: FamilyCase, trial: Trial) -> None:
     after=("EQT01-identity",),
 )
 def validity(case: FamilyCase, trial: Trial) -> None:
-    family = case.family
-    g = family.element(case.eta(trial, bounds=2 * family.bounds))
-    black = torch.full((family.channels or 1, *SIZE), -1.0, dtype=torch.float64)
+    family, x = case.family, case.elements(trial)
+    g, background = (
+        family.element(case.eta(trial, bounds=2 * family.bounds)),
+        family.domain.background,
+    )
+    black = torch.full_like(x, background)
     seen = family.validity(g, black)
     trial.expect(bool(((seen >= 0) & (seen <= 1)).all()), "validity is outside of [0, 1]")
     for order in (1, 3):
-        shown = (1 - family.act(g, black, order=order, fill=1.0)) / 2
-        expected = seen.expand_as(shown)
-        trial.compare(shown, expected, 1e-9, f"another part is shown, order {order}", floor=1e-9)
+        if family.takes_fill:
+            white = {"fill": background + 2}
+            shown = 1 - (family.act(g, black, order=order, **white) - background) / 2
+            expected, what = seen.expand_as(shown), f"another part is shown, order {order}"
+            trial.compare(shown, expected, 1e-9, what, floor=1e-9)
+        nothing = (family.act(g, x, order=order) - background).abs() * (seen == 0)
+        trial.require(float(nothing.max()), 1e-9, f"what is not valid is no background, {order}")
 
 
 @law(
@@ -109,7 +117,7 @@ def sampler(case: FamilyCase, trial: Trial) -> None:
     cases=families,
 )
 def value(case: FamilyCase, trial: Trial) -> None:
-    family, x = case.family, case.images(trial)
+    family, x = case.family, case.elements(trial)
     g = family.element(case.eta(trial))
     moved = family.act(g, x, order=3)
     copy: TransformationFamily = pickle.loads(pickle.dumps(family))
@@ -128,12 +136,12 @@ def value(case: FamilyCase, trial: Trial) -> None:
     once=True,
 )
 def acts(case: FamilyCase, trial: Trial) -> None:
-    family, x = case.family, case.images(trial)
+    family, x = case.family, case.elements(trial)
     for position, one in enumerate(family.parameters_of_eta):
         eta = torch.zeros(len(family.names), dtype=torch.float64)
         eta[position] = 1.0 if one.levels is not None else (one.low + 3 * one.high) / 4
         moved = family.act(family.element(eta), x)
-        gap = float((moved - x).norm() / (x + 1).norm())
+        gap = float((moved - x).norm() / (x - family.domain.background).norm())
         trial.expect(gap > 1e-3, f"{one.name} = {float(eta[position]):.2f} changes nothing")
 
 
@@ -145,7 +153,7 @@ def acts(case: FamilyCase, trial: Trial) -> None:
     once=True,
 )
 def refuses(case: FamilyCase, trial: Trial) -> None:
-    family, x = case.family, case.images(trial)
+    family, x = case.family, case.elements(trial)
     eta = torch.zeros(len(family.names), dtype=torch.float64)
     g = family.element(eta)
     tried = {
@@ -157,7 +165,7 @@ def refuses(case: FamilyCase, trial: Trial) -> None:
             bounds=torch.cat([family.bounds, family.bounds[:1]])
         ),
     }
-    if family.channels is not None:
+    if getattr(family.domain, "channels", None) is not None:
         tried["a grey image"] = lambda: family.act(g, x[:1])
     for what, call in tried.items():
         actual = attempt(call)
@@ -174,7 +182,7 @@ def refuses(case: FamilyCase, trial: Trial) -> None:
     slow="compiling takes many seconds; it runs in the profile 'default'",
 )
 def compiles(case: FamilyCase, trial: Trial) -> None:
-    family, x = case.family, case.images(trial, 2).float()
+    family, x = case.family, case.elements(trial, 2).float()
     eta = family.sample(2, generator=trial.generator(), bounds=case.gentle)
 
     def moved(eta: Tensor, x: Tensor) -> Tensor:

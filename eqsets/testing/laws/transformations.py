@@ -9,7 +9,7 @@ from torch import Tensor
 
 from eqsets.families import TransformationFamily
 from eqsets.testing import strategies
-from eqsets.testing.family_cases import SIZE, FamilyCase
+from eqsets.testing.family_cases import FamilyCase
 from eqsets.testing.law import Law, law
 from eqsets.testing.spec import ContractSpec
 from eqsets.testing.tolerance import rounding, tight
@@ -39,7 +39,10 @@ def periodic(subject: ContractSpec) -> Sequence[FamilyCase] | str:
 
 def exact(subject: ContractSpec) -> Sequence[FamilyCase] | str:
     """Return the family where some elements map pixels onto pixels."""
-    if subject.family is not None and subject.family.exact(SIZE) is None:
+    if (
+        subject.family is not None
+        and subject.family.exact(subject.family.domain.default_size) is None
+    ):
         return "the family names no elements that are exact"
     return families(subject)
 
@@ -61,13 +64,16 @@ def _gap(family: TransformationFamily, g: Tensor, h: Tensor) -> float:
     cases=families,
 )
 def identity(case: FamilyCase, trial: Trial) -> None:
-    family, x = case.family, case.images(trial, 2)
+    family, x = case.family, case.elements(trial, 2)
     one = family.element(torch.zeros(len(family.names), dtype=torch.float64))
     trial.require(_gap(family, one, family.group.identity()), 1e-12, "element(0) is not e")
-    x[..., 0, :], x[..., -1] = 0.25, -0.25  # content at the border
+    for axis in range(family.domain.spatial):  # content at the border
+        x.select(-1 - axis, -1 if axis % 2 == 0 else 0).fill_(-0.25 if axis % 2 == 0 else 0.25)
     for order in (0, 1, 3):
         moved = family.act(one, x, order=order)
-        trial.compare(moved + 1, x + 1, rounding(x.dtype), f"e x is not x, order {order}")
+        background = family.domain.background
+        what = f"e x is not x, order {order}"
+        trial.compare(moved - background, x - background, rounding(x.dtype), what)
     seen = family.validity(one, x)
     trial.compare(seen, torch.ones_like(seen), rounding(x.dtype), "not all of e x is valid")
 
@@ -81,9 +87,9 @@ def identity(case: FamilyCase, trial: Trial) -> None:
     after=("EQT01-identity",),
 )
 def exact_action(case: FamilyCase, trial: Trial) -> None:
-    family, x = case.family, case.images(trial)
+    family, x = case.family, case.elements(trial)
     generator = torch.Generator().manual_seed(trial.draw("g from seed", strategies.seeds()))
-    pair = family.exact(SIZE, 2, generator=generator)
+    pair = family.exact(case.size, 2, generator=generator)
     if pair is None:
         raise AssertionError("the law ranges over families with exact elements")
     trial.note(g=pair[0], h=pair[1])
@@ -100,7 +106,7 @@ def exact_action(case: FamilyCase, trial: Trial) -> None:
     after=("EQT01-identity", "EQT02-exact-action", "EQG01-identity", "EQG02-inverse"),
 )
 def action(case: FamilyCase, trial: Trial) -> None:
-    family, x = case.family, case.images(trial)
+    family, x = case.family, case.elements(trial)
     g, h = family.element(case.eta(trial, 2, bounds=case.gentle)).unbind(0)
     _acts(family, g, h, x, 3, tight(x.dtype, family.tolerance), trial)
 
@@ -114,12 +120,14 @@ def _acts(
     budget: float,
     trial: Trial,
 ) -> None:
-    group = family.group
+    group, background = family.group, family.domain.background
     once = family.act(group.compose(g, h), x, order=order)
     twice = family.act(g, family.act(h, x, order=order), order=order)
-    trial.compare(twice + 1, once + 1, budget, f"g (h x) is not (g h) x, order {order}")
+    what = f"g (h x) is not (g h) x, order {order}"
+    trial.compare(twice - background, once - background, budget, what)
     back = family.act(group.inverse(g), family.act(g, x, order=order), order=order)
-    trial.compare(back + 1, x + 1, budget, f"g^-1 (g x) is not x, order {order}")
+    what = f"g^-1 (g x) is not x, order {order}"
+    trial.compare(back - background, x - background, budget, what)
 
 
 @law(
@@ -174,8 +182,8 @@ def round_trip(case: FamilyCase, trial: Trial) -> None:
     after=("EQT03-action",),
 )
 def derivatives(case: FamilyCase, trial: Trial) -> None:
-    family, x = case.family, case.images(trial)
-    plain = torch.stack([x, torch.full_like(x, -1.0), torch.full_like(x, 0.25)])
+    family, x = case.family, case.elements(trial)
+    plain = torch.stack([x, torch.full_like(x, family.domain.background), torch.full_like(x, 0.25)])
     eta = case.eta(trial, bounds=case.gentle)
     for order in (1, 3):
         for start in (eta, torch.zeros_like(eta)):

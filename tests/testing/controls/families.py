@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from eqsets import TransformationFamily, transformation
-from eqsets.families import Parameter
+from eqsets.families import Frame, Parameter, Pose
 from eqsets.groups import Group
 
 
@@ -133,6 +133,45 @@ class BreaksGraph(Wrapped):
         return super().act(g, x, order=order, fill=fill)
 
 
+class HalfPrecision(Wrapped):
+    def element(self, eta: Tensor) -> Tensor:
+        return super().element(eta @ torch.eye(eta.shape[-1], dtype=eta.dtype, device=eta.device))
+
+
+class _Copy(torch.autograd.Function):
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx, above: Tensor) -> Tensor:
+        return above
+
+
+class NoRule(Wrapped):
+    def act(self, g, x, *, order=1, fill=-1.0) -> Tensor:
+        return _Copy.apply(super().act(g, x, order=order, fill=fill))
+
+
+class Backwards(Wrapped):
+    def frame(self, *, background=None, learned=False) -> Frame:
+        return InverseFrame(self.good)
+
+
+class InverseFrame(Frame):
+    def __init__(self, family: TransformationFamily) -> None:
+        super().__init__()
+        self.family, self.good = family, family.frame()
+
+    def forward(self, x: Tensor) -> Pose:
+        pose = self.good(x)
+        return Pose(self.family.group.inverse(pose.g), pose.confidence)
+
+
 CONTROLS = {
     "EQT01-identity": Blurs(),
     "EQT02-exact-action": FromTheRight(),
@@ -148,4 +187,8 @@ CONTROLS = {
     "EQT12-acts": StandsStill("translation"),
     "EQT13-refuses": AnyOrder(),
     "EQT14-compiles-whole": BreaksGraph(),
+    "EQT15-autocast": HalfPrecision(),
+    "EQT16-vectorises": NoRule(),
+    "EQT17-chart": Wrapped("affine-no-shear"),
+    "EQT18-frame": Backwards(),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import pi
 from types import MappingProxyType
 
@@ -11,35 +11,35 @@ import torch
 from torch import Tensor
 
 from eqsets import OptionError, TransformationFamily
-from eqsets.families import Parameter
+from eqsets.families import Parameter, at_least_float32, without_autocast
+from eqsets_affine.chart import SPATIAL, AffineChart
 from eqsets_affine.exponential import Affine, exponential, logarithm
+from eqsets_affine.frame import AffineFrame
 from eqsets_affine.matrices import GENERATORS, PlaneGroup, entries, homogeneous, inverse
 from eqsets_affine.spline import SplineFilter
 from eqsets_affine.warp import nearest, overlap, warp
 
 __all__ = ["AffineFamily"]
 
-_ALL = ("shift_x", "shift_y", "rotation", "scale_x", "scale_y", "shear")
-
 _SPANS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "translation": ("shift_x", "shift_y"),
         "rotation": ("rotation",),
         "similarity": ("shift_x", "shift_y", "rotation", "scale"),
-        "affine-no-shear": _ALL[:5],
-        "affine": _ALL,
+        "affine-no-shear": SPATIAL[:5],
+        "affine": SPATIAL,
     }
 )
 
 _PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
-        "shift_x": Parameter("shift_x", "half frames", -0.25, 0.25),
-        "shift_y": Parameter("shift_y", "half frames", -0.25, 0.25),
-        "rotation": Parameter("rotation", "radians", -pi, pi, period=2 * pi),
-        "scale_x": Parameter("scale_x", "log factor", -0.25, 0.25),
-        "scale_y": Parameter("scale_y", "log factor", -0.25, 0.25),
-        "shear": Parameter("shear", "radians", -0.25, 0.25),
-        "scale": Parameter("scale", "log factor", -0.25, 0.25),
+        "shift_x": Parameter("shift_x", "half frames", -0.25, 0.25, role="shift"),
+        "shift_y": Parameter("shift_y", "half frames", -0.25, 0.25, role="shift"),
+        "rotation": Parameter("rotation", "radians", -pi, pi, 2 * pi, role="rotation"),
+        "scale_x": Parameter("scale_x", "log factor", -0.25, 0.25, role="scale"),
+        "scale_y": Parameter("scale_y", "log factor", -0.25, 0.25, role="scale"),
+        "shear": Parameter("shear", "radians", -0.25, 0.25, role="shear"),
+        "scale": Parameter("scale", "log factor", -0.25, 0.25, role="scale"),
     }
 )
 
@@ -52,10 +52,10 @@ class AffineFamily(TransformationFamily):
               (T_\eta x)(p) = x\bigl(A(\eta) \, p\bigr), \qquad
               \mathrm{element}(\eta) = A(\eta)^{-1}
 
-    :math:`A` takes places of the output to places of the input, in coordinates where the centres of
-    the corner pixels are at :math:`\pm 1` and y points down. So content moves by the group element,
-    the inverse: a positive ``shift_x`` moves it to the left, ``shift_y`` up, ``rotation`` turns it
-    counter-clockwise, a positive scale makes it smaller.
+    :math:`A` takes positions of the output to positions of the input, in coordinates where the
+    centres of the corner pixels are at :math:`\pm 1` and y points down. So content moves by the
+    group element, the inverse: a positive ``shift_x`` moves it to the left, ``shift_y`` up,
+    ``rotation`` turns it counter-clockwise, a positive scale makes it smaller.
 
     ``rotation`` is a circle: it is wrapped into :math:`[-\pi, \pi]` before anything else.
 
@@ -107,23 +107,27 @@ class AffineFamily(TransformationFamily):
     @property
     def group(self) -> PlaneGroup:
         # products of members without shear have shear: the group is that of all affine maps
-        return PlaneGroup(_ALL if self.kind == "affine-no-shear" else _SPANS[self.kind])
+        return PlaneGroup(SPATIAL if self.kind == "affine-no-shear" else _SPANS[self.kind])
 
     @property
     def _basis(self) -> list[tuple[float, ...]]:
         return [GENERATORS[name] for name in _SPANS[self.kind]]
 
+    @without_autocast
     def element(self, eta: Tensor) -> Tensor:
+        eta = at_least_float32(eta)
         tangent = self.wrap(eta) @ eta.new_tensor(self._basis)
         a, b, x, c, d, y = (-tangent).unbind(-1)
         return homogeneous(exponential(Affine(a, b, c, d, x, y)))
 
+    @without_autocast
     def parameters(self, g: Tensor) -> Tensor:
         """Return the principal logarithm, or NaN where it has none in the span of the generators.
 
         Products of members of ``"affine-no-shear"`` in general have none: ``"affine"`` has.
         """
         self.batch_of(g)
+        g = at_least_float32(g)
         accuracy = 8 * torch.finfo(g.dtype).eps ** 0.5
         a, b, c, d, x, y = logarithm(entries(g), accuracy)
         tangent = -torch.stack([a, b, x, c, d, y], -1)
@@ -133,8 +137,9 @@ class AffineFamily(TransformationFamily):
         member = left <= accuracy * (1 + tangent.abs().amax(-1, keepdim=True))
         return torch.where(member, eta, torch.nan)
 
+    @without_autocast
     def act(self, g: Tensor, x: Tensor, *, order: int = 1, fill: float = -1.0) -> Tensor:
-        self.check_images(x, order)
+        self.check(x, order)
         wide = torch.promote_types(x.dtype, torch.float32)  # half precision cannot count pixels
         size = (x.shape[-2], x.shape[-1])
         batch = self.batch_with(g, x)
@@ -148,16 +153,18 @@ class AffineFamily(TransformationFamily):
         moved = warp(c, maps, size, order, fill) if order else nearest(c, maps, fill)
         return moved.reshape(*batch, *x.shape[-3:]).to(x.dtype)
 
-    def validity(self, g: Tensor, x_or_size: Tensor | tuple[int, int]) -> Tensor:
-        size = self.size_of(x_or_size)
+    @without_autocast
+    def validity(self, g: Tensor, x_or_size: Tensor | tuple[int, ...]) -> Tensor:
+        height, width = self.size_of(x_or_size)
+        size = (height, width)
         like = x_or_size if isinstance(x_or_size, Tensor) else g
         wide = torch.promote_types(like.dtype, torch.float32)
         maps = self._maps(g.to(like.device, wide), size)
-        seen = overlap(maps.reshape(-1, 2, 3), size)
-        return seen.reshape(*self.batch_of(g), 1, *size).to(like.dtype)
+        part = overlap(maps.reshape(-1, 2, 3), size)
+        return part.reshape(*self.batch_of(g), 1, *size).to(like.dtype)
 
     def exact(
-        self, size: tuple[int, int], *batch: int, generator: torch.Generator | None = None
+        self, size: tuple[int, ...], *batch: int, generator: torch.Generator | None = None
     ) -> Tensor | None:
         """Return whole-pixel shifts, quarter turns of square images, or both."""
         eta = torch.zeros(*batch, len(self.names), dtype=torch.float64)
@@ -171,10 +178,32 @@ class AffineFamily(TransformationFamily):
             turned = self.element(eta)
             eta[..., place] = 0.0
         if "shift_x" in self.names:
-            for name, step in zip(("shift_x", "shift_y"), self._scales(size), strict=True):
+            for name, step in zip(
+                ("shift_x", "shift_y"), self._scales((size[0], size[1])), strict=True
+            ):
                 pixels = torch.randint(-2, 3, batch, generator=generator).double()
                 eta[..., self.names.index(name)] = pixels / step
         return self.group.compose(self.element(eta), turned)
+
+    def chart(self) -> AffineChart:
+        """Return shift, rotation and scale of the polar decomposition.
+
+        The five parameters without shear generate all six, so their chart has six.
+        """
+        parameters = self.parameters_of_eta
+        if self.kind == "affine-no-shear":
+            shear = replace(parameters[-1], name="shear", unit="radians", role="shear")
+            parameters = (*parameters, shear)
+        return AffineChart(parameters)
+
+    def frame(self, *, background: float | None = None, learned: bool = False) -> AffineFrame:
+        """Return the frame by moments; ``learned``: a network chooses the direction."""
+        return AffineFrame(
+            self.names,
+            square_pixels=self.coordinates == "pixels",
+            background=self.domain.background if background is None else background,
+            learned=learned,
+        )
 
     def _scales(self, size: tuple[int, int]) -> tuple[float, float]:
         """Return how many pixels 1 is, in x and in y; one pixel alone is as wide as two are."""

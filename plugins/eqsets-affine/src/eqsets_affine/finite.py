@@ -14,9 +14,9 @@ from eqsets.groups import CyclicGroup, Group, ProductGroup, dihedral_group
 
 __all__ = ["C4", "D4", "Reflections"]
 
-_TURNS = Parameter.discrete("quarter_turns", "90 degrees", 4)
-_MIRROR_X = Parameter.discrete("mirror_x", "reflections", 2)
-_MIRROR_Y = Parameter.discrete("mirror_y", "reflections", 2)
+_TURNS = Parameter.discrete("quarter_turns", "90 degrees", 4, "rotation")
+_MIRROR_X = Parameter.discrete("mirror_x", "reflections", 2, "reflection")
+_MIRROR_Y = Parameter.discrete("mirror_y", "reflections", 2, "reflection")
 
 
 class _Finite(TransformationFamily):
@@ -36,7 +36,7 @@ class _Finite(TransformationFamily):
 
     def act(self, g: Tensor, x: Tensor, *, order: int = 1, fill: float = -1.0) -> Tensor:
         """Return the moved images; ``order`` and ``fill`` do not matter: pixels are exchanged."""
-        self.check_images(x, order)
+        self.check(x, order)
         self.batch_with(g, x)
         moves = [move[..., None, None, None] for move in self._moves(g.to(x.device))]
         if len(self.names) == 1 or self.names[0] == "quarter_turns":
@@ -50,7 +50,7 @@ class _Finite(TransformationFamily):
         return torch.where(moves[2], x.flip(-2), x)
 
     def exact(
-        self, size: tuple[int, int], *batch: int, generator: torch.Generator | None = None
+        self, size: tuple[int, ...], *batch: int, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return any elements: all are exact."""
         return self.group.sample(*batch, generator=generator)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from eqsets import Group
+from eqsets.families import without_autocast
 from eqsets_affine.exponential import Affine, exponential
 
 __all__ = ["GENERATORS", "PlaneGroup", "entries", "homogeneous"]
@@ -65,6 +66,7 @@ class PlaneGroup(Group):
         one = torch.eye(3, dtype=dtype or self.dtype, device=device)
         return one.expand(*batch, 3, 3).clone()
 
+    @without_autocast
     def compose(self, g: Tensor, h: Tensor) -> Tensor:
         return g @ h
 
@@ -82,6 +84,7 @@ class PlaneGroup(Group):
     def exp(self, tangent: Tensor) -> Tensor:
         return homogeneous(exponential(entries(tangent)))
 
+    @without_autocast
     def sample(self, *batch: int, generator: torch.Generator | None = None) -> Tensor:
         """Return the exponentials of normal tangents with a standard deviation of one half."""
         size = (prod(batch), len(self.algebra))

@@ -1,4 +1,4 @@
-"""Cubic splines on a grid: coefficients by two small matrix products, cached per size."""
+"""Cubic splines on a grid: coefficients by two small matrix products, cached by size."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def spline_matrix(size: int) -> Tensor:
 
 
 class SplineFilter:
-    """Turns images into spline coefficients, one more at each side; keeps its matrices.
+    """Turns images into spline coefficients, one more at each side; stores its matrices.
 
-    Owned by a family; the matrices depend on size, number type and device alone.
+    Owned by a family; the matrices depend on size, dtype and device alone. A pickled copy has none.
     """
 
     def __init__(self) -> None:
         self._matrices: dict[tuple[int, torch.dtype, torch.device], Tensor] = {}
 
     def matrix(self, size: int, like: Tensor) -> Tensor:
-        """Return :func:`spline_matrix` in the number type and on the device of ``like``."""
+        """Return :func:`spline_matrix` in the dtype and on the device of ``like``."""
         key = (size, like.dtype, like.device)
         if key not in self._matrices:
             made = spline_matrix(size).to(like)
-            if type(made) is not Tensor:  # a tracer's stand-in, good for this trace only
+            if not (torch.compiler.is_compiling() or _has_storage(made)):
                 return made
             self._matrices[key] = made
         return self._matrices[key]
@@ -62,3 +62,17 @@ class SplineFilter:
         """Return coefficients ``(*, H + 2, W + 2)`` of ``x: (*, H, W)``."""
         rows, columns = self.matrix(x.shape[-2], x), self.matrix(x.shape[-1], x)
         return rows @ (x @ columns.mT)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"_matrices": {}}
+
+
+def _has_storage(x: Tensor) -> bool:
+    """Whether ``x`` outlives a trace: neither a fake tensor nor a wrapper of ``torch.func``."""
+    if type(x) is not Tensor:
+        return False
+    try:
+        x.untyped_storage()
+    except NotImplementedError:
+        return False
+    return True

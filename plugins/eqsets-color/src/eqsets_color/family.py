@@ -8,16 +8,17 @@ import torch
 from torch import Tensor
 
 from eqsets import OptionError, TransformationFamily
-from eqsets.families import Parameter
+from eqsets.families import Parameter, at_least_float32
 from eqsets_color.convert import clip, hsv_of, rgb_of
+from eqsets_color.frame import ColorFrame
 from eqsets_color.group import ColorGroup
 
 __all__ = ["ColorFamily", "hsv", "hue", "hue_saturation"]
 
 _PARAMETERS = (
-    Parameter("hue", "turns", -0.5, 0.5, period=1.0),
-    Parameter("saturation", "log factor", -2.31, 2.31),
-    Parameter("value", "log factor", -0.51, 0.51),
+    Parameter("hue", "turns", -0.5, 0.5, 1.0, role="hue"),
+    Parameter("saturation", "log factor", -2.31, 2.31, role="value"),
+    Parameter("value", "log factor", -0.51, 0.51, role="value"),
 )
 _KINDS = ("hue", "hue-saturation", "hsv")
 
@@ -70,15 +71,15 @@ class ColorFamily(TransformationFamily):
 
     def element(self, eta: Tensor) -> Tensor:
         self.check_eta(eta)
-        return self.group.exp(eta)
+        return self.group.exp(at_least_float32(eta))
 
     def parameters(self, g: Tensor) -> Tensor:
         self.batch_of(g)
-        return self.wrap(g)
+        return self.wrap(at_least_float32(g))
 
     def act(self, g: Tensor, x: Tensor, *, order: int = 1, fill: float = -1.0) -> Tensor:
         """Return the recoloured images; ``order`` and ``fill`` do not matter: no pixel moves."""
-        self.check_images(x, order)
+        self.check(x, order)
         self.batch_with(g, x)
         wide = torch.promote_types(x.dtype, torch.float32)
         steps = g.to(x.device, wide)[..., None, None].unbind(-3)
@@ -91,12 +92,25 @@ class ColorFamily(TransformationFamily):
         return (2 * rgb_of(hue, saturation, value) - 1).to(x.dtype)
 
     def exact(
-        self, size: tuple[int, int], *batch: int, generator: torch.Generator | None = None
+        self, size: tuple[int, ...], *batch: int, generator: torch.Generator | None = None
     ) -> Tensor | None:
         """Return turns of the hue by thirds, which exchange the channels."""
         g = self.group.identity(*batch)
         g[..., 0] = torch.randint(3, batch, generator=generator).double() / 3
         return g
+
+    def frame(self, *, background: float | None = None, learned: bool = False) -> ColorFrame:
+        """Return the frame in closed form; ``background`` and ``learned`` do not matter."""
+        return ColorFrame(self.element, len(self.names))
+
+    def check_content(self, x: Tensor) -> None:
+        """Raise :class:`~eqsets.OptionError` if all images are grey: hue does nothing to them."""
+        if float((x.amax(1) - x.amin(1)).amax()) < 0.02:
+            raise OptionError(
+                f"all {len(x)} images are grey, so {' and '.join(self.names[:2])} do nothing to "
+                "them, expected images with colour. Leave the colour family out: "
+                "SymmetryModel('affine', ...)."
+            )
 
 
 def hue() -> ColorFamily:

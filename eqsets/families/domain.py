@@ -1,0 +1,187 @@
+"""What the elements are that a family transforms: their axes, sizes, background, networks.
+
+Requirements that shaped this module:
+
+- whatever is general (laws, fits, products of families) asks the domain and never counts axes
+  itself: images are ``(C, H, W)``, signals ``(C, T)``, points ``(P, 3)``, vectors ``(n,)``;
+- a domain is an immutable value: equal by content, hashable, and its ``repr`` can be pasted back;
+- a new domain gives three methods; all others have defaults that hold for any tensor.
+
+Ready made are the regular grids of :mod:`eqsets.families.grid` and
+:mod:`eqsets.families.images`. Group elements are no part of a domain.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from operator import index
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from eqsets.errors import OptionError, ShapeError
+from eqsets.families.encoders import DenseEncoder
+
+__all__ = ["Domain"]
+
+D = TypeVar("D", bound="Domain")
+
+
+class Domain(ABC):
+    """The elements that a family transforms: tensors ``(*batch, *element)``.
+
+    Attributes:
+        noun: what elements are called in messages, in the plural.
+        layout: names of the axes of an element.
+        spatial: how many of the last axes are a regular grid; 0 where there is none.
+        background: the value of an element where there is nothing.
+        default_size: of the elements that :meth:`sample` draws unless asked otherwise.
+    """
+
+    noun: str = "elements"
+    layout: tuple[str, ...]
+    spatial: int = 0
+    background: float = 0.0
+    default_size: tuple[int, ...]
+
+    @abstractmethod
+    def check(self, x: Tensor, owner: object = "") -> None:
+        """Raise unless ``x`` is a floating point tensor of elements.
+
+        Args:
+            x: ``(*batch, *element)``; only its shape and dtype are looked at.
+            owner: what asks, named in the message.
+
+        Raises:
+            ShapeError: it is not.
+        """
+
+    @abstractmethod
+    def size_of(self, x: Tensor) -> tuple[int, ...]:
+        """Return the sizes of elements that do not depend on channels: ``(H, W)`` of images."""
+
+    @abstractmethod
+    def sample(
+        self,
+        *batch: int,
+        size: tuple[int, ...] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return random elements ``(*batch, *element)`` in float64 that are safe to transform.
+
+        On grids they are smooth, and near the middle, so that a small transformation loses nothing.
+        """
+
+    @property
+    def axes(self) -> int:
+        """How many axes one element has."""
+        return len(self.layout)
+
+    def mask_shape(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of one number for each position of an element: ``(1, H, W)``."""
+        return size
+
+    def batch(self, x: Tensor) -> torch.Size:
+        """Return the batch of elements ``(*batch, *element)``."""
+        return x.shape[: x.dim() - self.axes]
+
+    def over_axes(self, values: Tensor) -> Tensor:
+        """Return one value for each element, ``(*batch)``, as ``(*batch, 1, ..., 1)``."""
+        return values.reshape(*values.shape, *[1] * self.axes)
+
+    def as_batch(self, given: Any) -> Tensor:
+        """Return elements ``(n, *element)`` in float32 from an array or tensor.
+
+        Raises:
+            ShapeError: it makes no tensor, or one of another shape or dtype, or not all is finite.
+        """
+        x = self.as_tensor(given)
+        expected = f"(n, {', '.join(self.layout)})"
+        if x.dim() != self.axes + 1 or 0 in x.shape:
+            raise ShapeError(
+                f"got {self.noun} of shape {tuple(x.shape)}, expected {expected}, no axis of it "
+                "empty. Add an axis with x[None], or stack elements of one size."
+            )
+        x = x.to(torch.float32)
+        self.check(x)
+        if not bool(torch.isfinite(x).all()):
+            bad = int((~torch.isfinite(x)).sum())
+            raise ShapeError(
+                f"got {self.noun} with {bad} values that are not finite, expected finite numbers. "
+                "Remove these elements, or replace the values."
+            )
+        return x
+
+    def as_tensor(self, given: Any) -> Tensor:
+        """Return an array or tensor as a tensor.
+
+        Raises:
+            ShapeError: it makes none.
+        """
+        try:
+            return torch.as_tensor(given)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ShapeError(
+                f"{self.noun} are a {type(given).__name__} that does not make a tensor ({error}), "
+                f"expected an array or tensor (n, {', '.join(self.layout)}). "
+                f"Stack {self.noun} of one size first."
+            ) from error
+
+    def as_shape(self, given: Any) -> tuple[int, ...]:
+        """Return the shape of one element, checked.
+
+        Raises:
+            ShapeError: it is not of positive integers, one for each axis.
+        """
+        try:
+            shape = tuple(index(side) for side in given)
+        except TypeError:
+            shape = ()
+        if len(shape) != self.axes or min(shape) < 1:
+            raise ShapeError(
+                f"got {given!r} as the shape of one of the {self.noun}, expected "
+                f"({', '.join(self.layout)}) of positive integers. Write tuple(x.shape[1:])."
+            )
+        return shape
+
+    def content(self, x: Tensor) -> Tensor:
+        """Return how much there is at each position, ``(*batch, *mask_shape)``, never negative."""
+        return (x - self.background).abs()
+
+    def asymmetry(self, x: Tensor) -> Tensor:
+        """Return a number for each element, ``(*batch)``, that no symmetry of it preserves.
+
+        Discrete frames choose the group element for which it is largest. Here: a sum of the content
+        with fixed irregular weights.
+        """
+        content = self.content(x).flatten(x.dim() - self.axes)
+        steps = torch.arange(content.shape[-1], dtype=torch.float64, device=x.device)
+        return content @ (steps * 2.399963229728653).cos().to(x.dtype)
+
+    def encoder(
+        self, shape: Sequence[int], out: int, *, dense: bool = False, dropout: float = 0.0
+    ) -> nn.Module:
+        """Return a network from elements ``(B, *shape)`` to ``(B, out)``.
+
+        Args:
+            shape: of one element.
+            out: how many numbers.
+            dense: whether it is made of dense layers alone.
+            dropout: rate behind its dense layers.
+        """
+        return DenseEncoder(shape, out, dropout=dropout)
+
+    def meet(self: D, other: Domain) -> D:
+        """Return the domain of the elements that are in both.
+
+        Raises:
+            OptionError: there are none.
+        """
+        if self != other:
+            raise OptionError(
+                f"got families of {self!r} and of {other!r}, expected families of the same "
+                "elements. Multiply families that transform the same kind of data."
+            )
+        return self

@@ -151,7 +151,7 @@ class ProductFrame(Frame):
         parts = [self._unpack(g) for g in (pose.g, *views)]
         total: Tensor | None = None
         for frame, extra, g, *pair in zip(self.frames, pose.extra, *parts, strict=True):
-            own = frame.loss(Pose(g, pose.confidence, extra), tuple(pair))  # type: ignore[operator]
+            own = frame.loss(Pose(g, pose.confidence, extra), tuple(pair))
             if own is not None:
                 total = own if total is None else total + own
         return total

@@ -16,8 +16,9 @@ from eqsets_affine.chart import SPATIAL, AffineChart
 from eqsets_affine.exponential import Affine, exponential, logarithm
 from eqsets_affine.frame import AffineFrame
 from eqsets_affine.matrices import GENERATORS, PlaneGroup, entries, homogeneous, inverse
+from eqsets_affine.sampling import overlap
 from eqsets_affine.spline import SplineFilter
-from eqsets_affine.warp import nearest, overlap, warp
+from eqsets_affine.warp import nearest, warp
 
 __all__ = ["AffineFamily"]
 

@@ -34,8 +34,8 @@ napoleon_use_rtype = False
 copybutton_prompt_text = ">>> |\\$ "
 copybutton_prompt_is_regexp = True
 
-# Without a network the second place answers: torch.inv names the few types that our signatures
-# use, so that the build has the same links to them and no warning.
+# Without a network the second location is used: torch.inv lists the few types of our signatures,
+# so that the build has the same links and no warning.
 intersphinx_mapping = {"torch": ("https://docs.pytorch.org/docs/stable/", (None, "torch.inv"))}
 intersphinx_timeout = 5
 
@@ -52,7 +52,7 @@ html_math_renderer = "mathml"
 
 
 def _formula(self: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
-    """Write a formula as MathML, which browsers draw themselves: no script, no network."""
+    """Write a formula as MathML, which browsers render natively: no script, no network."""
     block = isinstance(node, nodes.math_block)
     self.body.append(convert(node.astext(), display="block" if block else "inline"))
     raise nodes.SkipNode

@@ -94,7 +94,7 @@ def main() -> None:
         found = dipoles(network, turned)
         expected = (g @ dipoles(network, exact)[..., None])[..., 0]
         error = float((found - expected).norm() / expected.norm())
-    print(f"equivariance error, each conformer turned and shifted by itself: {error:.1e}")
+    print(f"equivariance error, each conformer rotated and shifted separately: {error:.1e}")
 
 
 if __name__ == "__main__":

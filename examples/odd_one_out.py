@@ -12,8 +12,8 @@ beginning: the elements are not aligned. So beside the nine models there is a te
 eqsets has, DSS with independent alignment, in which elements share invariants alone.
 Only the data files of sktime are read; it is not imported.
 
-Expected (% right with 4 and 8 leaves; chance 25 and 12.5): DSS with independent alignment and DSS
-(mean) 82 and 82, Aittala 80 and 82, Siamese + late aggregation 82 and 79, DSS (sum) 41 and 22,
+Expected (accuracy in % with 4 and 8 leaves; chance 25 and 12.5): DSS with independent alignment and
+DSS (mean) 82 and 82, Aittala 80 and 82, Siamese + late aggregation 82 and 79, DSS (sum) 41 and 22,
 early aggregation 36 and 40.
 """
 
@@ -117,7 +117,7 @@ PLAN = Plan(
 EXPERIMENT = Experiment(
     name="odd-one-out",
     title="The leaf of another species",
-    figure="% right",
+    figure="accuracy in %",
     axis="leaves in a set",
     models={**models_of(PLAN), "dss-independent": partial(build_model, PLAN, "dss-independent")},
     data=data,

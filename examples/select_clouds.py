@@ -17,8 +17,8 @@ registered: point p is the same place of the body in all frames, as in D-FAUST, 
 moves all frames. loose: each frame has points of its own, in an order of its own. For these there
 is a tenth model that only eqsets has, DSS with independent alignment.
 
-Expected (% right; chance 14.3): registered, where the frame nearest to the mean of the set gets
-54.7: Sridhar 99, DSS (mean) 78, DSS (sum) 65, DSS (mean) with independent alignment 58, Siamese +
+Expected (accuracy in %; chance 14.3): registered, where the frame nearest to the mean of the set
+has 54.7: Sridhar 99, DSS (mean) 78, DSS (sum) 65, DSS (mean) with independent alignment 58, Siamese +
 late aggregation 41; loose: independent alignment 43, Siamese + late aggregation 37, DSS (mean) 31.
 About 7 CPU minutes; --quick about one.
 """
@@ -68,7 +68,7 @@ def experiment(dfaust: Path | None = None) -> Experiment:
     return Experiment(
         name="select-clouds" + ("" if dfaust is None else "-dfaust"),
         title="Middle frame of a moving body, as points",
-        figure="% right",
+        figure="accuracy in %",
         axis="points",
         models={
             **models_of(PLAN),

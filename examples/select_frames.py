@@ -13,8 +13,8 @@ A set is 8 frames of one scene, each with a gain and a damage of its own; which 
 Nobody knows the undamaged scene: how much a frame is blurred or covered shows best beside others.
 Photos that are tested on are other photos than those that are trained on; so are the faces.
 
-Expected (% right; chance 12.5; 25 CPU minutes): noise 89 to 93 for most; blurred photos 86 to 88
-for Siamese networks, 81 for DSS (mean); covered photos 68 for Sridhar, 60 for DSS (mean).
+Expected (accuracy in %; chance 12.5; 25 CPU minutes): noise 89 to 93 for most; blurred photos 86 to
+88 for Siamese networks, 81 for DSS (mean); covered photos 68 for Sridhar, 60 for DSS (mean).
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def _experiment(
     return Experiment(
         name=f"select-frames{suffix}",
         title=title,
-        figure="% right",
+        figure="accuracy in %",
         axis="damage",
         models=models_of(PLAN),
         data=data,

@@ -13,9 +13,9 @@ reordered nor if all are shifted together.
 What can be known at all is measured beside: `best_answer` compares the mean copy with every wave
 there is, as Bayes says.
 
-Expected (% right with 100, 500, 3000 training sets; chance 33.3; 24 CPU minutes): DSS (sum) 97, 98,
-98; DSS (mean) and early aggregation 96 to 97, DSS (max) 86 to 91, Aittala 82 to 86, Siamese 66 to
-70, Sridhar at chance; the best that can be known 100. --quick: DSS (sum) 88 with 500.
+Expected (accuracy in % with 100, 500, 3000 training sets; chance 33.3; 24 CPU minutes): DSS (sum) 97,
+98, 98; DSS (mean) and early aggregation 96 to 97, DSS (max) 86 to 91, Aittala 82 to 86, Siamese 66 to
+70, Sridhar at chance; Bayes' rule 100. --quick: DSS (sum) 88 with 500.
 """
 
 from __future__ import annotations
@@ -148,14 +148,14 @@ RATES = (1e-2, 3e-2)
 EXPERIMENT = Experiment(
     name="signals",
     title="Signals from noisy copies",
-    figure="% right",
+    figure="accuracy in %",
     axis="training sets",
     models=models_of(PLAN),
     data=data,
     plan=PLAN,
     chance=100 / 3,
     set_size=COPIES,
-    references={"the best that can be known": best_answer},
+    references={"Bayes' rule (upper bound)": best_answer},
     sizes={
         "full": Size(Recipe(steps=300), ("100", "500", "3000"), (0, 1, 2), RATES, tune_at="500"),
         "quick": Size(Recipe(steps=60), ("500",), (0, 1, 2), RATES[1:], tune_at="500", tests=500),

@@ -12,8 +12,8 @@ features over all positions and copies. Here it is rewritten with the padding of
 trained for the same CPU time as the small network of `signals.py`, by the same optimiser, with
 learning rates chosen alike; between the two, networks that differ in one thing.
 
-Expected (% right; chance 33.3; half an hour of one core): published 43, with standardised input 37,
-with a mean for the sum 43 (25 steps each), with kernels of 9 54, with all three 82 (120 steps), the
+Expected (accuracy in %; chance 33.3; half an hour of one core): published 43, with standardised input
+37, with a mean for the sum 43 (25 steps each), with kernels of 9 54, with all three 82 (120 steps), the
 small network 89 (460 steps). --quick: 70 for the small network, the others near chance.
 """
 
@@ -121,8 +121,8 @@ RATES = (1e-2, 3e-2)
 ENDLESS = 10**9
 EXPERIMENT = Experiment(
     name="signals-published",
-    title="The published network for signals, and what holds it back",
-    figure="% right",
+    title="The published network for signals, and variants",
+    figure="accuracy in %",
     axis="training sets",
     models={name: build for name, (_, build) in MODELS.items()},
     titles={name: title for name, (title, _) in MODELS.items()},

@@ -97,7 +97,9 @@ def main() -> None:
     quarters = torch.stack([torch.rot90(x[:, n], n, (-2, -1)) for n in range(PARTICLES)], 1)
     with torch.no_grad():
         change = float((network(quarters) - network(x)).norm() / network(x).norm())
-    print(f"equivariance error, each picture by another number of quarter turns: {change:.1e}")
+    print(
+        f"equivariance error, each image rotated by another number of quarter turns: {change:.1e}"
+    )
 
 
 if __name__ == "__main__":

@@ -84,10 +84,10 @@ def markdown(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str
     counts = Counter((row["kind"], row["digits"]) for row in rows).values()
     seeds = " to ".join(str(count) for count in dict.fromkeys((min(counts), max(counts))))
     caption = (
-        f"Bound of $\\log p(x)$ in nats, $K = {rows[0]['draws']}$, on {about['tests']} digits that "
-        "nobody has seen, by number of digits to learn from; mean ± one standard error over "
+        f"Bound of $\\log p(x)$ in nats, $K = {rows[0]['draws']}$, on {about['tests']} held-out "
+        "digits, by number of training digits; mean ± one standard error over "
         f"{seeds} seed{'s' if max(counts) > 1 else ''} of weights and steps (no error: one). "
-        "Lost: in nats, and as a share of what was gained over the best model that knows only the "
+        "Lost: in nats, and as a share of the gain over the best model with only the "
         f"mean image ({about['base']:.0f} nats). Steps: where validation was best, with the most "
         f"and with the least digits, of {rows[0]['steps']:,} at most."
     )
@@ -95,15 +95,15 @@ def markdown(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str
 
 
 def published(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the table of the published InvVAE: what its nats are made of."""
+    """Return the table of the published InvVAE: the terms of its bound."""
     own = [row for row in rows if row["kind"] == "published"]
     head = ["digits", "bound of $\\log p(\\hat x)$", "$\\log p(\\eta \\mid \\hat x)$"]
     head += [
         "best at step",
-        "pixels at the floor",
+        "pixels at the minimum noise",
         "nats from them",
         "from the others",
-        "digits with ink on them",
+        "digits that are not constant there",
     ]
     lines = [_line(head), _line(["--:"] * len(head))]
     for size in _sizes(own):

@@ -52,7 +52,7 @@ def loudest(setting: str, seed: int) -> Data:
 EXPERIMENT = Experiment(
     name="loudest",
     title="Loudest element",
-    figure="% right",
+    figure="accuracy in %",
     axis="training sets",
     models=MODELS,
     data=loudest,

@@ -18,7 +18,7 @@ from experiments.tables import caption, mean_and_error, table
 ROOT = Path(__file__).parents[2]
 ABOUT = {
     "title": "Loudest element",
-    "figure": "% right",
+    "figure": "accuracy in %",
     "axis": "training sets",
     "chance": 20.0,
     "titles": {"dss-sum": "DSS (sum)"},

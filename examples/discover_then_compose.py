@@ -12,8 +12,8 @@ the training images and proposes an element group; a DSS network with it is comp
 networks for plain translations and for a wrong group, which takes mirror images for the same.
 Tasks: of five images of one digit, which is of *another* digit; which one is *mirrored*?
 
-Expected (accuracy in %; chance 20; eleven CPU minutes in all): proposed 68 and 94, translations 56 and
-79, the wrong group 66 and 45 (24 to 61, by seed).
+Expected (accuracy in %; chance 20; eleven CPU minutes in all): proposed 68 and 94, translations 56
+and 79, the wrong group 66 and 45 (24 to 61, by seed).
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ moves all frames. loose: each frame has points of its own, in an order of its ow
 is a tenth model that only eqsets has, DSS with independent alignment.
 
 Expected (accuracy in %; chance 14.3): registered, where the frame nearest to the mean of the set
-has 54.7: Sridhar 99, DSS (mean) 78, DSS (sum) 65, DSS (mean) with independent alignment 58, Siamese +
-late aggregation 41; loose: independent alignment 43, Siamese + late aggregation 37, DSS (mean) 31.
-About 7 CPU minutes; --quick about one.
+has 54.7: Sridhar 99, DSS (mean) 78, DSS (sum) 65, DSS (mean) with independent alignment 58, Siamese
++ late aggregation 41; loose: independent alignment 43, Siamese + late aggregation 37, DSS (mean)
+31. About 7 CPU minutes; --quick about one.
 """
 
 from __future__ import annotations

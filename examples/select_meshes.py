@@ -14,8 +14,8 @@ know how the surface hangs together: 64 vertices, with an edge between two whose
 surface touch, one graph for all bodies and frames. The element group permutes the vertices, and
 the edges with them; layers are graph convolutions (GCN, as in the paper).
 
-Expected (accuracy in %; chance 14.3; the frame nearest to the mean of the set has 54.7): Sridhar 95,
-DSS (mean) 69, DSS (sum) 54, Siamese + late aggregation 37, DSS (max) 28. About 5 CPU minutes.
+Expected (accuracy in %; chance 14.3; the frame nearest to the mean of the set has 54.7): Sridhar
+95, DSS (mean) 69, DSS (sum) 54, Siamese + late aggregation 37, DSS (max) 28. About 5 CPU minutes.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ reordered nor if all are shifted together.
 What can be known at all is measured beside: `best_answer` compares the mean copy with every wave
 there is, as Bayes says.
 
-Expected (accuracy in % with 100, 500, 3000 training sets; chance 33.3; 24 CPU minutes): DSS (sum) 97,
-98, 98; DSS (mean) and early aggregation 96 to 97, DSS (max) 86 to 91, Aittala 82 to 86, Siamese 66 to
-70, Sridhar at chance; Bayes' rule 100. --quick: DSS (sum) 88 with 500.
+Expected (accuracy in % with 100, 500, 3000 training sets; chance 33.3; 24 CPU minutes): DSS (sum)
+97, 98, 98; DSS (mean) and early aggregation 96 to 97, DSS (max) 86 to 91, Aittala 82 to 86, Siamese
+66 to 70, Sridhar at chance; Bayes' rule 100. --quick: DSS (sum) 88 with 500.
 """
 
 from __future__ import annotations

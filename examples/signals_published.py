@@ -12,9 +12,9 @@ features over all positions and copies. Here it is rewritten with the padding of
 trained for the same CPU time as the small network of `signals.py`, by the same optimiser, with
 learning rates chosen alike; between the two, networks that differ in one thing.
 
-Expected (accuracy in %; chance 33.3; half an hour of one core): published 43, with standardised input
-37, with a mean for the sum 43 (25 steps each), with kernels of 9 54, with all three 82 (120 steps), the
-small network 89 (460 steps). --quick: 70 for the small network, the others near chance.
+Expected (accuracy in %; chance 33.3; half an hour of one core): published 43, with standardised
+input 37, with a mean for the sum 43 (25 steps each), with kernels of 9 54, with all three 82 (120
+steps), the small network 89 (460 steps). --quick: 70 for the small network, the others near chance.
 """
 
 from __future__ import annotations

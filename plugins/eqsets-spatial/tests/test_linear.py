@@ -45,6 +45,8 @@ def test_weights_are_all_equivariant_maps(reflections: bool) -> None:
         MIXED,
         ("2x0e + 1x1o + 3x0e + 2x1o", "1x1o + 4x0e + 2x1o + 1x0e"),
         ("2x1o", "2x2e"),
+        ("8x0e", "4x0e + 2x0e"),  # neighbours of one irrep, which types merge
+        ("3x0e + 2x0e + 2x1o + 1x1o", "2x1o + 3x1o + 4x0e + 2x0e"),
     ],
 )
 def test_numbers_and_parameters_are_those_of_e3nn(source: str, target: str) -> None:
@@ -57,6 +59,30 @@ def test_numbers_and_parameters_are_those_of_e3nn(source: str, target: str) -> N
         ours.load_state_dict({f"linear.{name}": p for name, p in theirs.named_parameters()})
     x = ours.in_type.sample(7, dtype=torch.float64)
     assert torch.allclose(ours(x), theirs(x), rtol=0, atol=1e-14)
+
+
+def test_weights_of_version_1_load_in_the_order_of_today() -> None:
+    """Version 1 ordered weights as if neighbours of one irrep were one block."""
+    space = element_group("spatial")
+    merged = space.linear(space.feature_type("5x0e"), space.feature_type("6x0e"))
+    layer = space.linear(space.feature_type("3x0e + 2x0e"), space.feature_type("4x0e + 2x0e"))
+    assert layer.in_type == merged.in_type
+    assert layer.out_type == merged.out_type
+    x = torch.randn(3, 5)
+    for version in (1, 2):
+        state = merged.state_dict()
+        state._metadata[""]["version"] = version
+        layer.load_state_dict(state)
+        assert torch.equal(layer(x), merged(x)) is (version == 1)
+
+
+def test_types_are_written_and_equal_as_irreps() -> None:
+    space = element_group("spatial")
+    kind, merged = space.feature_type("4x0e + 2x0e + 1x1o"), space.feature_type("6x0e + 1x1o")
+    assert kind == merged
+    assert hash(kind) == hash(merged)
+    assert str(kind) == "4x0e+2x0e+1x1o"
+    assert str(space.feature_type(str(kind))) == str(kind)
 
 
 def test_scalars_that_the_input_has_not_got_are_their_bias() -> None:

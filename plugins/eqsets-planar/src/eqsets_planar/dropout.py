@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError
+from eqsets.constants import Constants, on_cpu
 from eqsets_planar.features import PlanarFields
 
 __all__ = ["FieldDropout"]
@@ -18,8 +19,6 @@ class FieldDropout(nn.Module):
         FeatureTypeError: ``p`` is no probability below 1.
     """
 
-    field: Tensor
-
     def __init__(self, in_type: PlanarFields, p: float) -> None:
         super().__init__()
         if not 0 <= p < 1:
@@ -27,16 +26,17 @@ class FieldDropout(nn.Module):
                 f"dropout got p={p!r}, expected a probability in [0, 1). Write for example 0.1."
             )
         self.in_type, self.p = in_type, p
-        sizes = torch.tensor([r.size(in_type.points) for n, r in in_type.blocks for _ in range(n)])
-        field = torch.arange(in_type.fields).repeat_interleave(sizes)
-        self.register_buffer("field", field, persistent=False)  # of each channel
+        sizes = [r.size(in_type.points) for n, r in in_type.blocks for _ in range(n)]
+        with on_cpu():
+            field = torch.arange(in_type.fields).repeat_interleave(torch.tensor(sizes))
+        self.constants = Constants(field=field)  # of each channel
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop fields of ``x: (E, C, H, W)``."""
         if not self.training or self.p == 0:
             return x
         keep = torch.nn.functional.dropout(x.new_ones(x.shape[0], self.in_type.fields), self.p)
-        return x * keep[:, self.field, None, None]
+        return x * keep[:, self.constants.get("field", x), None, None]
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, p={self.p}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from math import ceil
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError
+from eqsets.constants import Constants, on_cpu
 from eqsets_planar.features import PlanarFields
 from eqsets_planar.nonlinearities import field_length
 from eqsets_planar.parsing import merged
@@ -38,9 +38,6 @@ class BlurPool(nn.Module):
         FeatureTypeError: ``maximum`` on a type that is not pointwise.
     """
 
-    odd: Tensor
-    even: Tensor
-
     def __init__(self, in_type: PlanarFields, stride: int = 2, *, maximum: bool = False) -> None:
         super().__init__()
         if maximum and not in_type.pointwise:
@@ -51,19 +48,10 @@ class BlurPool(nn.Module):
         self.in_type = self.out_type = in_type
         self.stride, self.maximum = stride, maximum
         reach = ceil(1.5 * stride)
-        self._exact = {
-            "odd": _gaussian(2 * reach + 1, stride / 2),
-            "even": _gaussian(2 * reach + 2, stride / 2),
-        }
-        for name, taps in self._exact.items():
-            self.register_buffer(name, taps.float(), persistent=False)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> BlurPool:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        for name, taps in self._exact.items():
-            now = getattr(self, name)
-            setattr(self, name, taps.to(device=now.device, dtype=now.dtype))
-        return self
+        with on_cpu():
+            odd = _gaussian(2 * reach + 1, stride / 2)
+            even = _gaussian(2 * reach + 2, stride / 2)
+        self.constants = Constants(odd=odd, even=even)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x: (E, C, H, W)`` to ``(E, C, ceil(H / stride), ceil(W / stride))``."""
@@ -78,7 +66,7 @@ class BlurPool(nn.Module):
     def _along(self, x: Tensor, axis: int) -> Tensor:
         # trimmed = taps - 2 * padding fits the size: (size - trimmed) % stride == 0
         trimmed = (x.shape[axis] - 1) % self.stride + 1
-        taps = (self.odd if trimmed % 2 else self.even).to(x.dtype)
+        taps = self.constants.get("odd" if trimmed % 2 else "even", x)
         padding = (len(taps) - trimmed) // 2
         sides = [0, 0, padding, padding] if axis == 2 else [padding, padding, 0, 0]
         x = torch.nn.functional.pad(x, sides, mode="replicate")
@@ -114,6 +102,6 @@ class InvariantPool(nn.Module):
 
 
 def _gaussian(taps: int, sigma: float) -> Tensor:
-    place = torch.arange(taps, dtype=torch.float64) - (taps - 1) / 2
-    weights = torch.exp(-(place**2) / (2 * sigma**2))
+    position = torch.arange(taps, dtype=torch.float64) - (taps - 1) / 2
+    weights = torch.exp(-(position**2) / (2 * sigma**2))
     return weights / weights.sum()

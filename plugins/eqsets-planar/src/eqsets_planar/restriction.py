@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError
+from eqsets.constants import Constants, on_cpu
 from eqsets_planar.features import PlanarFields
 from eqsets_planar.parsing import merged, named
 from eqsets_planar.point_group import PointGroup
@@ -47,9 +48,6 @@ class Restriction(nn.Module):
         FeatureTypeError: the other group is no subgroup.
     """
 
-    index: Tensor
-    signs: Tensor
-
     def __init__(self, in_type: PlanarFields, points: PointGroup) -> None:
         super().__init__()
         self.in_type = in_type
@@ -64,13 +62,15 @@ class Restriction(nn.Module):
                     index += [place.start + copy * size + c for c in part.components]
                     signs += part.signs
         self.out_type = PlanarFields(points, merged(blocks), in_type.grid)
-        self.register_buffer("index", torch.tensor(index), persistent=False)
-        # signed bytes: exact under any dtype of the features, and left alone by .double()
-        self.register_buffer("signs", torch.tensor(signs, dtype=torch.int8), persistent=False)
+        with on_cpu():
+            self.constants = Constants(
+                index=torch.tensor(index), signs=torch.tensor(signs, dtype=torch.float64)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x: (E, C, H, W)`` to the same numbers in the order of ``out_type``."""
-        return x.index_select(-3, self.index) * self.signs[:, None, None].to(x.dtype)
+        signs = self.constants.get("signs", x)
+        return x.index_select(-3, self.constants.get("index", x)) * signs[:, None, None]
 
     def extra_repr(self) -> str:
         return f"{self.in_type.points.name} -> {self.out_type.points.name}, {self.out_type}"

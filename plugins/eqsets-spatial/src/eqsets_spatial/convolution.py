@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import ShapeError
-from eqsets_spatial.constants import Constants
+from eqsets.constants import Constants, on_cpu
 from eqsets_spatial.features import Block, IrrepsFeatures
 from eqsets_spatial.harmonics import coupling, harmonic_steps, harmonics
 from eqsets_spatial.linear import IrrepsLinear
@@ -70,11 +70,14 @@ class PointConvolution(nn.Module):
         self.mix: nn.Module | None = None
         if not self._paths:  # no product of irreps leads to the output
             return
-        self.steps = Constants(harmonic_steps(degree))
-        self.couplings = Constants(
-            coupling(in_type.blocks[source].degree, harmonic, low) * sqrt(2 * low + 1)
-            for source, harmonic, (low, _) in self._paths
-        )
+        with on_cpu():
+            steps = harmonic_steps(degree)
+            couplings = [
+                coupling(in_type.blocks[source].degree, harmonic, low) * sqrt(2 * low + 1)
+                for source, harmonic, (low, _) in self._paths
+            ]
+        self.steps = Constants(**{f"degree{k}": one for k, one in enumerate(steps, start=1)})
+        self.couplings = Constants(**{f"path{k}": one for k, one in enumerate(couplings)})
         self.radial = nn.Sequential(
             nn.Linear(basis, hidden),
             nn.SiLU(),
@@ -115,16 +118,15 @@ class PointConvolution(nn.Module):
 
     def _messages(self, flat: Tensor, near: Neighbourhood) -> Tensor:
         """Return what each edge carries in the products of irreps, ``(copies, E, middle)``."""
-        on_edges = harmonics(near.direction, self.steps())
+        on_edges = harmonics(near.direction, self.steps.get_all(like=near.direction))
         radial = self._radial(near).split(
             [self.in_type.blocks[source].count for source, _, _ in self._paths], -1
         )
         sent = self.in_type.split(flat.index_select(1, near.sender))
         messages = []
-        for number, constant in enumerate(self.couplings()):
-            source, harmonic, _ = self._paths[number]
+        for number, (source, harmonic, _) in enumerate(self._paths):
             y = on_edges[harmonic]
-            kernel = torch.einsum("abc,eb->eac", constant.to(y.dtype), y)
+            kernel = torch.einsum("abc,eb->eac", self.couplings.get(f"path{number}", y), y)
             product = sent[source] @ kernel.to(sent[source].dtype)
             messages.append((product * radial[number][..., None].to(product.dtype)).flatten(-2))
         return torch.cat(messages, -1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError
-from eqsets_spatial.constants import Constants
+from eqsets.constants import Constants
 from eqsets_spatial.features import IrrepsFeatures, membership
 
 __all__ = ["CopyDropout"]
@@ -26,7 +26,7 @@ class CopyDropout(nn.Module):
                 f"dropout got p={p!r}, expected a probability in [0, 1). Write for example 0.1."
             )
         self.in_type, self.p = in_type, p
-        self.maps = Constants([membership(in_type.blocks, "copies")])
+        self.constants = Constants(copies=membership(in_type.blocks, "copies"))
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop copies of ``x: (E, *layout)`` while training."""
@@ -34,7 +34,7 @@ class CopyDropout(nn.Module):
             return x
         keep = torch.ones(x.shape[0], self.in_type.copies, dtype=x.dtype, device=x.device)
         keep = torch.nn.functional.dropout(keep, self.p)
-        mask: Tensor = keep @ self.maps()[0].to(x.dtype).mT
+        mask: Tensor = keep @ self.constants.get("copies", x).mT
         return x * (mask[:, None] if self.in_type.points else mask)
 
     def extra_repr(self) -> str:

@@ -15,10 +15,19 @@ from eqsets import (
     InvariantFeatures,
     element_group,
 )
+from eqsets.constants import on_cpu
 from eqsets.groups import OrthogonalGroup
 from eqsets_spatial.harmonics import reflection_sign, wigner_matrices
 
-__all__ = ["Block", "IrrepsFeatures", "blocks_of", "membership", "parse_blocks"]
+__all__ = [
+    "Block",
+    "IrrepsFeatures",
+    "blocks_of",
+    "membership",
+    "merged_blocks",
+    "parse_blocks",
+    "written_blocks_of",
+]
 
 _SAMPLED_POINTS = 5
 
@@ -64,6 +73,9 @@ class IrrepsFeatures(FeatureType):
         group: O(3), or SO(3), where parities have no meaning and are all even.
         points: whether each point of a cloud has such features, ``(P, dim)``, or the element
             as a whole, ``(dim,)``.
+        written: the irreps before neighbours of one irrep were merged, as in ``4x0e+2x0e``, where
+            they differ: linear layers order their weights by them, as e3nn does. They do not count
+            for equality.
 
     Example:
         >>> vectors = IrrepsFeatures((Block(2, 1, -1),), OrthogonalGroup(3))
@@ -74,6 +86,7 @@ class IrrepsFeatures(FeatureType):
     blocks: tuple[Block, ...]
     group: OrthogonalGroup = field()  # field(): the base class has a default
     points: bool = False
+    written: tuple[Block, ...] | None = field(default=None, compare=False)
 
     @property
     def dim(self) -> int:
@@ -110,7 +123,7 @@ class IrrepsFeatures(FeatureType):
     def with_channels(self, channels: int) -> FeatureType:
         if not self.pointwise:
             return super().with_channels(channels)
-        return replace(self, blocks=(Block(channels, 0, 1),))
+        return replace(self, blocks=(Block(channels, 0, 1),), written=None)
 
     def split(self, x: Tensor) -> list[Tensor]:
         """Return the blocks of ``(*batch, dim)``, each ``(*batch, count, 2 l + 1)``."""
@@ -144,7 +157,7 @@ class IrrepsFeatures(FeatureType):
         return element_group("spatial", reflections=not self.group.special)
 
     def __str__(self) -> str:
-        return ("points: " if self.points else "") + "+".join(map(str, self.blocks))
+        return ("points: " if self.points else "") + "+".join(map(str, self.written or self.blocks))
 
     def __repr__(self) -> str:
         return f"{self.owner!r}.feature_type('{self}')"
@@ -162,6 +175,12 @@ def blocks_of(feature_type: FeatureType) -> tuple[Block, ...]:
     )
 
 
+def written_blocks_of(feature_type: FeatureType) -> tuple[Block, ...]:
+    """Return the irreps of a type as they were written, before neighbours were merged."""
+    written = feature_type.written if isinstance(feature_type, IrrepsFeatures) else None
+    return written or blocks_of(feature_type)
+
+
 def membership(blocks: tuple[Block, ...], kind: str) -> Tensor:
     """Return which component belongs to which copy, block or scalar: 0 and 1, ``(dim, k)``.
 
@@ -176,8 +195,9 @@ def membership(blocks: tuple[Block, ...], kind: str) -> Tensor:
     """
     copy = [block for block in blocks for _ in range(block.count)]
     size = [block.width for block in blocks] if kind == "blocks" else [b.size for b in copy]
-    rows = torch.arange(len(size)).repeat_interleave(torch.tensor(size))
-    full = torch.nn.functional.one_hot(rows, len(size)).double()
+    with on_cpu():
+        rows = torch.arange(len(size)).repeat_interleave(torch.tensor(size))
+        full = torch.nn.functional.one_hot(rows, len(size)).double()
     if kind in ("copies", "blocks"):
         return full
     return full[:, [block.scalar == (kind == "scalars") for block in copy]]
@@ -186,7 +206,7 @@ def membership(blocks: tuple[Block, ...], kind: str) -> Tensor:
 def parse_blocks(spec: object, reflections: bool) -> tuple[Block, ...]:
     """Return the irreps that ``8``, ``"8"``, ``"8x0e + 4x1o"`` or an e3nn object names.
 
-    Neighbours of one irrep are merged, and copies of none dropped: the memory is the same.
+    Copies of none are dropped; :func:`merged_blocks` merges neighbours of one irrep.
 
     Raises:
         FeatureTypeError: it names no irreps, or none at all.
@@ -202,15 +222,24 @@ def parse_blocks(spec: object, reflections: bool) -> tuple[Block, ...]:
         irreps = o3.Irreps(text if not isinstance(text, str) else _with_parity(text, reflections))
     except ValueError as error:
         raise _not_understood(spec, reflections) from error
-    merged: list[Block] = []
-    for count, (degree, parity) in irreps:
-        block = Block(count, degree, parity if reflections else 1)
-        if merged and merged[-1].irrep == block.irrep:
-            merged[-1] = replace(block, count=merged[-1].count + count)
-        elif count:
-            merged.append(block)
-    if not merged:
+    blocks = tuple(
+        Block(count, degree, parity if reflections else 1)
+        for count, (degree, parity) in irreps
+        if count
+    )
+    if not blocks:
         raise _not_understood(spec, reflections)
+    return blocks
+
+
+def merged_blocks(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """Return the blocks with neighbours of one irrep as one: the memory is the same."""
+    merged: list[Block] = []
+    for block in blocks:
+        if merged and merged[-1].irrep == block.irrep:
+            merged[-1] = replace(block, count=merged[-1].count + block.count)
+        else:
+            merged.append(block)
     return tuple(merged)
 
 

@@ -95,8 +95,8 @@ def harmonics(direction: Tensor, steps: list[Tensor]) -> list[Tensor]:
     values = [direction.new_ones(direction.shape[0], 1)]
     for degree, step in enumerate(steps, start=1):
         if degree == 1:
-            values.append(step.to(direction.dtype) * direction)
+            values.append(step * direction)
         else:
-            spread = torch.einsum("abc,eb->eac", step.to(direction.dtype), direction)
+            spread = torch.einsum("abc,eb->eac", step, direction)
             values.append(torch.einsum("ea,eac->ec", values[-1], spread))
     return values

@@ -11,13 +11,13 @@ Requirements that shaped this module:
 from __future__ import annotations
 
 from math import sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureType
-from eqsets_spatial.features import Block, blocks_of
+from eqsets_spatial.features import Block, blocks_of, written_blocks_of
 
 __all__ = ["IrrepsLinear", "SpatialLinear"]
 
@@ -124,15 +124,31 @@ class SpatialLinear(nn.Module):
         bias: whether to add one to the scalars.
     """
 
+    _version = 2  # 1: weights in the order of merged blocks, which is not e3nn's
+
     def __init__(self, in_type: FeatureType, out_type: FeatureType, *, bias: bool = True) -> None:
         super().__init__()
         self.in_type, self.out_type = in_type, out_type
-        self.linear = IrrepsLinear(blocks_of(in_type), blocks_of(out_type), bias=bias)
+        self.linear = IrrepsLinear(
+            written_blocks_of(in_type), written_blocks_of(out_type), bias=bias
+        )
 
     def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
         """Map ``x: (E, *in_type.layout)`` to ``(E, *out_type.layout)``; positions do not matter."""
         y: Tensor = self.linear(x)
         return y
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *args: Any
+    ) -> None:
+        key = prefix + "linear.weight"
+        if local_metadata.get("version") == 1 and key in state_dict:
+            before = _positions(blocks_of(self.in_type), blocks_of(self.out_type))
+            after = _positions(written_blocks_of(self.in_type), written_blocks_of(self.out_type))
+            order = torch.empty_like(before[before >= 0])
+            order[after[after >= 0]] = before[before >= 0]
+            state_dict[key] = state_dict[key][order.to(state_dict[key].device)]
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}"
@@ -159,3 +175,18 @@ def _mixes(in_blocks: tuple[Block, ...], out_blocks: tuple[Block, ...]) -> list[
         first = in_blocks[sources[0]]
         mixes.append(_Mix(first.size, first.scalar, sources, targets, weights))
     return mixes
+
+
+def _positions(in_blocks: tuple[Block, ...], out_blocks: tuple[Block, ...]) -> Tensor:
+    """Return where the weight between a copy of the input and one of the output lies, or -1."""
+    table = torch.full((sum(b.count for b in in_blocks), sum(b.count for b in out_blocks)), -1)
+    rows = [sum(b.count for b in in_blocks[:n]) for n in range(len(in_blocks))]
+    columns = [sum(b.count for b in out_blocks[:n]) for n in range(len(out_blocks))]
+    for mix in _mixes(in_blocks, out_blocks):
+        for source, row in zip(mix.sources, mix.weights, strict=True):
+            for target, (start, r, c) in zip(mix.targets, row, strict=True):
+                block = torch.arange(start, start + r * c).reshape(r, c)
+                table[rows[source] : rows[source] + r, columns[target] : columns[target] + c] = (
+                    block
+                )
+    return table

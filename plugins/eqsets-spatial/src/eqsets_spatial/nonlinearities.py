@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from eqsets.constants import Constants
 from eqsets.rows import pointwise_activation
-from eqsets_spatial.constants import Constants
 from eqsets_spatial.features import IrrepsFeatures, membership
 from eqsets_spatial.readout import SpatialInvariant
 
@@ -30,13 +30,15 @@ class Gate(nn.Module):
         self.activation = pointwise_activation(name)
         self.invariant = SpatialInvariant(in_type, pooled=False)
         self.gate = nn.Linear(self.invariant.features, in_type.copies - in_type.scalars)
-        self.maps = Constants(membership(in_type.blocks, kind) for kind in ("scalars", "others"))
+        self.constants = Constants(
+            **{kind: membership(in_type.blocks, kind) for kind in ("scalars", "others")}
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate ``x: (E, *layout)``."""
-        scalars, others = self.maps()
+        scalars = self.constants.get("scalars", x)
         gates = torch.sigmoid(self.gate(self.invariant(x)))
-        gated = x * (gates @ others.to(gates.dtype).mT).to(x.dtype)
+        gated = x * (gates @ self.constants.get("others", gates).mT).to(x.dtype)
         y: Tensor = torch.where(scalars.sum(1) > 0, self.activation(x), gated)
         return y
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from eqsets_spatial.constants import Constants
+from eqsets.constants import Constants
 from eqsets_spatial.features import IrrepsFeatures, membership
 
 __all__ = ["RootMeanSquareNorm"]
@@ -26,15 +26,15 @@ class RootMeanSquareNorm(nn.Module):
         self.in_type, self.eps = in_type, eps
         self.weight = nn.Parameter(torch.ones(in_type.copies))
         self.bias = nn.Parameter(torch.zeros(in_type.scalars)) if in_type.scalars else None
-        self.maps = Constants(
-            membership(in_type.blocks, k) for k in ("blocks", "copies", "scalars")
+        self.constants = Constants(
+            **{kind: membership(in_type.blocks, kind) for kind in ("blocks", "copies", "scalars")}
         )
         self._widths = [block.width for block in in_type.blocks]
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
         """Normalise ``x: (E, *layout)``; ``present`` is not needed, rows do not meet."""
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
-        blocks, copies, scalars = (matrix.to(wide.dtype) for matrix in self.maps())
+        blocks, copies, scalars = self.constants.get_all(like=wide)
         square = wide.square().mean(1, keepdim=True) if self.in_type.points else wide.square()
         mean = (square @ blocks) / wide.new_tensor(self._widths)
         scale = ((mean + self.eps).rsqrt() @ blocks.mT) * (copies @ self.weight.to(wide.dtype))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureType, FeatureTypeError
-from eqsets_spatial.constants import Constants
+from eqsets.constants import Constants
 from eqsets_spatial.features import IrrepsFeatures, blocks_of, membership
 
 __all__ = ["SpatialEmbedding", "SpatialInvariant"]
@@ -36,23 +36,24 @@ class SpatialInvariant(nn.Module):
         self._pooled = pooled and isinstance(in_type, IrrepsFeatures) and in_type.points
         self.features = sum(block.count for block in blocks)
         self.linear = all(block.scalar for block in blocks)
-        self.maps = Constants(membership(blocks, kind) for kind in ("scalars", "others"))
+        self.constants = Constants(
+            **{kind: membership(blocks, kind) for kind in ("scalars", "others")}
+        )
 
     def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
         """Map ``x: (E, *layout)`` to ``(E, features)``, or ``(E, P, features)`` if not pooled.
 
         The scalars come first.
         """
-        scalars, others = self.maps()
         if self.linear:
             invariants = x
         else:
             # Lengths of half precision features are taken in float32.
             wide = x.to(torch.promote_types(x.dtype, torch.float32))
-            square = wide.square() @ others.to(wide.dtype)
+            square = wide.square() @ self.constants.get("others", wide)
             apart = square > 0
             length = torch.where(apart, torch.where(apart, square, 1).sqrt(), 0)
-            invariants = torch.cat([x @ scalars.to(x.dtype), length.to(x.dtype)], -1)
+            invariants = torch.cat([x @ self.constants.get("scalars", x), length.to(x.dtype)], -1)
         return invariants.mean(1) if self._pooled else invariants
 
     def extra_repr(self) -> str:
@@ -72,14 +73,14 @@ class SpatialEmbedding(nn.Module):
         super().__init__()
         self.out_type = out_type
         self._points = isinstance(out_type, IrrepsFeatures) and out_type.points
-        places = membership(blocks_of(out_type), "scalars")
-        if not places.shape[1]:
+        scalars = membership(blocks_of(out_type), "scalars")
+        if not scalars.shape[1]:
             raise FeatureTypeError(
                 f"{out_type!r} has no scalars (0e), so {features} invariants cannot be written "
                 "into it. Use alignment='shared', or add scalars to the type, as in '4x0e + ...'."
             )
-        self.linear = nn.Linear(features, places.shape[1], bias=False)
-        self.places = Constants([places])
+        self.linear = nn.Linear(features, scalars.shape[1], bias=False)
+        self.constants = Constants(scalars=scalars)
 
     def forward(
         self, invariants: Tensor, positions: Tensor | None = None, *, like: Tensor
@@ -92,7 +93,7 @@ class SpatialEmbedding(nn.Module):
             like: features ``(E', *layout)`` that the result will be added to.
         """
         written = self.linear(invariants)
-        y: Tensor = written @ self.places()[0].to(written.dtype).mT
+        y: Tensor = written @ self.constants.get("scalars", written).mT
         return y[:, None] if self._points and y.dim() == 2 else y
 
     def extra_repr(self) -> str:

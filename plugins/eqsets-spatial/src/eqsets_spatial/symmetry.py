@@ -14,7 +14,7 @@ from eqsets.groups import OrthogonalGroup
 from eqsets.layout import Layout
 from eqsets_spatial.convolution import PointConvolution
 from eqsets_spatial.dropout import CopyDropout
-from eqsets_spatial.features import IrrepsFeatures, parse_blocks
+from eqsets_spatial.features import IrrepsFeatures, merged_blocks, parse_blocks
 from eqsets_spatial.linear import SpatialLinear
 from eqsets_spatial.nonlinearities import Gate
 from eqsets_spatial.norm import RootMeanSquareNorm
@@ -87,7 +87,11 @@ class Spatial(ElementSymmetry):
             head, colon, tail = spec.partition(":")
             if colon and head.strip() == "points" and points is not False:
                 spec, points = tail, True
-        return IrrepsFeatures(parse_blocks(spec, self.reflections), self.group, bool(points))
+        written = parse_blocks(spec, self.reflections)
+        blocks = merged_blocks(written)
+        return IrrepsFeatures(
+            blocks, self.group, bool(points), None if written == blocks else written
+        )
 
     def _own(self, given: FeatureType, points: bool | None) -> IrrepsFeatures:
         if not isinstance(given, IrrepsFeatures) or given.group != self.group:

@@ -138,7 +138,7 @@ def test_filters_are_independent_and_of_unit_length() -> None:
 @pytest.mark.parametrize("size", [3, 5])
 def test_high_cutoff_reaches_every_equivariant_filter(symmetry: Planar, size: int) -> None:
     conv = layer(symmetry, "1 regular", "1 regular", kernel_size=size, frequencies_cutoff=4.0)
-    filters = conv.filters_0.flatten(1)
+    filters = conv.constants.get("filters_0", conv.weight_0_0).flatten(1)
     order = symmetry.group.order
     assert order is not None
     assert len(filters) == int(torch.linalg.matrix_rank(filters)) == size**2 * order

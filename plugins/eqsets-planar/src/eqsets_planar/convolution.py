@@ -13,13 +13,14 @@ Requirements that shaped this module:
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import sqrt
 
 import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError
+from eqsets.constants import Constants
 from eqsets_planar.features import PlanarFields
 from eqsets_planar.options import ConvOptions
 from eqsets_planar.representations import Representation
@@ -64,7 +65,7 @@ class SteerableConv(nn.Module):
     ) -> None:
         super().__init__()
         self.in_type, self.out_type, self.options = in_type, out_type, options
-        self._exact: dict[str, Tensor] = {}  # filters in float64, by name of their buffer
+        exact: dict[str, Tensor] = {}  # filters in float64
         self._terms: list[list[tuple[str, str] | None]] = []  # (weight, filters) of [out][in]
         names: dict[Pair, str] = {}
         for row, (many, target) in enumerate(out_type.blocks):
@@ -75,7 +76,7 @@ class SteerableConv(nn.Module):
                     self._terms[-1].append(None)
                     continue
                 name = names.setdefault((source, target), f"filters_{len(names)}")
-                self._exact[name] = basis
+                exact[name] = basis
                 weight = nn.Parameter(torch.empty(many, count, len(basis)))
                 self.register_parameter(f"weight_{row}_{column}", weight)
                 self._terms[-1].append((f"weight_{row}_{column}", name))
@@ -85,11 +86,9 @@ class SteerableConv(nn.Module):
                     f"{many} {target} of {out_type}, expected at least one. Choose a larger "
                     "kernel_size, or go through a type in between, such as regular fields."
                 )
-        for name in self._exact:
-            self.register_buffer(name, None, persistent=False)
+        self.constants = Constants(**exact)
         count = sum(many for many, r in out_type.blocks if r.has_invariant)
         self.bias = nn.Parameter(torch.empty(count)) if bias and count else None
-        self._refresh()
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -109,17 +108,6 @@ class SteerableConv(nn.Module):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def _refresh(self) -> None:
-        # Filters are kept in float64, so that .double() gains accuracy and not just digits.
-        like = next(self.parameters())
-        for name, exact in self._exact.items():
-            setattr(self, name, exact.to(device=like.device, dtype=like.dtype))
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SteerableConv:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self._refresh()
-        return self
-
     def expand(self) -> Tensor:
         """Return the filter ``(C_out, C_in, k, k)`` that the weights make."""
         # Half precision would round the sum over filters: autocast begins at the convolution.
@@ -136,11 +124,10 @@ class SteerableConv(nn.Module):
             if term is None:
                 parts.append(next(self.parameters()).new_zeros(height, width, k, k))
                 continue
-            weight, basis = getattr(self, term[0]), getattr(self, term[1])
-            wide = torch.promote_types(
-                torch.promote_types(weight.dtype, basis.dtype), torch.float32
-            )
-            part = (weight.to(wide) @ basis.to(wide).flatten(1)).to(weight.dtype)
+            weight = getattr(self, term[0])
+            wide = weight.to(torch.promote_types(weight.dtype, torch.float32))
+            basis = self.constants.get(term[1], wide)
+            part = (wide @ basis.flatten(1)).to(weight.dtype)
             part = part.reshape(many, count, *basis.shape[1:]).transpose(1, 2)
             parts.append(part.reshape(height, width, k, k))
         return torch.cat(parts, 1)

@@ -51,21 +51,12 @@ class Restriction(nn.Module):
     def __init__(self, in_type: PlanarFields, points: PointGroup) -> None:
         super().__init__()
         self.in_type = in_type
-        index: list[int] = []
-        signs: list[int] = []
-        blocks: list[tuple[int, Representation]] = []
-        for place, (count, representation) in zip(in_type.slices(), in_type.blocks, strict=True):
-            size = representation.size(in_type.points)
-            for part in restricted(representation, in_type.points, points):
-                blocks.append((count, part.representation))
-                for copy in range(count):
-                    index += [place.start + copy * size + c for c in part.components]
-                    signs += part.signs
-        self.out_type = PlanarFields(points, merged(blocks), in_type.grid)
         with on_cpu():
+            blocks, index, signs = _reordered(in_type, points)
             self.constants = Constants(
                 index=torch.tensor(index), signs=torch.tensor(signs, dtype=torch.float64)
             )
+        self.out_type = PlanarFields(points, merged(blocks), in_type.grid)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x: (E, C, H, W)`` to the same numbers in the order of ``out_type``."""
@@ -74,6 +65,23 @@ class Restriction(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.in_type.points.name} -> {self.out_type.points.name}, {self.out_type}"
+
+
+def _reordered(
+    in_type: PlanarFields, points: PointGroup
+) -> tuple[list[tuple[int, Representation]], list[int], list[int]]:
+    """Return the fields over the subgroup, and index and sign of each of their components."""
+    index: list[int] = []
+    signs: list[int] = []
+    blocks: list[tuple[int, Representation]] = []
+    for components, (count, representation) in zip(in_type.slices(), in_type.blocks, strict=True):
+        size = representation.size(in_type.points)
+        for part in restricted(representation, in_type.points, points):
+            blocks.append((count, part.representation))
+            for copy in range(count):
+                index += [components.start + copy * size + c for c in part.components]
+                signs += part.signs
+    return blocks, index, signs
 
 
 def restricted(

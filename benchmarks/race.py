@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from eqsets.generative import PRESETS, SymmetryModel
-from eqsets.generative.training.files import write_text
+from eqsets.training.files import write_text
 from examples.digits.data import SHAPE, digits
 from examples.digits.measures import quality
 from examples.digits.published import PUBLISHED, TUNED, Settings, train, worth

@@ -17,8 +17,8 @@ from benchmarks.report import Row
 from benchmarks.timing import Effort, race
 from eqsets import transformation
 from eqsets.generative import PRESETS, Inference, LossWeights, StagePlan
-from eqsets.generative.training.objective import Objective, Step
-from eqsets.generative.training.stages import InferenceObjective
+from eqsets.generative.fitting.inference_stage import InferenceObjective
+from eqsets.training.objective import Objective, Step
 from examples.digits.data import SHAPE, digits
 from examples.digits.published import PUBLISHED, Published, PublishedObjective
 

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.threads import one_thread
+from eqsets.training.interrupt import deferred_interrupt
 from eqsets_demo.bursts import BurstSource, psnr
-from eqsets_demo.interrupt import deferred_interrupt
 from eqsets_demo.muon import Muon
 from eqsets_demo.photos import TRAINING_PHOTOS
 from eqsets_demo.recipe import Recipe

@@ -71,8 +71,8 @@ def command(
     Exit codes: 0 done, 2 usage or images that will not do, 3 a plugin is missing, 130 interrupted.
     """
     from eqsets.generative import discover  # needs the extra eqsets[generative]
-    from eqsets.generative.needs import require
     from eqsets.generative.report.terminal import print_summary
+    from eqsets.optional import require
 
     require("PIL")  # before minutes of work, not after
     console, progress = Console(highlight=False), Console(stderr=True, highlight=False)

@@ -1,19 +1,21 @@
 """Discover symmetries: prototypes of images, and which transformations of them occur.
 
-Importing this needs torch alone; fitting needs the extra ``generative`` (Lightning and zuko).
+Importing this needs torch alone; fitting needs the extra ``generative``: zuko, and Lightning for
+several devices.
 """
 
-from eqsets.generative.analysis.orbits import OrbitVariance, orbit_variance
 from eqsets.generative.canonicalization.chart import Chart, chart_of
 from eqsets.generative.canonicalization.inference import BACKBONES, Inference
+from eqsets.generative.canonicalization.orbits import OrbitVariance, orbit_variance
 from eqsets.generative.canonicalization.pose import Frame, Pose
 from eqsets.generative.data.images import as_images
 from eqsets.generative.density.conditional import TransformDistribution
+from eqsets.generative.fitting.fit import Fit
+from eqsets.generative.fitting.losses import LossWeights
+from eqsets.generative.fitting.presets import PRESETS, Preset
 from eqsets.generative.model import SymmetryModel
 from eqsets.generative.report import Claim, SymmetryReport, discover
-from eqsets.generative.training.losses import LossWeights
-from eqsets.generative.training.objective import Fit
-from eqsets.generative.training.presets import PRESETS, Preset, StagePlan
+from eqsets.training import StagePlan
 
 __all__ = [
     "BACKBONES",

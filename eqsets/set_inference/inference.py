@@ -28,16 +28,15 @@ from eqsets.generative import Inference, LossWeights, StagePlan, as_images, char
 from eqsets.generative.canonicalization.encoders import ConvEncoder, zero_last_layer
 from eqsets.generative.canonicalization.heads import CoordinateHead
 from eqsets.generative.data.images import as_image_shape
-from eqsets.generative.needs import require
-from eqsets.generative.training.files import fingerprint
 from eqsets.network import SetNetwork
 from eqsets.registry import transformation
 from eqsets.set_inference.average import average_element
 from eqsets.set_inference.objective import SetObjective
 from eqsets.symmetry import ElementSymmetry
+from eqsets.training import FitOptions, fingerprint, run_stage
 
 if TYPE_CHECKING:
-    from lightning.pytorch.loggers import Logger
+    from lightning.fabric.loggers.logger import Logger
 
 __all__ = ["SetInference"]
 
@@ -184,7 +183,7 @@ class SetInference(nn.Module):
         resume: bool = True,
         quiet: bool = False,
         loggers: Sequence[Logger] = (),
-        **trainer_options: Any,
+        **device_options: Any,
     ) -> list[dict[str, float]]:
         """Learn from sets alone: two halves of a set, transformed differently, must agree.
 
@@ -202,18 +201,23 @@ class SetInference(nn.Module):
             resume: whether to do that.
             quiet: show no progress.
             loggers: of Lightning.
-            trainer_options: further arguments of ``lightning.Trainer``.
+            device_options: arguments of ``lightning.Fabric``.
 
         Returns:
             The curve, which is also in :attr:`curve`.
 
         Raises:
             ShapeError: these are no sets of images of the right shape, or too few.
-            OptionError: Lightning is missing, or the folder holds another fit.
+            OptionError: the folder holds another fit.
         """
-        require("lightning")
-        from eqsets.generative.training.loop import run
-
+        options = FitOptions.of(
+            seed=seed,
+            folder=folder,
+            resume=resume,
+            quiet=quiet,
+            loggers=loggers,
+            **device_options,
+        )
         chosen = plan or StagePlan(600, batch=16, samples=64)
         limits = self.family.bounds if bounds is None else bounds
         known = self._sets(bursts)
@@ -228,23 +232,15 @@ class SetInference(nn.Module):
             )
         if isinstance(self.start, Inference) and not self.calibrated:
             self.start.frame.calibrate(known.flatten(0, 1))
-        objective = SetObjective(self, known, test, chosen, limits, weights or LossWeights())
+        objective = SetObjective(
+            self, self.family, known, test, chosen, limits, weights or LossWeights()
+        )
         settings = (self.family, self.network, self.passes, chosen, seed, objective.weights)
         unusual = [] if validation is None else [test]
         unusual += self.start.parameters()  # of a fitted inference, which is not trained any more
         self.train()
-        self.curve = run(
-            objective,
-            chosen,
-            name="sets",
-            mark=fingerprint(known, limits, settings, *unusual),
-            seed=seed,
-            folder=None if folder is None else Path(folder),
-            resume=resume,
-            quiet=quiet,
-            loggers=list(loggers),
-            trainer_options=trainer_options,
-        )
+        identity = fingerprint(known, limits, settings, *unusual)
+        self.curve = run_stage(objective, chosen, name="sets", identity=identity, options=options)
         self.cpu().eval()
         return self.curve
 

@@ -13,17 +13,14 @@ agrees with itself, noise included. Halves have noise of their own, so agreement
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from eqsets.families import TransformationFamily
 from eqsets.generative import LossWeights, StagePlan
-from eqsets.generative.training.losses import lost_content
-from eqsets.generative.training.objective import Objective, Step
-
-if TYPE_CHECKING:
-    from eqsets.set_inference.inference import SetInference
+from eqsets.generative.canonicalization.views import random_elements
+from eqsets.generative.fitting.losses import two_view_terms
+from eqsets.training import Objective, Step
 
 __all__ = ["SetObjective"]
 
@@ -32,7 +29,8 @@ class SetObjective(Objective):
     """Two random halves of a set must lead to one transformation.
 
     Arguments:
-        network: what infers.
+        network: maps sets ``(B, N, C, H, W)`` to group elements ``(B, *element_shape)``.
+        family: of the transformations.
         sets: to learn from, ``(S, N, C, H, W)``.
         held_out: to measure with.
         plan: ``samples`` is the most images in either half.
@@ -42,14 +40,15 @@ class SetObjective(Objective):
 
     def __init__(
         self,
-        network: SetInference,
+        network: nn.Module,
+        family: TransformationFamily,
         sets: Tensor,
         held_out: Tensor,
         plan: StagePlan,
         bounds: Tensor,
         weights: LossWeights,
     ) -> None:
-        self.network: SetInference = network
+        self.network, self.family = network, family
         self.sets, self.held_out = sets, held_out
         self.plan, self.bounds, self.weights = plan, bounds, weights
 
@@ -67,23 +66,17 @@ class SetObjective(Objective):
         return {name: float(value) for name, value in terms.items()}
 
     def _terms(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        family, sets, n = self.network.family, x.shape[0], x.shape[1]
-        group, size = family.group, min(n // 2, self.plan.samples)
+        family, sets, n = self.family, x.shape[0], x.shape[1]
+        size = min(n // 2, self.plan.samples)
         order = torch.rand(sets, n, generator=generator).argsort(1).to(x.device)
         shuffled = x[torch.arange(sets, device=x.device)[:, None], order]
         halves = shuffled[:, : 2 * size].chunk(2, 1)
-        drawn = [
-            family.sample(sets, generator=generator, bounds=self.bounds, dtype=x.dtype)
+        first, second = (
+            random_elements(family, x, bounds=self.bounds, generator=generator)[:, None]
             for _ in halves
-        ]
-        r = [family.element(eta.to(x.device)) for eta in drawn]
-        views = [family.act(g[:, None], half) for g, half in zip(r, halves, strict=True)]
+        )
+        views = [family.act(r, half) for r, half in zip((first, second), halves, strict=True)]
         both = torch.cat(views)
-        found = self.network(both)
-        first, second = found.chunk(2)
-        relative = group.compose(first, group.inverse(second))
-        back = group.compose(group.compose(group.inverse(r[0]), relative), r[1])
-        seen = torch.cat(halves, 1)
-        image = (seen - family.act(back[:, None], seen)).square().mean()
-        lost = lost_content(family, found[:, None], both).mean()
-        return {"loss": image + self.weights.lost * lost, "image": image, "lost": lost}
+        g = self.network(both)[:, None]
+        terms = two_view_terms(family, torch.cat(halves, 1), both, (first, second), g)
+        return {"loss": terms["image"] + self.weights.lost * terms["lost"], **terms}

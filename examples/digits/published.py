@@ -25,9 +25,7 @@ from torch.nn import functional as F
 import eqsets
 from eqsets.generative import PRESETS, StagePlan
 from eqsets.generative.canonicalization.encoders import DenseEncoder
-from eqsets.generative.training.files import fingerprint
-from eqsets.generative.training.loop import run
-from eqsets.generative.training.objective import Objective, Step
+from eqsets.training import FitOptions, Objective, Step, fingerprint, run_stage
 
 __all__ = ["PUBLISHED", "TUNED", "Published", "Settings", "train", "worth"]
 
@@ -191,17 +189,12 @@ def train(
         with known.open() as file:
             spent = float(list(csv.DictReader(file))[-1]["cpu"])
     network.train()
-    curve = run(
+    curve = run_stage(
         PublishedObjective(network, images, settings, quality, spent),
         settings.plan,
         name="inference",
-        mark=fingerprint(images, settings, seed),
-        seed=seed,
-        folder=folder,
-        resume=True,
-        quiet=True,
-        loggers=[],
-        trainer_options={"accelerator": "cpu"},
+        identity=fingerprint(images, settings, seed),
+        options=FitOptions(seed=seed, folder=folder, quiet=True, devices={"accelerator": "cpu"}),
     )
     return network.eval(), curve
 

@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from eqsets_demo.interrupt import deferred_interrupt
+from eqsets.training.interrupt import deferred_interrupt
 from experiments.experiment import Experiment, Job
 from experiments.plan import count_parameters
 from experiments.progress import Board, show_progress

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import eqsets.generative
-import eqsets.generative.training.files
+import eqsets.training.files
 from eqsets.cli._group import main
 from eqsets.generative import Preset, StagePlan
 
@@ -105,7 +105,7 @@ def test_a_full_disk_is_one_clear_error(run, images, tmp_path, monkeypatch):
     def full(number):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(eqsets.generative.training.files.os, "fsync", full)
+    monkeypatch.setattr(eqsets.training.files.os, "fsync", full)
     found = run(images, "--family", "translation", "--output", tmp_path / "o", "--quiet")
     assert found.exit_code == 2
     assert "No space left on device" in found.output
@@ -139,9 +139,9 @@ def test_other_exits_are_passed_on(run, images, monkeypatch):
     assert run(images).exit_code == 7
 
 
-@pytest.mark.parametrize("module", ["lightning", "zuko", "PIL"])
+@pytest.mark.parametrize("module", ["zuko", "PIL"])
 def test_a_missing_extra_is_one_clear_error(run, images, monkeypatch, module):
-    import eqsets.generative.needs as needs
+    import eqsets.optional as needs
 
     def absent(name):
         if name == module:

@@ -9,7 +9,7 @@ import threading
 import pytest
 import torch
 
-from eqsets_demo.interrupt import deferred_interrupt
+from eqsets.training.interrupt import deferred_interrupt
 from eqsets_demo.models import dss
 from eqsets_demo.recipe import Recipe
 from eqsets_demo.training import Training, train

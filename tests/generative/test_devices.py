@@ -10,9 +10,9 @@ from eqsets.generative import Preset, StagePlan, SymmetryModel
 from eqsets.generative.analysis.examine import examine
 from eqsets.generative.analysis.poses import poses_of
 from eqsets.generative.density.conditional import ConditionalDensity
-from eqsets.generative.training.objective import Step
 from eqsets.generative.vae import VAE, Resampling
 from eqsets.generative.vae.fitting import ELBO
+from eqsets.training.objective import Step
 from tests.generative.elsewhere import THERE, back, elsewhere
 
 FAMILIES = ("rotation+hue", "d4")
@@ -27,7 +27,7 @@ def model_of(family):
     torch.manual_seed(0)
     model = SymmetryModel(family, SHAPE)
     model.density = ConditionalDensity(model.chart, SHAPE)
-    model.keep(images())
+    model.store_prototypes(images())
     return model.eval()
 
 
@@ -93,7 +93,7 @@ def test_a_vae_is_trained_elsewhere_on_what_a_model_resamples(model_there, gener
         vae.to(THERE)
         objective.to(THERE)
         assert objective.loss(Step(0, 1, 4, generator))["loss"].device == THERE
-    assert (model.kept.device == THERE) == model_there
+    assert (model.prototype_bank.device == THERE) == model_there
 
 
 def test_images_on_a_device_are_fitted_as_those_of_the_cpu(turned_pictures):

@@ -12,7 +12,8 @@ import torch
 
 from eqsets import OptionError
 from eqsets.generative import LossWeights, Preset, StagePlan, SymmetryModel
-from eqsets.generative.training.stages import DensityObjective, InferenceObjective
+from eqsets.generative.fitting.density_stage import DensityObjective
+from eqsets.generative.fitting.inference_stage import InferenceObjective
 
 SHAPE = (1, 16, 16)
 SMALL = Preset(
@@ -179,7 +180,7 @@ def test_the_last_step_is_looked_at(turned_pictures, tmp_path, steps, looks):
     [
         ({"acelerator": "cpu"}, "Did you mean 'accelerator'"),
         ({"max_steps": 5}, "what a preset or plan decides is set there"),
-        ({"epochs": 3}, "does not have and does not pass on to lightning.Trainer"),
+        ({"epochs": 3}, "does not have and does not pass on to lightning.Fabric"),
     ],
 )
 def test_arguments_that_there_are_not_are_named(turned_pictures, wrong, said):
@@ -225,7 +226,7 @@ def test_progress_is_shown_and_loggers_are_served(tiny, turned_pictures, tmp_pat
 
 def test_a_fit_recommends_nothing(tiny, turned_pictures, caplog):
     caplog.set_level(logging.INFO, "lightning.pytorch")
-    SymmetryModel("rotation", SHAPE).fit(turned_pictures(40, 0.5), preset=tiny)
+    SymmetryModel("rotation", SHAPE).fit(turned_pictures(40, 0.5), preset=tiny, accelerator="cpu")
     assert not [one for one in caplog.records if one.name.startswith("lightning")]
     logging.getLogger("lightning.pytorch").info("heard")  # the control
     assert "heard" in caplog.text

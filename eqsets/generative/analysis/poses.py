@@ -20,6 +20,7 @@ from torch import Tensor
 
 from eqsets.families import TransformationFamily
 from eqsets.generative.canonicalization.inference import Inference
+from eqsets.generative.canonicalization.views import random_view
 
 __all__ = ["Poses", "gentle_bounds", "poses_of"]
 
@@ -56,14 +57,11 @@ def gentle_bounds(inference: Inference, size: tuple[int, int]) -> Tensor:
 @torch.no_grad()
 def poses_of(inference: Inference, images: Tensor, *, generator: torch.Generator) -> Poses:
     """Return prototypes and poses of images ``(n, C, H, W)``, each from one random view."""
-    family, group = inference.family, inference.family.group
+    family = inference.family
     bounds = gentle_bounds(inference, (images.shape[-2], images.shape[-1]))
     parts = []
     for x in images.split(_CHUNK):
-        drawn = family.sample(len(x), generator=generator, bounds=bounds, dtype=x.dtype)
-        r = family.element(drawn.to(x.device))
-        view = family.act(r, x)
-        found = inference(view)
-        eta = inference.chart.coordinates(group.compose(group.inverse(r), found.g))
-        parts.append(Poses(view, group.inverse(found.g), eta.to(x.dtype)))
+        view = random_view(inference, x, bounds=bounds, generator=generator)
+        eta = view.coordinates(family, inference.chart)
+        parts.append(Poses(view.images, family.group.inverse(view.g), eta))
     return Poses(*map(torch.cat, zip(*parts, strict=True)))

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from eqsets.generative.analysis.kernel import Distances
-from eqsets.generative.training.losses import blur
+from eqsets.generative.data.blur import blur
 
 __all__ = ["Colours", "Looks", "WholePictures", "looks_of"]
 

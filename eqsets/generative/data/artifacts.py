@@ -14,7 +14,7 @@ than the range of :math:`v_0`, only the sum can be seen, and
 it says nothing. After learning, ``v`` is in the middle of its interval. Other traces, such as
 patterns where pixels and samples beat, go under in a little noise.
 
-The same for the size of prototypes is in :func:`eqsets.generative.training.stages.prototype_pairs`.
+The same for the size of prototypes is in :func:`eqsets.generative.fitting.pairs.prototype_pairs`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["as_view", "hide_traces", "soften"]
+from eqsets.generative.data.blur import soften
+
+__all__ = ["as_view", "hide_traces"]
 
 _LOW, _HIGH = 0.3, 3.0  # variances in square pixels
 _NOISE = 0.05  # standard deviation, of a range of 2
@@ -60,29 +62,3 @@ def as_view(x: Tensor) -> Tensor:
     line = x.new_tensor([1 / 12, 5 / 6, 1 / 12])
     kernel = (line[:, None] * line).expand(x.shape[1], 1, 3, 3)
     return F.conv2d(x + 1, kernel, padding=1, groups=x.shape[1]) - 1
-
-
-def soften(x: Tensor, variance: Tensor, *, fill: float = -1.0) -> Tensor:
-    """Return images ``(B, C, H, W)`` blurred by Gaussians of ``variance: (B)`` square pixels.
-
-    Example:
-        >>> x = torch.full((1, 1, 9, 9), -1.0)
-        >>> x[0, 0, 4, 4] = 1.0
-        >>> bell = soften(x, torch.tensor([1.5]))[0, 0, 4] + 1
-        >>> away = torch.arange(-4.0, 5.0).square()
-        >>> round(float((bell * away).sum() / bell.sum()), 2)
-        1.5
-    """
-    height, width = x.shape[-2:]
-    down = _bells(height, variance.to(x.dtype))
-    across = _bells(width, variance.to(x.dtype))
-    return down @ (x - fill) @ across + fill
-
-
-def _bells(size: int, variance: Tensor) -> Tensor:
-    """Return symmetric matrices ``(B, 1, size, size)`` that blur lines with nothing around."""
-    places = torch.arange(size, dtype=variance.dtype, device=variance.device)
-    bells = torch.exp(-(places[:, None] - places).square() / (2 * variance[:, None, None, None]))
-    line = torch.arange(-size, size + 1, dtype=variance.dtype, device=variance.device)
-    total = torch.exp(-line.square() / (2 * variance[:, None])).sum(-1)
-    return bells / total[:, None, None, None]

@@ -29,7 +29,7 @@ from typing import Any, BinaryIO
 import torch
 
 from eqsets.errors import OptionError
-from eqsets.generative.needs import require
+from eqsets.optional import require
 
 __all__ = ["chosen", "read_file"]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from eqsets.errors import OptionError, ShapeError
 from eqsets.generative.data.datafiles import chosen, read_file
 from eqsets.generative.data.images import as_images
-from eqsets.generative.needs import require
+from eqsets.optional import require
 
 __all__ = ["Source", "aligned", "read"]
 

@@ -29,7 +29,7 @@ from eqsets.errors import ShapeError
 from eqsets.generative.canonicalization.chart import Chart
 from eqsets.generative.canonicalization.encoders import ConvEncoder
 from eqsets.generative.data.artifacts import hide_traces
-from eqsets.generative.needs import require
+from eqsets.optional import require
 
 if TYPE_CHECKING:
     from zuko.flows import Flow

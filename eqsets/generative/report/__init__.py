@@ -3,8 +3,9 @@
 from eqsets.generative.analysis.claims import Claim
 from eqsets.generative.analysis.curves import Curve, Dependence
 from eqsets.generative.analysis.recommend import Recommendation, recommend
+from eqsets.generative.report.data import Pictures
 from eqsets.generative.report.discover import discover
-from eqsets.generative.report.record import Pictures, SymmetryReport
+from eqsets.generative.report.report import SymmetryReport
 
 __all__ = [
     "Claim",

@@ -20,9 +20,10 @@ from eqsets.generative.analysis.examine import examine
 from eqsets.generative.analysis.recommend import recommend
 from eqsets.generative.data.images import FEWEST, check_family
 from eqsets.generative.data.sources import aligned, read
+from eqsets.generative.fitting.presets import PRESETS, Preset, preset_of
 from eqsets.generative.model import SymmetryModel
-from eqsets.generative.report.record import Pictures, SymmetryReport
-from eqsets.generative.training.presets import PRESETS, Preset, preset_of
+from eqsets.generative.report.data import Pictures
+from eqsets.generative.report.report import SymmetryReport
 
 __all__ = ["FEWEST_IMAGES", "discover"]
 

@@ -7,7 +7,7 @@ import io
 
 from torch import Tensor
 
-from eqsets.generative.needs import require
+from eqsets.optional import require
 
 __all__ = ["data_uri"]
 

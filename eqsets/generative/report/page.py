@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
 
 from eqsets.generative.analysis.claims import ALPHA, Claim
+from eqsets.generative.report.data import Pictures, ReportData
 from eqsets.generative.report.images import data_uri
 from eqsets.generative.report.plots import number, plot
 from eqsets.generative.report.style import STYLE
-
-if TYPE_CHECKING:
-    from eqsets.generative.report.record import Pictures, SymmetryReport
 
 __all__ = ["page_of"]
 
 _NO_REQUESTS = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def page_of(report: SymmetryReport) -> str:
+def page_of(report: ReportData) -> str:
     """Return the page as HTML.
 
     Raises:
@@ -56,7 +53,7 @@ def page_of(report: SymmetryReport) -> str:
     )
 
 
-def _verdicts(report: SymmetryReport) -> str:
+def _verdicts(report: ReportData) -> str:
     rows = "".join(
         f'<li><span class="tag {claim.verdict}">{claim.verdict}</span>'
         f"<span>{escape(_capital(claim.sentence))}</span></li>"
@@ -65,7 +62,7 @@ def _verdicts(report: SymmetryReport) -> str:
     return f'<ul class="verdicts">{rows}</ul>'
 
 
-def _cautions(report: SymmetryReport) -> str:
+def _cautions(report: ReportData) -> str:
     if not report.cautions:
         return ""
     rows = "".join(f"<li>{escape(_capital(text))}</li>" for text in report.cautions)
@@ -86,7 +83,7 @@ def _grid(pictures: Pictures) -> str:
     )
 
 
-def _plots(report: SymmetryReport) -> str:
+def _plots(report: ReportData) -> str:
     figures = "".join(
         f"<figure><h3>{escape(_capital(claim.name.replace('_', ' ')))}</h3>{plot(curve, claim)}"
         f"<figcaption>{escape(_capital(claim.sentence.partition(': ')[2]))}</figcaption></figure>"
@@ -105,7 +102,7 @@ def _plots(report: SymmetryReport) -> str:
     return f'<p class="soft">{note}</p><div class="plots">{figures}</div>{depends}'
 
 
-def _table(report: SymmetryReport) -> str:
+def _table(report: ReportData) -> str:
     heads = ("", "extent", "95 %", "floor", "nats below uniform", "p absent", "p uniform")
     rows = "".join(_row(claim) for claim in report.claims)
     return (
@@ -142,7 +139,7 @@ def _p(value: float) -> str:
     return "&lt; 10⁻⁴" if value < 1e-4 else f"{value:.2g}"
 
 
-def _recommendation(report: SymmetryReport) -> str:
+def _recommendation(report: ReportData) -> str:
     found = report.recommendation
     reasons = "".join(f"<li>{escape(_capital(reason))}</li>" for reason in found.reasons)
     return (
@@ -152,7 +149,7 @@ def _recommendation(report: SymmetryReport) -> str:
     )
 
 
-def _footer(report: SymmetryReport) -> str:
+def _footer(report: ReportData) -> str:
     facts = report.facts
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     rows = {

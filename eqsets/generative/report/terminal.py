@@ -5,20 +5,19 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from eqsets.generative.needs import require
+from eqsets.generative.report.data import ReportData
 from eqsets.generative.report.plots import number
+from eqsets.optional import require
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from eqsets.generative.report.record import SymmetryReport
 
 __all__ = ["print_summary", "summary_of"]
 
 _STYLES = {"full": "bold green", "partial": "yellow", "absent": "dim", "unresolved": "magenta"}
 
 
-def summary_of(report: SymmetryReport, width: int = 100) -> str:
+def summary_of(report: ReportData, width: int = 100) -> str:
     """Return the summary as plain text, without colours.
 
     Raises:
@@ -33,7 +32,7 @@ def summary_of(report: SymmetryReport, width: int = 100) -> str:
     return file.getvalue()
 
 
-def print_summary(report: SymmetryReport, console: Console) -> None:
+def print_summary(report: ReportData, console: Console) -> None:
     """Print claims, cautions and the recommendation."""
     from rich.padding import Padding
     from rich.table import Table

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from eqsets.errors import OptionError
 from eqsets.generative.model import SymmetryModel
+from eqsets.generative.vae.base import warn_of_look
 from eqsets.registry import transformation
 
 __all__ = ["Augmentation", "Resampling", "resampled", "standard"]
@@ -18,7 +19,7 @@ Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 """From images ``(B, C, H, W)`` and a source of randomness to as many images."""
 
 
-_CHUNK = 512  # images that inference looks at at once
+_CHUNK = 512  # images in one call of inference
 
 
 class Resampling:
@@ -26,7 +27,7 @@ class Resampling:
 
     The model is in evaluation mode (no dropout), no gradient goes into it, and it stays on its
     device, wherever the VAE is trained. What it infers does not change during a fit, so a fit calls
-    :meth:`look` once and then only :meth:`draw`: the same images four times as fast.
+    :meth:`precompute` once and then only :meth:`draw`: the same images four times as fast.
 
     Arguments:
         model: a fitted symmetry model.
@@ -44,14 +45,19 @@ class Resampling:
         self.model, self.density = model, model.density
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return self.draw(x, self.look(x), generator)
+        return self.draw(x, self.precompute(x), generator)
+
+    def look(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Do what :meth:`precompute` does; the old name."""
+        warn_of_look("Resampling")
+        return self.precompute(x)
 
     @torch.no_grad()
-    def look(self, x: Tensor) -> tuple[Tensor, ...]:
+    def precompute(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return what images ``(B, C, H, W)`` are drawn from: two tensors with ``B`` rows."""
         self.model.eval()
         group, known = self.model.family.group, []
-        for part in x.to(self.model.kept.device).split(_CHUNK):
+        for part in x.to(self.model.prototype_bank.device).split(_CHUNK):
             back = group.inverse(self.model.element(part))
             made = self.model.family.act(back, part)
             known.append((back, self.density.features(made)))
@@ -60,7 +66,7 @@ class Resampling:
     @torch.no_grad()
     def draw(self, x: Tensor, known: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
         """Return as many images in other poses: interpolated once, in ``[-1, 1]``."""
-        back, features = (one.to(self.model.kept.device) for one in known)
+        back, features = (one.to(self.model.prototype_bank.device) for one in known)
         eta = self.density.sample(features, generator)
         family = self.model.family
         g = family.group.compose(self.model.chart.element(eta), back)

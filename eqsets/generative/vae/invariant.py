@@ -22,7 +22,7 @@ from eqsets.generative.vae.plain import VAE, log_normal
 
 __all__ = ["InvariantVAE"]
 
-_CHUNK = 512  # images that inference looks at at once
+_CHUNK = 512  # images in one call of inference
 _NARROW = 0.02  # spread of the proposals at the beginning, as a part of the range
 
 
@@ -66,7 +66,7 @@ class InvariantVAE(VAE):
         return self
 
     @torch.no_grad()
-    def look(self, x: Tensor) -> tuple[Tensor, ...]:
+    def precompute(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return prototypes ``(B, C, H, W)`` and ``eta: (B, k)`` by inference."""
         family, known = self.model.family, []
         for part in x.split(_CHUNK):
@@ -84,7 +84,7 @@ class InvariantVAE(VAE):
     ) -> Tensor:
         """Return ``log p(x, z, eta) - log q(z, eta | x)``: ``(draws, B)``."""
         family, chart = self.model.family, self.model.chart
-        prototype, centre = known or self.look(x)
+        prototype, centre = known or self.precompute(x)
         z, ratio = self.encode(prototype, draws, generator)
         noise = torch.randn((draws, *centre.shape), generator=generator, dtype=x.dtype).to(x.device)
         eta = centre + self.log_spread.exp() * noise

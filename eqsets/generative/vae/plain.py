@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from eqsets.errors import OptionError
 from eqsets.generative.canonicalization.encoders import ConvEncoder
 from eqsets.generative.data.images import as_image_shape, as_images, check_shape
+from eqsets.generative.vae.base import LEVEL, LatentModel, dequantize
 from eqsets.generative.vae.bounds import Bound, importance_bound
-from eqsets.generative.vae.fitting import LEVEL, fit_vae, rough
+from eqsets.generative.vae.fitting import fit_vae
 from eqsets.generative.vae.networks import ConvDecoder
 
 __all__ = ["VAE", "log_normal"]
@@ -33,7 +34,7 @@ def log_normal(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     return -((x - mean) * (-log_scale).exp()).square() / 2 - log_scale - log(2 * pi) / 2
 
 
-class VAE(nn.Module):
+class VAE(LatentModel):
     """A variational autoencoder with one learned noise.
 
     Arguments:
@@ -66,10 +67,6 @@ class VAE(nn.Module):
         self.log_noise = nn.Parameter(torch.tensor(-1.0))
         self.curve: list[dict[str, float]] = []
 
-    def look(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return what the proposals know of images and no fit changes: tensors with ``B`` rows."""
-        return ()
-
     def log_weights(
         self,
         x: Tensor,
@@ -77,15 +74,6 @@ class VAE(nn.Module):
         generator: torch.Generator | None = None,
         known: tuple[Tensor, ...] = (),
     ) -> Tensor:
-        """Return ``log p(x, z) - log q(z | x)`` of draws from ``q``: ``(draws, B)``.
-
-        Args:
-            x: images, with the noise that makes bytes continuous.
-            draws: how many.
-            generator: source of randomness.
-            known: :meth:`look` of the images; default: it looks at ``x``. A proposal may depend on
-                what it likes, so it is right to pass the look of images without that noise.
-        """
         z, ratio = self.encode(x, draws, generator)
         mean = self.decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])
         return self.log_noisy(x, mean) + ratio
@@ -123,10 +111,10 @@ class VAE(nn.Module):
         """
         if draws < 1:
             raise OptionError(f"got draws={draws}, expected 1 at least. The default is 50.")
-        images = as_images(x).to(self.log_noise.device)
+        images = as_images(x).to(self.log_noise)
         check_shape(images, self.image_shape)
         generator = torch.Generator().manual_seed(seed)
-        images = rough(images, level, generator).to(self.log_noise.dtype)
+        images = dequantize(images, level, generator)
         parts = [
             importance_bound(self.log_weights(part, draws, generator))
             for part in images.split(max(1, _CHUNK // draws))

@@ -14,7 +14,7 @@ from eqsets.generative import SymmetryModel
 from eqsets.generative.analysis.examine import examine
 from eqsets.generative.analysis.kernel import Distances, Kernel, best_kernel, scores_of
 from eqsets.generative.analysis.similarity import Colours, WholePictures
-from eqsets.generative.training.losses import blur
+from eqsets.generative.data.blur import blur
 
 SIZE = 16
 ROUNDING = {"rtol": 1e-3, "atol": 1e-4}

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from eqsets.generative import SymmetryModel
-from eqsets.generative.data.artifacts import as_view, hide_traces, soften
-from eqsets.generative.training.stages import prototype_pairs
+from eqsets.generative.data.artifacts import as_view, hide_traces
+from eqsets.generative.data.blur import soften
+from eqsets.generative.fitting.pairs import prototype_pairs
 
 
 @pytest.fixture

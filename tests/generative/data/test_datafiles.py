@@ -138,7 +138,7 @@ def test_hdf5_that_will_not_do(tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(OptionError, match=r"cannot be read \(.*truncated"):
         read(path)
-    import eqsets.generative.needs as needs
+    import eqsets.optional as needs
 
     def absent(name):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from eqsets import OptionError, ShapeError
-from eqsets.generative import StagePlan, SymmetryModel, as_images
-from eqsets.generative.training.callbacks import CHECK, Watch
-from eqsets.generative.training.loop import _accelerator
+from eqsets.generative import SymmetryModel, as_images
 from eqsets.generative.vae import VAE
 
 
@@ -92,35 +89,3 @@ def test_the_shape_of_an_image_has_three_numbers(make, shape):
     with pytest.raises(ShapeError, match=r"got image_shape=.*expected \(C, H, W\)"):
         make(shape)
     assert make(torch.zeros(2, 1, 8, 8).shape[1:]).image_shape == (1, 8, 8)
-
-
-@pytest.mark.parametrize("wrong", ["steps", "batch", "samples", "check_every"])
-def test_a_plan_does_something(wrong):
-    with pytest.raises(OptionError, match=rf"{wrong}=0.*expected at least 1 of {wrong}, and"):
-        StagePlan(**{"steps": 4, wrong: 0})
-    with pytest.raises(OptionError, match="patience=-1"):
-        StagePlan(4, patience=-1)
-    assert StagePlan(1, batch=1, check_every=1, learning_rate=0.0).rate(0) == 1
-
-
-@pytest.mark.parametrize("value", [float("nan"), 1.0])
-def test_a_fit_that_never_was_finite_says_so(value):
-    objective = SimpleNamespace(monitor="loss", network=torch.nn.Linear(1, 1))
-    watch = Watch(objective, mark="", patience=0, checkpoint=None, table=None)
-    watch.on_validation_end(
-        SimpleNamespace(
-            callback_metrics={f"{CHECK}loss": value}, global_step=1, is_global_zero=True
-        ),
-        None,
-    )
-    if value == value:
-        watch.restore_best()  # control
-    else:
-        with pytest.raises(OptionError, match=r"nan.*no look to a finite 'loss'.*learning_rate"):
-            watch.restore_best()
-
-
-@pytest.mark.parametrize(("mac", "expected"), [(False, "auto"), (True, "cpu")])
-def test_the_gpu_of_a_mac_has_no_float64(monkeypatch, mac, expected):
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mac)
-    assert _accelerator() == expected

@@ -14,9 +14,10 @@ import pytest
 from eqsets.generative.analysis.claims import Claim
 from eqsets.generative.analysis.curves import Curve
 from eqsets.generative.analysis.recommend import recommend
+from eqsets.generative.report.data import Pictures
 from eqsets.generative.report.page import page_of
 from eqsets.generative.report.plots import plot
-from eqsets.generative.report.record import Pictures, SymmetryReport
+from eqsets.generative.report.report import SymmetryReport
 
 torch = pytest.importorskip("torch")
 BROWSER = os.environ.get("CHROMIUM") or shutil.which("chromium")

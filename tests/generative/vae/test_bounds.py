@@ -159,7 +159,9 @@ def test_it_is_a_bound_wherever_the_proposals_look(decoder, x, wrong):
     angle = torch.linspace(-1, 1, 6, dtype=torch.float64)[:, None]
     images = turned.act(turned.element(angle), x[:6])
     truth = float(integrated(decoder, images).mean())
-    prototype, centre = vae.look(images.flip(0))  # of other images, and turned by the wrong angle
+    prototype, centre = vae.precompute(
+        images.flip(0)
+    )  # of other images, and turned by the wrong angle
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         logs = vae.log_weights(images, 8000, generator, (prototype, centre.flip(0) + wrong))

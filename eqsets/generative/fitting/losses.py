@@ -10,7 +10,8 @@ vanishes: everything is composed as group elements, and pixels are interpolated 
 
 An inference that pushes all content out of the frame makes all prototypes alike, too. So what a
 prototype cannot hold is measured, by the validity of the transformation, and paid for. Blurring at
-the beginning, the published remedy, is there as well (:func:`blur`), and hardly needed.
+the beginning, the published remedy, is there as well
+(:func:`~eqsets.generative.data.blur.blur`), and hardly needed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch import Tensor
 from eqsets.families import TransformationFamily
 from eqsets.generative.canonicalization.inference import Inference, Rings
 
-__all__ = ["LossWeights", "blur", "inference_loss", "lost_content"]
+__all__ = ["LossWeights", "inference_loss", "lost_content", "two_view_terms"]
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,9 @@ def inference_loss(
         order: of the interpolation.
     """
     family = inference.family
-    group = family.group
     both = torch.cat([family.act(r, x, order=order) for r in views])
     found = inference(both)
-    first, second = found.g.chunk(2)
-    relative = group.compose(first, group.inverse(second))
-    back = group.compose(group.compose(group.inverse(views[0]), relative), views[1])
-    terms = {"image": (x - family.act(back, x, order=order)).square().mean()}
-    terms["lost"] = lost_content(family, found.g, both).mean()
+    terms = two_view_terms(family, x, both, views, found.g, order=order)
     total = terms["image"] + weights.lost * terms["lost"]
     if found.correction is not None:
         shared = found.correction.mean(0)
@@ -76,6 +72,33 @@ def inference_loss(
         terms["rings"] = _ring_loss(inference, found.rings, views)
         total = total + weights.rings * terms["rings"]
     return {"loss": total, **terms}
+
+
+def two_view_terms(
+    family: TransformationFamily,
+    x: Tensor,
+    both: Tensor,
+    views: tuple[Tensor, Tensor],
+    found: Tensor,
+    *,
+    order: int = 1,
+) -> dict[str, Tensor]:
+    """Return the error in image space, ``"image"``, and the ``"lost"`` content.
+
+    Args:
+        family: of transformations.
+        x: what is seen from two views, ``(B, ..., C, H, W)``.
+        both: the first views, then the second, ``(2 B, ..., C, H, W)``.
+        views: the group elements that make the two views, ``(B, ..., *element_shape)`` each.
+        found: what inference says of both, ``(2 B, ..., *element_shape)``.
+        order: of the interpolation.
+    """
+    group = family.group
+    first, second = found.chunk(2)
+    relative = group.compose(first, group.inverse(second))
+    back = group.compose(group.compose(group.inverse(views[0]), relative), views[1])
+    image = (x - family.act(back, x, order=order)).square().mean()
+    return {"image": image, "lost": lost_content(family, found, both).mean()}
 
 
 def lost_content(family: TransformationFamily, g: Tensor, x: Tensor) -> Tensor:
@@ -103,28 +126,3 @@ def _ring_loss(inference: Inference, rings: Rings, views: tuple[Tensor, Tensor])
         turned = torch.atan2(across[:, 1, 0] - across[:, 0, 1], across[:, 0, 0] + across[:, 1, 1])
     first, second = rings.scores.chunk(2)
     return polar.loss(rings.intensity.chunk(2)[0], (first, second), turned)
-
-
-def blur(x: Tensor, sigma: float, *, fill: float = -1.0) -> Tensor:
-    """Return images blurred by a normalised 5 x 5 Gaussian; as they are below ``sigma = 1e-5``.
-
-    Example:
-        >>> x = torch.full((1, 1, 5, 5), -1.0)
-        >>> x[0, 0, 0, 0] = 1.0
-        >>> blur(x, 3.0)[0, 0, 0, :3].mul(1e4).round().div(1e4)
-        tensor([-0.9009, -0.9063, -0.9207])
-    """
-    if sigma <= 1e-5:
-        return x
-    steps = torch.arange(-2, 3, dtype=x.dtype, device=x.device)
-    bell = torch.softmax(-steps.square() / (2 * sigma**2), 0)
-    down, right = (_band(bell, size) for size in x.shape[-2:])
-    return down @ (x - fill) @ right + fill
-
-
-def _band(bell: Tensor, size: int) -> Tensor:
-    """Return the matrix that convolves ``size`` pixels with ``bell``: faster than small kernels."""
-    places = torch.arange(size, device=bell.device)
-    away = (places[:, None] - places) + len(bell) // 2
-    inside = (away >= 0) & (away < len(bell))
-    return torch.where(inside, bell[away.clamp(0, len(bell) - 1)], 0.0)

@@ -1,14 +1,16 @@
-"""What a stage of the fit minimises, whoever runs the loop."""
+"""What is minimised, and one step of it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
-__all__ = ["Fit", "Objective", "Step"]
+__all__ = ["Objective", "Step"]
 
 
 class Step(NamedTuple):
@@ -33,31 +35,35 @@ class Step(NamedTuple):
 
 
 class Objective(ABC):
-    """A loss, the network that it trains, and a measure on held-out images.
+    """A loss, the network that it trains, and an evaluation on held-out data.
 
     Attributes:
         network: what is trained.
-        monitor: which of the numbers of :meth:`check` decides; small is good.
+        monitor: which of the numbers of :meth:`check` decides; smaller is better.
+        draws_from_torch: whether torch's generator is to be seeded for each step, for dropout.
+            Without it, trainings in several threads do not disturb each other.
     """
 
     network: nn.Module
     monitor: str = "loss"
+    draws_from_torch: bool = True
 
     @abstractmethod
     def loss(self, step: Step) -> dict[str, Tensor]:
         """Return the terms of the loss of one step; ``"loss"`` is minimised."""
 
-    @abstractmethod
     def check(self) -> dict[str, float]:
-        """Return numbers of held-out images, always the same draws; called without gradients."""
+        """Return numbers of held-out data, of the same draws each time; without gradients."""
+        return {}
 
-    @abstractmethod
-    def to(self, device: torch.device) -> None:
+    def to(self, device: torch.device) -> None:  # noqa: B027  (data on the CPU need not move)
         """Move the data to a device."""
 
+    def trained(self) -> list[nn.Parameter]:
+        """Return the parameters that are trained."""
+        return [one for one in self.network.parameters() if one.requires_grad]
 
-class Fit(NamedTuple):
-    """The curves of a fit: a row for each look at the held-out images."""
-
-    inference: list[dict[str, float]]
-    density: list[dict[str, float]]
+    def optimizers(self, plan: Any) -> Sequence[Optimizer]:
+        """Return the optimisers, each with its highest learning rate."""
+        decay = plan.weight_decay
+        return [torch.optim.AdamW(self.trained(), lr=plan.learning_rate, weight_decay=decay)]

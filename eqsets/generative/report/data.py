@@ -1,11 +1,10 @@
-"""The report as a value: what was found, how, and in which words."""
+"""The report as data: claims, cautions, curves, images. Pages and terminals render it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -13,10 +12,8 @@ from torch import Tensor
 from eqsets.generative.analysis.claims import Claim
 from eqsets.generative.analysis.curves import Curve, Dependence
 from eqsets.generative.analysis.recommend import Recommendation
-from eqsets.generative.model import SymmetryModel
-from eqsets.generative.training.files import write_text
 
-__all__ = ["Pictures", "SymmetryReport"]
+__all__ = ["Pictures", "ReportData"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +26,8 @@ class Pictures:
 
 
 @dataclass(frozen=True, eq=False)
-class SymmetryReport:
-    """Which transformations are symmetries of images, and how far: see :func:`discover`.
+class ReportData:
+    """Which transformations are symmetries of images, and how far.
 
     Attributes:
         facts: the data, the family, the preset, the seed, times and versions.
@@ -40,7 +37,6 @@ class SymmetryReport:
         recommendation: which element group to use.
         curves: the learned distributions.
         pictures: images, prototypes and resamples.
-        model: the model that was fitted.
     """
 
     facts: Mapping[str, Any]
@@ -50,7 +46,6 @@ class SymmetryReport:
     recommendation: Recommendation
     curves: tuple[Curve, ...]
     pictures: Pictures = field(repr=False)
-    model: SymmetryModel = field(repr=False)
 
     def __getitem__(self, name: str) -> Claim:
         """Return the claim about one component.
@@ -66,7 +61,7 @@ class SymmetryReport:
         return "; ".join(claim.sentence for claim in self.claims)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but pictures and model, of plain values."""
+        """Return everything but pictures, of plain values."""
         return {
             "format": "eqsets.SymmetryReport 1",
             "facts": dict(self.facts),
@@ -81,41 +76,3 @@ class SymmetryReport:
     def to_json(self) -> str:
         """Return :meth:`to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
-
-    def to_html(self) -> str:
-        """Return one page that needs nothing else.
-
-        Raises:
-            OptionError: pillow is not installed.
-        """
-        from eqsets.generative.report.page import page_of  # it needs an optional dependency
-
-        return page_of(self)
-
-    def summary(self) -> str:
-        """Return what a terminal shows, as plain text.
-
-        Raises:
-            OptionError: rich is not installed.
-        """
-        from eqsets.generative.report.terminal import summary_of  # an optional dependency
-
-        return summary_of(self)
-
-    def save(self, folder: str | Path) -> tuple[Path, Path, Path]:
-        """Write ``report.html``, ``report.json`` and ``model.pt``, each whole or not at all.
-
-        Returns:
-            The three paths.
-
-        Raises:
-            OptionError: pillow is not installed.
-            OSError: the folder cannot be written.
-        """
-        place = Path(folder)
-        page, numbers, model = (place / n for n in ("report.html", "report.json", "model.pt"))
-        text = self.to_html()
-        self.model.save(model)
-        write_text(numbers, self.to_json() + "\n")
-        write_text(page, text)
-        return page, numbers, model

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eqsets.families import TransformationFamily
 from eqsets.generative.canonicalization.inference import Inference
+from eqsets.generative.canonicalization.views import random_view
 
 __all__ = ["OrbitVariance", "orbit_variance"]
 
@@ -46,21 +46,17 @@ def orbit_variance(
     perfect inference does not reach 0.
 
     Args:
-        inference: what finds prototypes.
+        inference: of the prototypes.
         images: ``(B, C, H, W)``.
         views: members of each orbit.
         bounds: ``(k, 2)``, from where; default: those of the family.
         generator: source of randomness.
     """
-    family: TransformationFamily = inference.family
-    group = family.group
-    raw, made = [], []
-    for _ in range(views):
-        eta = family.sample(len(images), generator=generator, bounds=bounds)
-        view = family.act(family.element(eta.to(images.dtype)), images)
-        raw.append(view)
-        made.append(family.act(group.inverse(inference(view).g), view))
-    before, after = torch.stack(raw), torch.stack(made)
+    drawn = [
+        random_view(inference, images, bounds=bounds, generator=generator) for _ in range(views)
+    ]
+    before = torch.stack([view.images for view in drawn])
+    after = torch.stack([view.prototypes(inference.family) for view in drawn])
     axes = (1, 2, 3)
     spread = before.var(0).mean(axes).mean().clamp_min(1e-12)
     shares = after.var(0).mean(axes) / spread

@@ -11,7 +11,8 @@ from torch import nn
 import eqsets
 from eqsets.generative import Inference, LossWeights
 from eqsets.generative.canonicalization.polar import PolarDirection
-from eqsets.generative.training.losses import blur, inference_loss, lost_content
+from eqsets.generative.data.blur import blur
+from eqsets.generative.fitting.losses import inference_loss, lost_content
 
 
 def views(family, n, generator, part=1.0):

@@ -4,63 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import cos, pi
 from types import MappingProxyType
 
 from eqsets.errors import OptionError, choices
+from eqsets.training import StagePlan
 
-__all__ = ["PRESETS", "Preset", "StagePlan", "preset_of"]
-
-
-@dataclass(frozen=True)
-class StagePlan:
-    """The optimisation of one stage.
-
-    Attributes:
-        steps: of the optimiser, at most.
-        batch: images of a step, over all processes.
-        learning_rate: the highest.
-        warmup: part of the steps over which the rate rises linearly.
-        final: the last rate, as a part of the highest; it falls along a cosine.
-        weight_decay: of AdamW.
-        clip: largest norm of the gradient.
-        samples: random draws for each image of a step.
-        check_every: steps between two looks at the validation images; a checkpoint is written.
-        patience: looks without a better result before stopping early; 0: never.
-
-    Raises:
-        OptionError: a number is out of range.
-    """
-
-    steps: int
-    batch: int = 128
-    learning_rate: float = 2e-3
-    warmup: float = 0.1
-    final: float = 0.01
-    weight_decay: float = 1e-4
-    clip: float = 2.0
-    samples: int = 1
-    check_every: int = 100
-    patience: int = 0
-
-    def __post_init__(self) -> None:
-        counts = {
-            name: getattr(self, name) for name in ("steps", "batch", "samples", "check_every")
-        }
-        low = {name: value for name, value in counts.items() if value < 1}
-        if low or self.patience < 0 or self.learning_rate < 0:
-            raise OptionError(
-                f"got {self!r}, expected at least 1 of {', '.join(low or counts)}, and patience "
-                "and learning_rate that are not negative. Leave them out for the defaults."
-            )
-
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step, as a part of the highest."""
-        rising = max(1, round(self.warmup * self.steps))
-        if step < rising:
-            return (step + 1) / rising
-        done = min(1.0, (step - rising) / max(1, self.steps - rising))
-        return self.final + (1 - self.final) * (1 + cos(pi * done)) / 2
+__all__ = ["PRESETS", "Preset", "preset_of"]
 
 
 @dataclass(frozen=True)

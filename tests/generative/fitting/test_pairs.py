@@ -7,8 +7,9 @@ import torch
 
 import eqsets
 from eqsets.generative import Inference, LossWeights, Preset, StagePlan
-from eqsets.generative.training.objective import Step
-from eqsets.generative.training.stages import InferenceObjective, prototype_pairs
+from eqsets.generative.fitting.inference_stage import InferenceObjective
+from eqsets.generative.fitting.pairs import prototype_pairs
+from eqsets.training.objective import Step
 
 
 def pairs_and_errors(name, x, views=6):

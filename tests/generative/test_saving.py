@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-
 import pytest
 import torch
 
 import eqsets
 from eqsets import OptionError
 from eqsets.generative import SymmetryModel
-from eqsets.generative.training.files import write_whole
 
 SHAPE = (1, 16, 16)
 
@@ -54,7 +49,7 @@ def test_another_version_is_named(tmp_path):
     SymmetryModel("rotation", SHAPE).save(path)
     content = torch.load(path, weights_only=True)
     torch.save({**content, "format": 99}, path)
-    with pytest.raises(OptionError, match="has format 99, expected 1"):
+    with pytest.raises(OptionError, match="has format 99, expected 1 to 2"):
         SymmetryModel.load(path)
 
 
@@ -71,40 +66,22 @@ def test_something_else_is_named(tmp_path):
         SymmetryModel.load(tmp_path / "model.pt")
 
 
-def test_what_was_there_survives_a_failed_write(tmp_path):
+def test_files_of_format_1_load(fitted, turned_pictures, tmp_path):
+    """``prototype_bank`` was called ``kept`` in them."""
     path = tmp_path / "model.pt"
-    write_whole({"a": torch.ones(3)}, path)
-
-    class Full:
-        """Fails half-way, as a full disk does."""
-
-        def __reduce__(self):
-            raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space left"):
-        write_whole({"a": torch.zeros(3), "b": Full()}, path)
-    assert torch.equal(torch.load(path, weights_only=True)["a"], torch.ones(3))
-    assert [file.name for file in tmp_path.iterdir()] == ["model.pt"]
+    fitted.save(path)
+    content = torch.load(path, weights_only=True)
+    content["state"]["kept"] = content["state"].pop("prototype_bank")
+    torch.save({**content, "format": 1}, path)
+    loaded = SymmetryModel.load(path)
+    assert torch.equal(loaded.prototype_bank, fitted.prototype_bank)
+    x = turned_pictures(4, 1.0)
+    assert torch.equal(fitted.log_prob(x), loaded.log_prob(x))
 
 
-KILLED = """
-import os, signal, sys, torch
-from pathlib import Path
-from eqsets.generative.training.files import write_whole
-
-class Dies:
-    def __reduce__(self):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-write_whole({"a": torch.ones(3)}, Path(sys.argv[1]))
-write_whole({"a": torch.zeros(300_000), "b": Dies()}, Path(sys.argv[1]))
-"""
-
-
-def test_what_was_there_survives_a_kill_in_the_middle_of_writing(tmp_path):
-    path = tmp_path / "model.pt"
-    killed = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert torch.equal(torch.load(path, weights_only=True)["a"], torch.ones(3))
-    write_whole({"a": torch.zeros(3)}, path)  # what the killed one left is in nobody's way
-    assert torch.equal(torch.load(path, weights_only=True)["a"], torch.zeros(3))
+def test_old_names_warn():
+    model = SymmetryModel("rotation", SHAPE)
+    with pytest.warns(DeprecationWarning, match="store_prototypes"):
+        model.keep(torch.zeros(2, *SHAPE))
+    with pytest.warns(DeprecationWarning, match="prototype_bank"):
+        assert len(model.kept) == 2

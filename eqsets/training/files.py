@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and what says which fit they are of."""
+"""Files that are written whole or not at all, and the fingerprint of the fit they belong to."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ __all__ = ["fingerprint", "write_text", "write_whole"]
 
 
 def fingerprint(*parts: object) -> str:
-    """Return the mark of a fit, from all that decides it: no other fit may go on from its files.
+    """Return a hash of all that decides a fit: no other fit may resume from its files.
 
     Args:
-        parts: tensors, which count by their shapes and numbers, and settings, which count by their
-            ``repr``.
+        parts: tensors, by their shapes and values, and settings, by their ``repr``.
 
     Example:
         >>> fingerprint(torch.zeros(2), 0.1) == fingerprint(torch.zeros(2), 0.1)

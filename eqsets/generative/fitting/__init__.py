@@ -1,0 +1,1 @@
+"""How a symmetry model is fitted: presets, losses, pairs, the objectives of the two stages."""

@@ -79,6 +79,9 @@ class Aggregation:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _translate(cls)
+        if "reduce" in vars(cls) and "reduce_input" not in vars(cls):
+            # that of a parent would bypass the new reduce
+            cls.reduce_input = Aggregation.reduce_input  # type: ignore[method-assign]
 
     def reduce(self, layout: Layout, rows: Tensor) -> Tensor:
         """Return one element for each set, ``(B, *element)``, in whatever order the rows come."""

@@ -120,6 +120,21 @@ class SetBench:
             options["structure"] = pytree.tree_map(self._cast, side)
         return options
 
+    def layouts(self, x: Tensor) -> list[tuple[str, Any, Tensor | None]]:
+        """Return ``(layout, sets, mask)``: the same sets in every layout that the case claims.
+
+        The padded one has one position of padding behind, whose values are large.
+        """
+        claims = self.case.capabilities
+        given: list[tuple[str, Any, Tensor | None]] = [("dense", x.clone(), None)]
+        if claims.padded:
+            tail = torch.full_like(x[:, :1], 9.0)
+            mask = torch.arange(x.shape[1] + 1).expand(len(x), -1) < x.shape[1]
+            given.append(("padded", torch.cat([x, tail], 1), mask))
+        if claims.ragged:
+            given.append(("ragged", SetBatch.from_list(list(x.clone())), None))
+        return given
+
     def _cast(self, part: Any) -> Any:
         """Bring positions and weights of a structure to the dtype of the module."""
         floating = isinstance(part, Tensor) and part.is_floating_point()

@@ -65,7 +65,7 @@ def _spec_of_part(part: ElementSymmetry) -> ContractSpec:
     types = _understood(part, texts) or _understood(part, (1, 2))
     if spec is None:
         return ContractSpec(repr(part), symmetry=part, types=types[:_TYPES])
-    return replace(spec, symmetry=part, types=types[:_TYPES], layers=(), sets=())
+    return replace(spec, symmetry=part, types=types[:_TYPES], layers=(), sets=(), variants=())
 
 
 def _of_class(kind: type[ElementSymmetry]) -> ContractSpec | None:

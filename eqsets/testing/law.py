@@ -48,6 +48,18 @@ class Law:
     once: bool = False
     slow: str = ""
 
+    def cases_of(self, spec: ContractSpec) -> Cases:
+        """Return the cases of a spec and of its variants, or why there are none."""
+        chosen: list[Any] = []
+        reasons: list[str] = []
+        for one in (spec, *spec.variants):
+            cases = self.cases(one)
+            if isinstance(cases, str):
+                reasons.append(cases)
+            else:
+                chosen += cases
+        return chosen or (reasons[0] if reasons else ())
+
     def __repr__(self) -> str:
         return f"<law {self.id}>"
 

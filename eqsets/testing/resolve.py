@@ -71,6 +71,7 @@ def _named(name: str, registry: Registry) -> ElementSymmetry | TransformationFam
 def _complete(spec: ContractSpec) -> ContractSpec:
     """Fill in what follows from the symmetry: group, types, layers, and all cases."""
     symmetry = spec.symmetry
+    spec = replace(spec, variants=tuple(_variant(_complete(one)) for one in spec.variants))
     if symmetry is None:
         own = None if spec.family is None else spec.family.group
         groups = [spec.group, own, *(case.group for case in spec.sets)]
@@ -84,6 +85,13 @@ def _complete(spec: ContractSpec) -> ContractSpec:
     )
     rows = tuple(row_cases(symmetry, spec))
     return replace(spec, rows=rows, sets=(*set_cases(symmetry, spec), *spec.sets))
+
+
+def _variant(spec: ContractSpec) -> ContractSpec:
+    """Return a complete variant whose cases bear its name in messages."""
+    rows = tuple(replace(case, label=f"{spec.name}: {case.label}") for case in spec.rows)
+    sets = tuple(replace(case, label=f"{spec.name}: {case.label}") for case in spec.sets)
+    return replace(spec, rows=rows, sets=sets)
 
 
 def _of_module(module: nn.Module) -> ContractSpec:
@@ -110,6 +118,8 @@ def _of_module(module: nn.Module) -> ContractSpec:
         symmetry=symmetry if isinstance(symmetry, ElementSymmetry) else None,
         tolerance=getattr(symmetry, "tolerance", ElementSymmetry.tolerance),
         capabilities=Capabilities(padded=own or takes_mask, ragged=own),
+        random=any("dropout" in type(part).__name__.lower() for part in module.modules()),
+        statistics=any(hasattr(part, "running_mean") for part in module.modules()),
     )
     return ContractSpec(
         name, group=group, types=tuple(dict.fromkeys((in_type, out_type))), sets=(case,)

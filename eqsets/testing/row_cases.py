@@ -114,7 +114,8 @@ def _keepers(
     ]
     for role, label, make in makers:
         if offered(make) is not None:
-            yield RowCase(f"{label} {feature_type}", role, make, **common)
+            options = {"kind": label[6:-1]} if role == "norm" else {}
+            yield RowCase(f"{label} {feature_type}", role, make, options=options, **common)
     embed = partial(symmetry.embed, _INVARIANTS, feature_type)
     if offered(embed) is not None:
         yield RowCase(f"embed {feature_type}", "embed", embed, call=_write, **common)

@@ -25,12 +25,14 @@ class Profile:
 
     Attributes:
         name: ``"quick"``, ``"default"`` or ``"nightly"``.
-        examples: how many examples of each law, shared by its cases; at least one for each.
+        examples: how many examples of each law, shared by its cases.
+        least: how many examples of each case at least; the first is always the simplest one.
         slow: whether laws that cost many seconds are tried.
     """
 
     name: str
     examples: int
+    least: int = 3
     slow: bool = True
 
 
@@ -72,7 +74,7 @@ class Run:
 
     def concerns(self, law: Law) -> bool:
         """Return whether the law concerns the subject, even where it is skipped."""
-        return bool(law.cases(self.subject))
+        return bool(law.cases_of(self.subject))
 
     def reproduce(self, law: Law) -> str:
         """Return one line that tries the law again in the same way."""
@@ -96,7 +98,7 @@ class Run:
         """Try one case after the other, up to the first on which the law fails."""
         # Where a law that this one stands on is known to fail, the smallest example is that one's.
         shrink = not any(other in law.after and _broken(self._done[other]) for other in self._done)
-        share = max(1, self.profile.examples // len(cases))
+        share = max(self.profile.least, self.profile.examples // len(cases))
         for case in cases:
             log.case = getattr(case, "label", "")
             outcome = attempt(experiment(law, case, log, share, self.seed, shrink=shrink))
@@ -112,7 +114,7 @@ class Run:
             "seed": self.seed,
             "reproduce": self.reproduce(law),
         }
-        cases = law.cases(self.subject)
+        cases = law.cases_of(self.subject)
         if isinstance(cases, str):
             return {**base, "status": "skipped", "reason": cases}
         if law.slow and not self.profile.slow:

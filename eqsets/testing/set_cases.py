@@ -80,6 +80,8 @@ def _networks(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) ->
                 **_types(symmetry, module),
                 reduces=not module.keeps_set,
                 principal=label != "network with set_pool",
+                random="dropout_rate" in ending,
+                statistics=ending.get("normalization") == "batch",
                 **_common(symmetry, subject),
             )
 

@@ -46,7 +46,8 @@ class Capabilities:
             how many it spans where it does not.
         compiles: modules pass ``torch.compile(fullgraph=True)`` and ``torch.export``.
         moves: modules work on another device than the one they were built on.
-        bfloat16: modules run in bfloat16.
+        bfloat16: modules run in bfloat16 and float16.
+        twice: modules can be differentiated twice.
     """
 
     padded: bool = True
@@ -56,6 +57,7 @@ class Capabilities:
     compiles: bool = True
     moves: bool = True
     bfloat16: bool = True
+    twice: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class GroupCase:
     group: Group
     contains: Callable[[Tensor], Tensor] | None = None
     draws: Elements | None = None
+    order: int | None = None
 
     label = "group"
 
@@ -168,6 +171,8 @@ class SetCase:
         oracle: the same module as a plain Python loop over the elements of one set:
             ``oracle(module, [x_1, ..., x_n])`` returns the list of outputs.
         symmetry: whose structure it takes, where it takes any.
+        random: whether it draws random numbers while training, as dropout does.
+        statistics: whether it uses statistics of the batch while training.
     """
 
     label: str
@@ -184,6 +189,8 @@ class SetCase:
     tolerance: float = 1e-10
     capabilities: Capabilities = field(default_factory=Capabilities)
     draws: Elements | None = None
+    random: bool = False
+    statistics: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,6 +218,9 @@ class ContractSpec:
         tolerance: relative error in float64 of the group elements; the symmetry's unless given.
         capabilities: what is claimed.
         expected_failures: ``{id: reason}`` of laws that are known to fail.
+        variants: further specs that are tested under the same name: other grids, types or options.
+        order: how many elements the group has, where it is finite; not taken from the group.
+        alternatives: options of the linear layer, each of which gives another layer.
 
     Example:
         >>> from eqsets import element_group
@@ -240,3 +250,6 @@ class ContractSpec:
     tolerance: float | None = None
     capabilities: Capabilities = field(default_factory=Capabilities)
     expected_failures: Mapping[str, str] = field(default_factory=dict)
+    variants: tuple[ContractSpec, ...] = ()
+    order: int | None = None
+    alternatives: tuple[Mapping[str, Any], ...] = ()

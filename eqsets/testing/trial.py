@@ -91,6 +91,7 @@ class Trial:
             LawViolation: it does not hold.
         """
         if not holds:
+            self.error = self.budget = None  # no measured error decides: do not report one
             raise LawViolation(what)
 
     def compare(

@@ -9,11 +9,20 @@ from __future__ import annotations
 import pytest
 
 from eqsets.testing import LAWS, check
-from tests.testing.controls import actions, deployment, families, groups, layouts, rows, sets
+from tests.testing.controls import (
+    actions,
+    deployment,
+    families,
+    gradients,
+    groups,
+    layouts,
+    rows,
+    sets,
+)
 
 CONTROLS = {
     law_id: subject
-    for family in (groups, actions, rows, sets, layouts, deployment, families)
+    for family in (groups, actions, rows, sets, gradients, layouts, deployment, families)
     for law_id, subject in family.CONTROLS.items()
 }
 SLOW = sorted(law.id for law in LAWS if law.slow)

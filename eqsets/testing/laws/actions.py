@@ -151,6 +151,8 @@ def sampler(case: TypeCase, trial: Trial) -> None:
     x, again = (kind.sample(*lead, generator=trial.generator()) for _ in range(2))
     wide = kind.sample(*lead, generator=trial.generator(), dtype=torch.float64)
     trial.expect(torch.equal(x, again), f"{case.label}: one seed gives different features")
+    other = kind.sample(*lead, generator=torch.Generator().manual_seed(trial.seed + 1))
+    trial.expect(not torch.equal(x, other), f"{case.label}: another seed gives the same features")
     trial.expect(wide.dtype == torch.float64, f"{case.label}: dtype=float64 gave {wide.dtype}")
     fits = len(x.shape) == len(kind.layout) + 2 and all(
         isinstance(size, str) or size == actual

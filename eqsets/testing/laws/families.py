@@ -95,6 +95,8 @@ def sampler(case: FamilyCase, trial: Trial) -> None:
     family = case.family
     first, second = (family.sample(16, 2, generator=trial.generator()) for _ in range(2))
     trial.expect(torch.equal(first, second), "one seed gives different parameters")
+    other = family.sample(16, 2, generator=torch.Generator().manual_seed(trial.seed + 1))
+    trial.expect(not torch.equal(first, other), "another seed gives the same parameters")
     count = len(family.names)
     trial.expect(first.shape == (16, 2, count), f"sample(16, 2) has shape {tuple(first.shape)}")
     middle = family.bounds.mean(-1, keepdim=True).floor()

@@ -21,7 +21,7 @@ def groups(subject: ContractSpec) -> Sequence[GroupCase]:
     """Return the one group of a subject, if it has one."""
     if subject.group is None:
         return ()
-    return (GroupCase(subject.group, subject.contains, subject.draws),)
+    return (GroupCase(subject.group, subject.contains, subject.draws, subject.order),)
 
 
 def continuous(subject: ContractSpec) -> Sequence[GroupCase] | str:
@@ -118,13 +118,17 @@ def sampler_stays_inside(case: GroupCase, trial: Trial) -> None:
 
 @law(
     "EQG05-sampler-is-seeded",
-    "`sample()` takes its randomness from the generator it is given, and from nowhere else.",
+    "`sample()` takes its randomness from the generator it is given, and from nowhere else: one "
+    "seed gives the same elements, another seed others.",
     breaks="a sampler that ignores `generator=` and draws from torch's global randomness",
     cases=groups,
 )
 def sampler_is_seeded(case: GroupCase, trial: Trial) -> None:
     first, second = (case.group.sample(16, generator=trial.generator()) for _ in range(2))
     trial.expect(torch.equal(first, second), "one seed gives different elements")
+    other = case.group.sample(16, generator=torch.Generator().manual_seed(trial.seed + 1))
+    alone = case.group.order == 1
+    trial.expect(alone or not torch.equal(first, other), "another seed gives the same elements")
 
 
 @law(
@@ -151,7 +155,7 @@ def batches(case: GroupCase, trial: Trial) -> None:
 
 @law(
     "EQG07-order",
-    "The generators generate exactly as many elements as `order` declares.",
+    "The generators generate exactly as many elements as `order` declares and the spec expects.",
     breaks="an `order` that counts elements the generators do not reach",
     cases=listable,
     once=True,
@@ -160,6 +164,7 @@ def order(case: GroupCase, trial: Trial) -> None:
     actual = None if case.elements is None else len(case.elements)
     expected = case.group.order
     trial.expect(actual == expected, f"the generators make {actual} elements, order is {expected}")
+    trial.expect(case.order in (None, actual), f"{actual} elements, the spec expects {case.order}")
 
 
 @law(

@@ -95,6 +95,12 @@ def any_size(case: SetCase, trial: Trial) -> None:
         f"{case.label}: n = {other} after n = {first} gave {tuple(unseen.shape)}",
     )
     bench.compare(bench.run(bench.x), before, 0.0, f"n = {first} again after n = {other}")
+    fresh = SetBench(trial, case, other)
+    expected = fresh.run(fresh.sets(BATCH, other, shift=1))
+    bench.compare(unseen, expected, _BUDGET, f"n = {other} after n = {first}, and first of all")
+    if bench.structure is not None and case.structure is not None:
+        bench.structure = fresh.structure = case.structure(torch.Generator().manual_seed(1))
+        bench.compare(bench.run(fresh.x), fresh.run(fresh.x), _BUDGET, "another structure")
 
 
 @law(

@@ -67,7 +67,9 @@ def padding_never_leaks(case: SetCase, trial: Trial) -> None:
             bench.module.load_state_dict(state)
             bench.module.train(training)
             outputs.append(bench.run(*_padding(bench.x, positions, value)))
-            buffers.append([b.double().flatten() for b in bench.module.state_dict().values()])
+            buffers.append(
+                [one.double().flatten().clone() for one in bench.module.state_dict().values()]
+            )
             bench.compare(outputs[-1], outputs[0], _BUDGET, f"{value} in the padding")
             for now, before in zip(buffers[-1], buffers[0], strict=True):
                 bench.compare(now, before, _BUDGET, f"statistics with {value} in the padding")

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from eqsets.equivariance import relative_error
+from eqsets.sets import SetBatch
 from eqsets.testing import strategies
 from eqsets.testing.bench import BATCH, SetBench
 from eqsets.testing.law import Law, law
 from eqsets.testing.laws.sets_symmetry import set_modules
 from eqsets.testing.spec import SetCase
-from eqsets.testing.trial import Trial
+from eqsets.testing.trial import Trial, randomness
 
 __all__ = ["LAWS", "gradients"]
 
@@ -111,15 +112,20 @@ def finite_gradients(case: SetCase, trial: Trial) -> None:
 
 @law(
     "EQV05-input-untouched",
-    "A module does not write into its input.",
+    "A module does not write into its input, in any layout, also while training.",
     breaks="an in-place activation on what the caller still needs",
     cases=set_modules(),
 )
 def input_untouched(case: SetCase, trial: Trial) -> None:
     bench = SetBench(trial, case, trial.draw("n", strategies.set_sizes(1)))
-    given = bench.x.clone()
-    bench.module(given, **bench.options())
-    trial.expect(torch.equal(given, bench.x), f"{case.label} has changed its input")
+    for training in (False, True):
+        bench.module.train(training)
+        for layout, given, mask in bench.layouts(bench.x):
+            values = given.values if isinstance(given, SetBatch) else given
+            before = values.clone()
+            with randomness(trial.seed):
+                bench.module(given, **bench.options(mask))
+            trial.expect(torch.equal(values, before), f"{case.label} writes to its {layout} input")
 
 
 LAWS: tuple[Law, ...] = (

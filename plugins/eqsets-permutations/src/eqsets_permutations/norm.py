@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from eqsets import FeatureTypeError
 from eqsets_permutations.features import NodeFeatures, PairFeatures
 
 __all__ = ["NodeNorm"]
@@ -20,10 +21,18 @@ class NodeNorm(nn.Module):
     Arguments:
         in_type: type of the features, kept.
         eps: added to the variance.
+
+    Raises:
+        FeatureTypeError: there is one channel, whose normalisation is 0.
     """
 
     def __init__(self, in_type: NodeFeatures | PairFeatures, eps: float = 1e-5) -> None:
         super().__init__()
+        if in_type.count == 1:
+            raise FeatureTypeError(
+                f"the norm of {in_type!r} would set every node to 0: it normalises the channels of "
+                "a node, got 1 channel, expected at least 2. Use norm 'batch', or more channels."
+            )
         self.in_type = in_type
         self.norm = nn.LayerNorm(in_type.count, eps=eps)
 

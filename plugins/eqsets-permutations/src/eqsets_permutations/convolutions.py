@@ -158,7 +158,7 @@ class GIN(nn.Module):
         matrix = _matrix(own, x, ("gin",), lambda: adjacency.sum_adjacency(own, len(x), x))
         # The first linear map commutes with the sum: it may act before, on the narrower side.
         first = cast(nn.Linear, self.nn[0])
-        own_part = (1 + self.eps) * F.linear(x, first.weight)
+        own_part = (1 + self.eps.to(x.dtype)) * F.linear(x, first.weight)
         h = own_part + _narrow(matrix, x, first.weight, first.bias)
         return nodes_to_rows(self.nn[2](self.nn[1](h)), own)
 

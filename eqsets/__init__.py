@@ -6,6 +6,7 @@ from types import ModuleType
 from eqsets import nn
 from eqsets.aggregation import Aggregation
 from eqsets.audit import AuditReport, audit
+from eqsets.collate import collate
 from eqsets.construction import Construction
 from eqsets.description import from_dict, load, save, to_dict
 from eqsets.dss import DSS
@@ -60,6 +61,7 @@ __all__ = [
     "ShapeError",
     "TransformationFamily",
     "audit",
+    "collate",
     "deep_sets",
     "element_group",
     "equivariance_error",

@@ -18,7 +18,8 @@ from torch import Tensor
 from eqsets.errors import ShapeError
 from eqsets.features import FeatureType
 from eqsets.sets import SetBatch
-from eqsets.storage import append_axes, as_stored, readable, storage_order, undo, unfold, writable
+from eqsets.storage import append_axes, as_stored, storage_order, undo, unfold
+from eqsets.tracing import free_to_read, writable
 
 __all__ = ["Dense", "Layout", "Padded", "Ragged", "as_rows"]
 
@@ -182,7 +183,7 @@ class Ragged(Layout):
 
     @property
     def num_rows(self) -> int:
-        return len(self.source.index)
+        return self.source.index.shape[0]
 
     def _total(self, rows: Tensor) -> Tensor:
         return rows.new_zeros(self.source.num_sets, *rows.shape[1:])
@@ -295,7 +296,7 @@ def _check_mask(mask: Tensor, x: Tensor, owner: str) -> None:
             f"{owner} got a mask on {mask.device} and x on {x.device}, expected one device. "
             "Move it with mask.to(x.device)."
         )
-    if readable(mask):
+    if free_to_read(mask):
         empty = (~mask.any(1)).nonzero()[:, 0].tolist()
         if empty:
             raise ShapeError(

@@ -161,12 +161,12 @@ class ChannelDropout(nn.Module):
         """Drop channels of ``x: (E, *element)`` while training."""
         if not self.training or self.p == 0:
             return x
-        keep = torch.ones(len(x), self.in_type.channels, dtype=x.dtype, device=x.device)
+        keep = torch.ones(x.shape[0], self.in_type.channels, dtype=x.dtype, device=x.device)
         keep = torch.nn.functional.dropout(keep, self.p)
         axis = self.in_type.channel_axis
         lead = [1] * (x.dim() - 2 if axis is None else x.dim() + axis - 1)
         tail = [] if axis is None else [1] * (-axis - 1)
-        return x * keep.reshape(len(x), *lead, self.in_type.channels, *tail)
+        return x * keep.reshape(x.shape[0], *lead, self.in_type.channels, *tail)
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, p={self.p}"
@@ -194,4 +194,4 @@ class InvariantGate(nn.Module):
         axis = self.in_type.channel_axis
         lead = [1] * (x.dim() - 2 if axis is None else x.dim() + axis - 1)
         tail = [] if axis is None else [1] * (-axis - 1)
-        return x * gate.reshape(len(x), *lead, self.in_type.channels, *tail)
+        return x * gate.reshape(x.shape[0], *lead, self.in_type.channels, *tail)

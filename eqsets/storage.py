@@ -18,15 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = [
-    "append_axes",
-    "as_stored",
-    "readable",
-    "storage_order",
-    "undo",
-    "unfold",
-    "writable",
-]
+__all__ = ["append_axes", "as_stored", "storage_order", "undo", "unfold"]
 
 
 def append_axes(values: Tensor, like: Tensor) -> Tensor:
@@ -92,23 +84,3 @@ class _Unfold(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
         return tangent.reshape(ctx.after)
-
-
-def readable(x: Tensor) -> bool:
-    """Return whether checks may read the values of ``x``.
-
-    They may not while a program is traced or vectorised (compile, export, :mod:`torch.func`, fake
-    tensors): the values are not known then. On accelerators reading waits for the device.
-    """
-    return x.device.type == "cpu" and writable(x) and type(x) is Tensor
-
-
-def writable(x: Tensor) -> bool:
-    """Return whether results computed with ``x`` may be written into an existing tensor.
-
-    Not under :mod:`torch.func`, where ``x`` may have a batch axis that the target lacks, and not
-    while compiling, where it makes no difference.
-    """
-    if torch.compiler.is_compiling():
-        return False
-    return not torch._C._functorch.is_functorch_wrapped_tensor(x)

@@ -91,7 +91,7 @@ class InvariantEmbedding(nn.Module):
 
     def forward(self, invariants: Tensor, *, like: Tensor) -> Tensor:
         """Map ``(E, features)`` to features that broadcast against ``like: (E, *layout)``."""
-        per_orbit = self.linear(invariants).reshape(len(invariants), -1, self._out.count)
+        per_orbit = self.linear(invariants).reshape(invariants.shape[0], -1, self._out.count)
         return self._out.unflatten(self.constants.get("fixed", per_orbit).mT @ per_orbit)
 
     def extra_repr(self) -> str:

@@ -88,7 +88,7 @@ class FieldNorm(nn.Module):
         if not self.training:
             return _per_field(self.running_mean[fields]), _per_field(self.running_var[fields])
         axes = (0, 2, 3, 4)
-        weight = x.new_ones(len(x)) if present is None else present.to(x.dtype)
+        weight = x.new_ones(x.shape[0]) if present is None else present.to(x.dtype)
         weight = weight[:, None, None, None, None]
         total = weight.sum() * (x.shape[2] * x.shape[3] * x.shape[4])
         mean = (x * weight).sum(axes) / total if centred else x.new_zeros(x.shape[1])

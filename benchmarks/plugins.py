@@ -128,8 +128,8 @@ def _element(layer: DSS, case: Case, n: int) -> Callable[[Tensor], Tensor]:
     """Return the element layer of a set layer alone, on rows."""
     if case.structure is None:
         return layer.siamese
-    side, layout = layer.symmetry.prepare_structure(case.structure), Dense(case.rows // n, n)
-    return lambda rows: layer.siamese(rows, layer.symmetry.row_structure(side, layout))
+    side, layout = layer.symmetry.structure(case.structure), Dense(case.rows // n, n)
+    return lambda rows: layer.siamese(rows, *side.rows(layout))
 
 
 def graph_growth(effort: Effort) -> Iterator[Row]:

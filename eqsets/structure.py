@@ -12,13 +12,14 @@ Requirements that shaped this module:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
 
 from eqsets.layout import Layout
 
-__all__ = ["NO_STRUCTURE", "NoStructure", "Structure"]
+__all__ = ["NO_STRUCTURE", "NoStructure", "SharedStructure", "Structure"]
 
 
 class Structure(ABC):
@@ -30,9 +31,9 @@ class Structure(ABC):
     """
 
     @property
-    @abstractmethod
     def given(self) -> Any:
-        """What users pass as ``structure=`` to obtain this object."""
+        """What users pass as ``structure=`` to obtain this object; by default the object."""
+        return self
 
     @abstractmethod
     def rows(self, layout: Layout) -> tuple[Any, ...]:
@@ -70,6 +71,28 @@ class NoStructure(Structure):
 
     def transform(self, g: Tensor) -> NoStructure:
         return self
+
+
+class SharedStructure(Structure):
+    """Side information that all elements share, and that modules take as users give it.
+
+    Arguments:
+        given: what users pass.
+        move: returns it moved by a group element; ``None`` where it is invariant.
+    """
+
+    def __init__(self, given: Any, move: Callable[[Tensor, Any], Any] | None = None) -> None:
+        self._given, self.move = given, move
+
+    @property
+    def given(self) -> Any:
+        return self._given
+
+    def rows(self, layout: Layout) -> tuple[Any, ...]:
+        return (self._given,)
+
+    def transform(self, g: Tensor) -> SharedStructure:
+        return self if self.move is None else SharedStructure(self.move(g, self._given), self.move)
 
 
 NO_STRUCTURE = NoStructure()

@@ -15,31 +15,23 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from eqsets.constants import on_cpu
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
+from eqsets.former_structure import FormerStructure, FormerStructureMethods
 from eqsets.groups import Group
-from eqsets.layout import Layout
-from eqsets.rows import ChannelDropout, ElementNorm, InvariantGate, RowNorm, pointwise_activation
-from eqsets.solve import (
-    Action,
-    Basis,
-    EquivariantLinear,
-    InvariantEmbedding,
-    InvariantReadout,
-    action_of,
-    basis_between,
-)
-from eqsets.solve.basis import is_orthogonal
-from eqsets.structure import NO_STRUCTURE, Structure
+from eqsets.rows import ChannelDropout
+from eqsets.solve import Action, Basis
+from eqsets.solved import Solved
+from eqsets.structure import NO_STRUCTURE, NoStructure, SharedStructure, Structure
 
 __all__ = ["ElementSymmetry"]
 
 
-class ElementSymmetry(ABC):
+class ElementSymmetry(FormerStructureMethods, ABC):
     r"""The group that acts on every element, and the layers that commute with it.
 
-    A subclass gives ``group`` and ``feature_type``. The defaults solve for the rest:
+    A subclass gives ``group`` and ``feature_type``. The defaults solve for the rest
+    (:class:`~eqsets.solved.Solved`):
 
     .. math:: \{L : \rho'(g) L = L \rho(g) \;\forall g\}
 
@@ -98,13 +90,11 @@ class ElementSymmetry(ABC):
             FeatureTypeError: options are given; the solved layer takes none.
         """
         self._no_options(options)
-        return EquivariantLinear(
-            in_type, out_type, self.basis(in_type, out_type), self.action(out_type), bias=bias
-        )
+        return self.solved.linear(in_type, out_type, bias=bias)
 
     def invariant(self, in_type: FeatureType) -> nn.Module:
         """Return a module ``(E, *in) -> (E, features)`` of invariants, with ``.features``."""
-        return InvariantReadout(in_type, self.action(in_type))
+        return self.solved.invariant(in_type)
 
     def shared_invariant(self, in_type: FeatureType) -> nn.Module:
         """Return the invariants that elements share where each is moved by its own group element.
@@ -117,7 +107,7 @@ class ElementSymmetry(ABC):
 
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         """Return a module that writes ``(E, features)`` invariants into features ``(E, *out)``."""
-        return InvariantEmbedding(features, out_type, self.action(out_type))
+        return self.solved.embed(features, out_type)
 
     def norm(self, in_type: FeatureType, kind: str = "element") -> nn.Module:
         """Return an equivariant normalisation; its forward takes ``(x, present=None)``.
@@ -130,14 +120,7 @@ class ElementSymmetry(ABC):
         Raises:
             FeatureTypeError: the kind is unknown, or the type allows no such norm.
         """
-        if kind == "batch" and in_type.pointwise and in_type.channel_axis is not None:
-            return RowNorm(in_type)
-        if kind == "element" and (in_type.pointwise or is_orthogonal(self.action(in_type))):
-            return ElementNorm(in_type)
-        raise FeatureTypeError(
-            f"norm {kind!r} is not equivariant on {in_type!r}: 'batch' needs a pointwise type, "
-            "'element' a pointwise or length-preserving one. Choose the other or none."
-        )
+        return self.solved.norm(in_type, kind)
 
     def nonlinearity(self, in_type: FeatureType, name: str = "relu") -> nn.Module:
         """Return an equivariant nonlinearity: componentwise where allowed, else a gate.
@@ -149,10 +132,7 @@ class ElementSymmetry(ABC):
         Raises:
             FeatureTypeError: the name is unknown.
         """
-        activation = pointwise_activation(name)
-        if in_type.pointwise:
-            return activation
-        return InvariantGate(in_type, self.invariant(in_type))
+        return self.solved.nonlinearity(in_type, name, self.invariant)
 
     def dropout(self, in_type: FeatureType, p: float) -> nn.Module:
         """Return a dropout of whole channels per element, which commutes with the group."""
@@ -170,7 +150,11 @@ class ElementSymmetry(ABC):
         )
 
     def structure(self, given: Any) -> Structure:
-        """Return side information as one object; what is one comes back as it is.
+        """Return side information as one object; a Structure comes back as it is.
+
+        Networks call this once and give the object to every layer, so what it computes is shared by
+        all layers. Override it where elements may differ in their side information, or where
+        something is computed from it once. By default it is the same for all elements.
 
         Arguments:
             given: what users pass as ``structure=``.
@@ -178,76 +162,46 @@ class ElementSymmetry(ABC):
         Raises:
             FeatureTypeError: side information is given, but not used.
         """
-        if isinstance(given, Structure):
-            return given
-        prepared = self.prepare_structure(given)
-        return NO_STRUCTURE if prepared is None else PreparedStructure(self, prepared)
+        if given is None or isinstance(given, NoStructure):
+            return NO_STRUCTURE
+        overridden = type(self).transform_structure is not ElementSymmetry.transform_structure
+        move = self.transform_structure if overridden else None
+        if self._overrides_former_methods() and not isinstance(given, Structure):
+            return FormerStructure(self, self.prepare_structure(given), move)
+        self._require_structured(given)
+        return given if isinstance(given, Structure) else SharedStructure(given, move)
 
     def transform_structure(self, g: Tensor, structure: Any) -> Any:
-        """Return how side information moves with ``g``; by default it must be absent."""
-        self.check_structure(structure)
-        return structure
+        """Return side information, as users pass it, of elements that ``g`` has acted on."""
+        return self.structure(structure).transform(g).given
 
-    def check_structure(self, structure: Any) -> None:
-        """Raise :class:`~eqsets.FeatureTypeError` where side information is given but not used."""
-        if structure is not None and not self.structured:
-            raise FeatureTypeError(
-                f"{self!r} takes no side information, got structure of type "
-                f"{type(structure).__name__}. Leave structure=None."
-            )
+    # What the defaults stand on, solved once for each pair of types.
 
-    def prepare_structure(self, structure: Any) -> Any:
-        """Return side information, checked, in the form that the other methods work on.
-
-        Networks ask once and hand the result to every layer, so what is kept on it is shared by
-        all layers and both branches. What is prepared already comes back as it is.
-        """
-        self.check_structure(structure)
-        return structure
-
-    def row_structure(self, structure: Any, layout: Layout) -> Any:
-        """Return the side information of the rows ``(R, *element)``; by default one for all.
-
-        Every row module of a structured symmetry takes it as second argument.
-        """
-        return structure
-
-    def set_structure(self, structure: Any, layout: Layout) -> Any:
-        """Return the side information of the L2 branch, for elements ``(B, *element)``."""
-        return structure
-
-    def readout_layout(self, structure: Any, layout: Layout) -> Layout:
-        """Return which invariants form a set; another layout only where rows are no elements.
-
-        Elements of different sizes may travel as rows of their parts (nodes of graphs); then there
-        is one row of invariants for each element, not for each part.
-        """
-        return layout
-
-    # What the defaults stand on, solved once for each pair of types and kept on this object.
+    @property
+    def solved(self) -> Solved:
+        """The maps, invariants and norms that follow from the group alone."""
+        if "_solved" not in self.__dict__:
+            self.__dict__["_solved"] = Solved(self.group)  # past the check of frozen dataclasses
+        solved: Solved = self.__dict__["_solved"]
+        return solved
 
     def action(self, feature_type: FeatureType) -> Action:
         """Return how the generators act on one channel of ``feature_type``."""
-        solved: Action = self._memo(_single(feature_type), lambda key: action_of(self.group, key))
-        return solved
+        return self.solved.action(feature_type)
 
     def basis(self, in_type: FeatureType, out_type: FeatureType) -> Basis:
         """Return all equivariant linear maps from one channel of each type to the other."""
-        key = (_single(in_type), _single(out_type))
-        solved: Basis = self._memo(
-            key, lambda pair: basis_between(self.action(pair[0]), self.action(pair[1]))
-        )
-        return solved
-
-    def _memo(self, key: Any, solve: Any) -> Any:
-        memo = self.__dict__.setdefault("_solved", {})
-        if key not in memo:
-            with on_cpu():
-                memo[key] = solve(key)
-        return memo[key]
+        return self.solved.basis(in_type, out_type)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_solved"}
+
+    def _require_structured(self, given: Any) -> None:
+        if not self.structured:
+            raise FeatureTypeError(
+                f"{self!r} takes no side information, got structure of type "
+                f"{type(given).__name__}. Leave structure=None."
+            )
 
     def _no_options(self, options: dict[str, Any]) -> None:
         if options:
@@ -267,31 +221,3 @@ class ElementSymmetry(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
-
-
-class PreparedStructure(Structure):
-    """Side information on which a symmetry defines the methods ``row_structure`` and others."""
-
-    def __init__(self, symmetry: ElementSymmetry, prepared: Any) -> None:
-        self.symmetry, self.prepared = symmetry, prepared
-
-    @property
-    def given(self) -> Any:
-        return self.prepared
-
-    def rows(self, layout: Layout) -> tuple[Any, ...]:
-        return (self.symmetry.row_structure(self.prepared, layout),)
-
-    def sets(self, layout: Layout) -> tuple[Any, ...]:
-        return (self.symmetry.set_structure(self.prepared, layout),)
-
-    def readout_layout(self, layout: Layout) -> Layout:
-        return self.symmetry.readout_layout(self.prepared, layout)
-
-    def transform(self, g: Tensor) -> PreparedStructure:
-        moved = self.symmetry.transform_structure(g, self.prepared)
-        return PreparedStructure(self.symmetry, moved)
-
-
-def _single(feature_type: FeatureType) -> FeatureType:
-    return feature_type if feature_type.channel_axis is None else feature_type.with_channels(1)

@@ -12,19 +12,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from eqsets.aggregation import Aggregation, Sum
 from eqsets.dss import ALIGNMENTS, DSS
 from eqsets.errors import FeatureTypeError, choices
 from eqsets.features import FeatureType
 from eqsets.groups import Group, ProductGroup, SymmetricGroup, wreath_product
-from eqsets.layout import Dense, Layout
 from eqsets.nested.features import SAMPLED, MemberFeatures
 from eqsets.nested.layers import MemberEmbedding, MemberInvariant, MemberLinear
+from eqsets.nested.structure import MemberStructure
 from eqsets.products import EachPoint, EachPointNorm, SharedDropout
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve_element_group
+from eqsets.structure import NoStructure, Structure
 from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["Sets"]
@@ -175,34 +176,11 @@ class Sets(ElementSymmetry):
         source, target = (getattr(module, side, own.member) for side in ("in_type", "out_type"))
         return EachPoint(module, 1, self._type(source), self._type(target))
 
-    # Side information is one for all members of all elements.
-
-    def transform_structure(self, g: Tensor, structure: Any) -> Any:
-        """Return the structure moved by the one ``h`` that all members share.
-
-        Raises:
-            FeatureTypeError: members have no ``h`` in common.
-        """
-        group = self.group
-        if structure is None or not isinstance(group, ProductGroup):
-            if structure is not None:
-                raise FeatureTypeError(
-                    f"{self!r} got structure of type {type(structure).__name__}, which all members "
-                    "share, expected none where each has a group element of its own. Use "
-                    "alignment='shared'."
-                )
-            return None
-        return self.inner.transform_structure(group.unpack(g)[1], structure)
-
-    def prepare_structure(self, structure: Any) -> Any:
-        return self.inner.prepare_structure(super().prepare_structure(structure))
-
-    def row_structure(self, structure: Any, layout: Layout) -> tuple[Any, Any]:
-        """Return the structure as given, for the layers inside, and as that of any member."""
-        return structure, self.inner.row_structure(structure, Dense(1, 1))
-
-    def set_structure(self, structure: Any, layout: Layout) -> tuple[Any, Any]:
-        return self.row_structure(structure, layout)
+    def structure(self, given: Any) -> Structure:
+        """Return side information, one for all members of all elements."""
+        if given is None or isinstance(given, NoStructure | MemberStructure) or not self.structured:
+            return super().structure(given)
+        return MemberStructure(self.inner.structure(given), self)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sets) and self._content == other._content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -10,91 +9,75 @@ from torch import Tensor
 from eqsets.errors import FeatureTypeError
 from eqsets.groups import ProductGroup
 from eqsets.layout import Layout
+from eqsets.structure import Structure
 from eqsets.symmetry import ElementSymmetry
 
-__all__ = ["ProductStructure"]
+__all__ = ["ProductStructure", "split"]
 
 
-@dataclass(frozen=True)
-class ProductStructure:
-    """Hands each factor its part of the side information.
+class ProductStructure(Structure):
+    """The side information of both factors; modules take a pair, ``None`` for what is absent.
 
     Arguments:
-        first: the first factor.
-        second: the second factor.
-        owner: the product itself, which messages name.
+        first: of the first factor.
+        second: of the second factor.
+        owner: the product.
     """
 
-    first: ElementSymmetry
-    second: ElementSymmetry
-    owner: ElementSymmetry
+    def __init__(self, first: Structure, second: Structure, owner: ElementSymmetry) -> None:
+        self.first, self.second, self.owner = first, second, owner
 
     @property
-    def both(self) -> bool:
-        """Whether both factors take side information, so that it is a pair."""
-        return self.first.structured and self.second.structured
+    def given(self) -> Any:
+        one, two = self.owner.parts
+        if one.structured and two.structured:
+            return (self.first.given, self.second.given)
+        return self.first.given if one.structured else self.second.given
 
-    def split(self, structure: Any) -> tuple[Any, Any]:
-        """Return the parts of the first and of the second factor.
-
-        Raises:
-            FeatureTypeError: a tuple has not two parts.
-        """
-        if not self.both:
-            return (structure, None) if self.first.structured else (None, structure)
-        if not isinstance(structure, tuple):
-            return structure, None
-        if len(structure) != 2:
-            raise FeatureTypeError(
-                f"{self.owner!r} got structure of {len(structure)} parts, expected a pair (of the "
-                "first factor, of the second). Write None for a part that is absent."
-            )
-        return structure
-
-    def join(self, one: Any, two: Any) -> Any:
-        """Undo :meth:`split`."""
-        if self.both:
-            return (one, two)
-        return one if self.first.structured else two
-
-    def transform(self, group: ProductGroup, g: Tensor, structure: Any) -> Any:
-        """Return how side information moves with ``g`` of the product of the groups."""
-        if structure is None:
-            return None
-        (one, two), (g1, g2) = self.split(structure), group.unpack(g)
-        return self.join(
-            None if one is None else self.first.transform_structure(g1, one),
-            None if two is None else self.second.transform_structure(g2, two),
-        )
-
-    def prepare(self, structure: Any) -> Any:
-        """Return side information in the form that the factors work on."""
-        one, two = self.split(structure)
-        return self.join(self.first.prepare_structure(one), self.second.prepare_structure(two))
-
-    def of_rows(self, structure: Any, layout: Layout) -> tuple[Any, Any]:
-        """Return the side information of the rows, for each factor.
+    def rows(self, layout: Layout) -> tuple[Any, ...]:
+        """Return a pair as the one argument.
 
         Raises:
             FeatureTypeError: rows are parts of elements of different sizes.
         """
-        one, two = self.split(structure)
-        for factor, part in ((self.first, one), (self.second, two)):
-            if part is not None and factor.readout_layout(part, layout) is not layout:
+        for factor, part in zip(self.owner.parts, (self.first, self.second), strict=True):
+            if part.readout_layout(layout) is not layout:
                 raise FeatureTypeError(
                     f"{self.owner!r} got elements of different sizes as rows of their parts, which "
                     f"{factor!r} alone takes, expected elements of one size in a batch. Group "
                     "elements by size."
                 )
-        return (
-            None if one is None else self.first.row_structure(one, layout),
-            None if two is None else self.second.row_structure(two, layout),
-        )
+        return _pair(self.first.rows(layout), self.second.rows(layout))
 
-    def of_sets(self, structure: Any, layout: Layout) -> tuple[Any, Any]:
-        """Return the side information of the L2 branch, for each factor."""
-        one, two = self.split(structure)
-        return (
-            None if one is None else self.first.set_structure(one, layout),
-            None if two is None else self.second.set_structure(two, layout),
+    def sets(self, layout: Layout) -> tuple[Any, ...]:
+        return _pair(self.first.sets(layout), self.second.sets(layout))
+
+    def transform(self, g: Tensor) -> ProductStructure:
+        group = self.owner.group
+        if not isinstance(group, ProductGroup):
+            raise AssertionError("the group of a product is a product")
+        g1, g2 = group.unpack(g)
+        return ProductStructure(self.first.transform(g1), self.second.transform(g2), self.owner)
+
+
+def split(owner: ElementSymmetry, given: Any) -> tuple[Any, Any]:
+    """Return what users pass for the first and for the second factor of a product.
+
+    Raises:
+        FeatureTypeError: a tuple has not two parts.
+    """
+    first, second = owner.parts
+    if not (first.structured and second.structured):
+        return (given, None) if first.structured else (None, given)
+    if not isinstance(given, tuple):
+        return given, None
+    if len(given) != 2:
+        raise FeatureTypeError(
+            f"{owner!r} got structure of {len(given)} parts, expected a pair (of the first factor, "
+            "of the second). Write None for a part that is absent."
         )
+    return given
+
+
+def _pair(one: tuple[Any, ...], two: tuple[Any, ...]) -> tuple[tuple[Any, Any]]:
+    return ((next(iter(one), None), next(iter(two), None)),)

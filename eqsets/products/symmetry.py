@@ -19,7 +19,6 @@ from eqsets.constants import on_cpu
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.groups import ProductGroup
-from eqsets.layout import Layout
 from eqsets.products.features import ProductFeatures
 from eqsets.products.fixed import fixed_points
 from eqsets.products.invariants import ProductEmbedding, ProductInvariant, product_invariant
@@ -27,8 +26,9 @@ from eqsets.products.linear import ProductLinear
 from eqsets.products.maps import UnitMaps, dense_maps, has_free_sizes
 from eqsets.products.norms import product_norm
 from eqsets.products.rows import EachPoint, SharedDropout
-from eqsets.products.structure import ProductStructure
+from eqsets.products.structure import ProductStructure, split
 from eqsets.products.types import ProductTypes
+from eqsets.structure import NoStructure, Structure
 from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["Product"]
@@ -219,27 +219,20 @@ class Product(ElementSymmetry, is_product=True):
         )
         return EachPoint(module, len(own.points), source, target)
 
-    def transform_structure(self, g: Tensor, structure: Any) -> Any:
-        return self._structure.transform(self.group, g, structure)
-
-    def prepare_structure(self, structure: Any) -> Any:
-        if structure is None or not self.structured:
-            return super().prepare_structure(structure)
-        return self._structure.prepare(structure)
-
-    def row_structure(self, structure: Any, layout: Layout) -> tuple[Any, Any]:
-        return self._structure.of_rows(structure, layout)
-
-    def set_structure(self, structure: Any, layout: Layout) -> tuple[Any, Any]:
-        return self._structure.of_sets(structure, layout)
+    def structure(self, given: Any) -> Structure:
+        """Return the side information of both factors: a pair where both take any."""
+        if (
+            given is None
+            or isinstance(given, NoStructure | ProductStructure)
+            or not self.structured
+        ):
+            return super().structure(given)
+        one, two = split(self, given)
+        return ProductStructure(self.first.structure(one), self.second.structure(two), self)
 
     @property
     def _types(self) -> ProductTypes:
         return ProductTypes(self.first, self.second, self)
-
-    @property
-    def _structure(self) -> ProductStructure:
-        return ProductStructure(self.first, self.second, self)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Product) and self.parts == other.parts

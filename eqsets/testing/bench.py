@@ -66,7 +66,8 @@ class RowBench:
         symmetry, side = self.case.symmetry, self.structure
         if g is not None:
             side = symmetry.transform_structure(g, side)
-        rows: Tensor = self.module(x.clone(), symmetry.row_structure(side, Dense(1, len(x))))
+        arguments = symmetry.structure(side).rows(Dense(1, len(x)))
+        rows: Tensor = self.module(x.clone(), *arguments)
         return rows
 
     def gap(self) -> float:

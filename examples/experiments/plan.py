@@ -66,7 +66,7 @@ class SetModel(nn.Module):
         self.symmetry = plan.symmetry
         self.in_type: FeatureType = plan.symmetry.feature_type(plan.in_features)
         self.out_type = InvariantFeatures(plan.outputs)
-        self.structure = self.symmetry.prepare_structure(plan.structure)
+        self.structure = self.symmetry.structure(plan.structure)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, *, structure: Any = None) -> Tensor:
         """Map ``x: (B, N, *element)`` to classes ``(B, outputs)`` or scores ``(B, N, 1)``.

@@ -157,6 +157,6 @@ def test_side_information_is_prepared_once(
 ) -> None:
     """A network prepares it; what its layers get comes back as it is."""
     symmetry = compose(element_group("permutations"))
-    prepared = symmetry.prepare_structure(torch.tensor([[0, 1], [1, 2]]))
+    prepared = symmetry.structure(torch.tensor([[0, 1], [1, 2]]))
     assert not isinstance(prepared, torch.Tensor)
-    assert symmetry.prepare_structure(prepared) is prepared
+    assert symmetry.structure(prepared) is prepared

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from eqsets import ElementSymmetry, FeatureType
 from eqsets.generated import symmetric
 from eqsets.groups import SymmetricGroup
-from eqsets.layout import Layout
 from eqsets.testing import Capabilities, ContractSpec, check
 
 NODES = symmetric(4)
@@ -66,9 +65,6 @@ class Graphs(ElementSymmetry):
             return structure
         back = g.argsort()
         return structure[back][:, back]
-
-    def row_structure(self, structure: Tensor, layout: Layout) -> Tensor:
-        return structure
 
 
 def spec(symmetry: ElementSymmetry) -> ContractSpec:

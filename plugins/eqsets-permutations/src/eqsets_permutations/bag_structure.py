@@ -11,6 +11,7 @@ from torch.utils import _pytree as pytree
 
 from eqsets import SetBatch, ShapeError
 from eqsets.layout import Layout, Ragged
+from eqsets.structure import Structure
 from eqsets_permutations.edges import Edges
 
 __all__ = ["BagStructure", "NodeBatch", "broadcast_to_nodes", "reduce_nodes"]
@@ -77,7 +78,7 @@ pytree.register_pytree_node(
 
 
 @dataclass(frozen=True, eq=False)
-class BagStructure:
+class BagStructure(Structure):
     """Side information of sets of graphs of any size, whose rows are single nodes.
 
     It goes with a :class:`~eqsets.SetBatch` of rows ``(R, 1, C)`` whose index says which original
@@ -107,18 +108,28 @@ class BagStructure:
         known = edges is self.edges and context is self.context
         return self if known else replace(self, edges=edges, context=context)
 
-    def of_rows(self) -> NodeBatch:
-        """Return the side information of rows."""
-        return NodeBatch(self.edges, self.element, len(self.set_of_element))
+    def rows(self, layout: Layout) -> tuple[NodeBatch]:
+        return (NodeBatch(self.edges, self.element, len(self.set_of_element)),)
 
-    def of_sets(self) -> NodeBatch:
+    def sets(self, layout: Layout) -> tuple[NodeBatch]:
         """Return the side information of the aggregated nodes."""
-        return NodeBatch(self.context, self.set_of_node, self.num_sets)
+        return (NodeBatch(self.context, self.set_of_node, self.num_sets),)
 
-    def layout(self) -> Layout:
-        """Return which elements form a set."""
+    def readout_layout(self, layout: Layout) -> Layout:
+        """Return which elements form a set: rows are nodes, invariants are of elements."""
         index = self.set_of_element
         return Ragged(SetBatch(index[:, None], index, self.num_sets))
+
+    def transform(self, g: Tensor) -> BagStructure:
+        """Refuse: a bag has graphs of any size, and one ``g`` is of one size.
+
+        Raises:
+            ShapeError: always.
+        """
+        raise ShapeError(
+            f"got a group element of shape {tuple(g.shape)} for a bag of graphs, expected edges of "
+            "graphs of one size. Relabel the graphs before they go into the bag."
+        )
 
 
 pytree.register_pytree_node(

@@ -12,21 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from eqsets import ElementSymmetry, FeatureType, FeatureTypeError
 from eqsets.errors import choices
 from eqsets.groups import SymmetricGroup
-from eqsets.layout import Layout
-from eqsets_permutations.bag_structure import BagStructure, NodeBatch
+from eqsets.structure import Structure
+from eqsets_permutations.bag_structure import BagStructure
 from eqsets_permutations.basis import NodeLinear, SecondOrderLinear
-from eqsets_permutations.batching import edges_of_rows, edges_of_sets
 from eqsets_permutations.convolutions import GCN, GIN, SAGE, GraphConvolution
-from eqsets_permutations.edges import Edges, as_edges
+from eqsets_permutations.edges import as_edges
 from eqsets_permutations.features import SAMPLE_NODES, NodeFeatures, PairFeatures, parse
 from eqsets_permutations.norm import NodeNorm
 from eqsets_permutations.pyg_convolution import pyg_convolution
 from eqsets_permutations.readout import READOUTS, Embedding, NodeReadout, PairReadout
+from eqsets_permutations.structure import GraphStructure
 
 __all__ = ["Permutations"]
 
@@ -150,33 +150,14 @@ class Permutations(ElementSymmetry):
             return NodeNorm(self.feature_type(in_type))
         return super().norm(in_type, kind)
 
-    def transform_structure(self, g: Tensor, structure: Any) -> Any:
-        """Relabel the nodes: ``g`` is one permutation ``(P,)``, or one of each graph."""
-        return None if structure is None else as_edges(structure).relabel(g)
-
-    def prepare_structure(self, structure: Any) -> Any:
+    def structure(self, given: Any) -> Structure:
         """Return a snapshot of the edges, which stores the matrices that layers build from it.
 
         Raises:
-            ShapeError: ``structure`` has no edges.
+            ShapeError: ``given`` has no edges.
         """
-        if structure is None:
-            return None
-        edges = structure if isinstance(structure, BagStructure) else as_edges(structure)
-        return edges.prepared()
-
-    def row_structure(self, structure: Any, layout: Layout) -> Edges | NodeBatch:
-        """Return the edges of the rows: of all, of each set, or of each element."""
-        if isinstance(structure, BagStructure):
-            return structure.of_rows()
-        return edges_of_rows(as_edges(structure), layout)
-
-    def set_structure(self, structure: Any, layout: Layout) -> Edges | NodeBatch:
-        """Return the edges of the aggregated elements: the context, or those of the set."""
-        if isinstance(structure, BagStructure):
-            return structure.of_sets()
-        return edges_of_sets(as_edges(structure), layout)
-
-    def readout_layout(self, structure: Any, layout: Layout) -> Layout:
-        """Return which invariants form a set: in a bag, rows are nodes and invariants are not."""
-        return structure.layout() if isinstance(structure, BagStructure) else layout
+        if isinstance(given, BagStructure):
+            return given.prepared()
+        if given is None or isinstance(given, Structure):
+            return super().structure(given)
+        return GraphStructure(as_edges(given).prepared())

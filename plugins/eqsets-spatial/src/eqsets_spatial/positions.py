@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from eqsets import SetBatch, ShapeError
 from eqsets.layout import Dense, Layout, Ragged
+from eqsets.structure import Structure
 
-__all__ = ["rotate_positions", "row_positions", "set_positions"]
+__all__ = ["Positions", "rotate_positions", "row_positions", "set_positions"]
 
 _FORMS = (
     "(P, 3) for all elements, (B, P, 3) for each set or (B, N, P, 3) for each element of a dense "
     "or padded batch, and (R, P, 3) or a SetBatch of (P, 3) for a ragged one"
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Positions(Structure):
+    """Positions of the points of all elements, of those of each set, or of each element.
+
+    Arguments:
+        positions: a tensor or a :class:`~eqsets.SetBatch`, in one of the forms that users pass.
+    """
+
+    positions: Any
+
+    @property
+    def given(self) -> Any:
+        return self.positions
+
+    def rows(self, layout: Layout) -> tuple[Tensor]:
+        """Return the positions of the rows, ``(R, P, 3)``, or ``(1, P, 3)`` where all are equal."""
+        return (row_positions(self.positions, layout),)
+
+    def sets(self, layout: Layout) -> tuple[Tensor]:
+        """Return the mean positions of each set, ``(B, P, 3)`` (``(1, P, 3)`` where all agree)."""
+        return (set_positions(self.positions, layout),)
+
+    def transform(self, g: Tensor) -> Positions:
+        """Return positions ``(*batch, P, 3)`` moved by ``g: (*batch, 3, 3)``."""
+        if isinstance(self.positions, SetBatch):
+            return Positions(self.positions.replace(rotate_positions(g, self.positions.values)))
+        return Positions(rotate_positions(g, self.positions))
 
 
 def rotate_positions(g: Tensor, positions: Tensor) -> Tensor:

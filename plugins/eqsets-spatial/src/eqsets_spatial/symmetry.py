@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, InvariantFeatures, SetBatch
+from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, InvariantFeatures
 from eqsets.errors import choices
 from eqsets.groups import OrthogonalGroup
-from eqsets.layout import Layout
+from eqsets.structure import Structure
 from eqsets_spatial.convolution import PointConvolution
 from eqsets_spatial.dropout import CopyDropout
 from eqsets_spatial.features import IrrepsFeatures, merged_blocks, parse_blocks
@@ -19,7 +19,7 @@ from eqsets_spatial.linear import SpatialLinear
 from eqsets_spatial.nonlinearities import Gate
 from eqsets_spatial.norm import RootMeanSquareNorm
 from eqsets_spatial.pooling import PointPool
-from eqsets_spatial.positions import rotate_positions, row_positions, set_positions
+from eqsets_spatial.positions import Positions
 from eqsets_spatial.readout import SpatialEmbedding, SpatialInvariant
 
 __all__ = ["Spatial"]
@@ -187,19 +187,11 @@ class Spatial(ElementSymmetry):
         self._no_options(options)
         return PointPool(in_type, reduce)
 
-    def transform_structure(self, g: Tensor, structure: Any) -> Any:
-        """Return positions ``(*batch, P, 3)`` turned by ``g: (*batch, 3, 3)``."""
-        if isinstance(structure, SetBatch):
-            return structure.replace(rotate_positions(g, structure.values))
-        return None if structure is None else rotate_positions(g, structure)
-
-    def row_structure(self, structure: Any, layout: Layout) -> Any:
-        """Return the positions of the rows, ``(R, P, 3)``, or ``(1, P, 3)`` where all are equal."""
-        return row_positions(structure, layout)
-
-    def set_structure(self, structure: Any, layout: Layout) -> Any:
-        """Return the mean positions of each set, ``(B, P, 3)`` (``(1, P, 3)`` where all agree)."""
-        return set_positions(structure, layout)
+    def structure(self, given: Any) -> Structure:
+        """Return the positions of the points as one object."""
+        if given is None or isinstance(given, Structure):
+            return super().structure(given)
+        return Positions(given)
 
     def __repr__(self) -> str:
         return f"element_group('spatial', reflections={self.reflections})"

@@ -1,0 +1,107 @@
+"""What follows from a group and its feature types alone: the defaults of every symmetry.
+
+Solved once for each pair of types and held on the object, which a symmetry owns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from eqsets.constants import on_cpu
+from eqsets.errors import FeatureTypeError
+from eqsets.features import FeatureType
+from eqsets.groups import Group
+from eqsets.rows import ElementNorm, InvariantGate, RowNorm, pointwise_activation
+from eqsets.solve import (
+    Action,
+    Basis,
+    EquivariantLinear,
+    InvariantEmbedding,
+    InvariantReadout,
+    action_of,
+    basis_between,
+)
+from eqsets.solve.basis import is_orthogonal
+
+__all__ = ["Solved"]
+
+
+class Solved:
+    r"""Maps, invariants and norms of types that a group acts on, by solving for them.
+
+    .. math:: \{L : \rho'(g) L = L \rho(g) \;\forall g\}
+
+    Arguments:
+        group: acts on an element.
+    """
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self._memo: dict[Any, Any] = {}
+
+    def action(self, feature_type: FeatureType) -> Action:
+        """Return how the generators act on one channel of ``feature_type``."""
+        solved: Action = self._once(_single(feature_type), lambda key: action_of(self.group, key))
+        return solved
+
+    def basis(self, in_type: FeatureType, out_type: FeatureType) -> Basis:
+        """Return all equivariant linear maps from one channel of each type to the other."""
+        key = (_single(in_type), _single(out_type))
+        solved: Basis = self._once(
+            key, lambda pair: basis_between(self.action(pair[0]), self.action(pair[1]))
+        )
+        return solved
+
+    def linear(self, in_type: FeatureType, out_type: FeatureType, *, bias: bool) -> nn.Module:
+        """Return the complete linear map ``(E, *in) -> (E, *out)``."""
+        basis = self.basis(in_type, out_type)
+        return EquivariantLinear(in_type, out_type, basis, self.action(out_type), bias=bias)
+
+    def invariant(self, in_type: FeatureType) -> nn.Module:
+        """Return a module ``(E, *in) -> (E, features)`` of invariants, with ``.features``."""
+        return InvariantReadout(in_type, self.action(in_type))
+
+    def embed(self, features: int, out_type: FeatureType) -> nn.Module:
+        """Return a module that writes ``(E, features)`` invariants into features ``(E, *out)``."""
+        return InvariantEmbedding(features, out_type, self.action(out_type))
+
+    def norm(self, in_type: FeatureType, kind: str) -> nn.Module:
+        """Return an equivariant normalisation.
+
+        Raises:
+            FeatureTypeError: the kind is unknown, or the type allows no such norm.
+        """
+        if kind == "batch" and in_type.pointwise and in_type.channel_axis is not None:
+            return RowNorm(in_type)
+        if kind == "element" and (in_type.pointwise or is_orthogonal(self.action(in_type))):
+            return ElementNorm(in_type)
+        raise FeatureTypeError(
+            f"norm {kind!r} is not equivariant on {in_type!r}: 'batch' needs a pointwise type, "
+            "'element' a pointwise or length-preserving one. Choose the other or none."
+        )
+
+    def nonlinearity(
+        self, in_type: FeatureType, name: str, invariant: Callable[[FeatureType], nn.Module]
+    ) -> nn.Module:
+        """Return a componentwise nonlinearity where the type allows one, else a gate.
+
+        Arguments:
+            in_type: type of the features, kept.
+            name: of a torch activation.
+            invariant: makes the invariants that a gate reads.
+        """
+        activation = pointwise_activation(name)
+        return activation if in_type.pointwise else InvariantGate(in_type, invariant(in_type))
+
+    def _once(self, key: Any, solve: Callable[[Any], Any]) -> Any:
+        if key not in self._memo:
+            with on_cpu():
+                self._memo[key] = solve(key)
+        return self._memo[key]
+
+
+def _single(feature_type: FeatureType) -> FeatureType:
+    return feature_type if feature_type.channel_axis is None else feature_type.with_channels(1)

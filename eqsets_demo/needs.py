@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from types import ModuleType
 
-from eqsets.errors import OptionError
+from eqsets import optional
 
 __all__ = ["require"]
 
@@ -16,12 +15,5 @@ def require(module: str) -> ModuleType:
     Raises:
         OptionError: it is not installed; the message has the command that installs it.
     """
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not module.startswith(error.name):
-            raise
-        raise OptionError(
-            f"the demo needs {error.name!r}, which is not installed, expected the extra 'demo'. "
-            'Run: pip install "eqsets[demo,testing,translations]"'
-        ) from error
+    install = "eqsets[demo,testing,translations]"
+    return optional.require(module, "demo", needed_by="the demo", install=install)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from eqsets.training.plan import warm_up_cosine
 from eqsets_demo.bursts import Camera
 
 __all__ = ["Recipe"]
@@ -45,19 +45,18 @@ class Recipe:
         """Return a recipe for a smoke test of a few seconds."""
         return replace(self, steps=30, size=32, test_bursts=3)
 
-    def schedule(self, step: int) -> float:
-        """Return the factor of the maximum learning rate at a step, counted from 0.
+    @property
+    def batch(self) -> int:
+        """Bursts of a step."""
+        return self.bursts
 
-        Example:
-            >>> recipe = Recipe(steps=100, warm_up=0.1)
-            >>> [round(recipe.schedule(step), 2) for step in (0, 9, 10, 55, 99)]
-            [0.1, 1.0, 1.0, 0.5, 0.0]
-        """
-        rising = max(1, round(self.warm_up * self.steps))
-        if step < rising:
-            return (step + 1) / rising
-        part = (step - rising) / max(1, self.steps - rising)
-        return (1 + math.cos(math.pi * part)) / 2
+    def rate(self, step: int, seconds: float = 0.0) -> float:
+        """Return the factor of the maximum learning rate at a step, counted from 0."""
+        return warm_up_cosine(step, self.steps, self.warm_up)
+
+    def finished(self, step: int, seconds: float) -> bool:
+        """Return whether all steps are done."""
+        return step >= self.steps
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain values, for JSON and to compare with a checkpoint."""

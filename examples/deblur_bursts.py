@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -153,7 +152,7 @@ def trained(name: str) -> Training:
     with TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "model.pt"
         training = Training(build, recipe, RATES[1], 0, made, absolute_error, checkpoint)
-        training.run(lambda step, loss: None, threading.Event())
+        training.run()
     return training
 
 

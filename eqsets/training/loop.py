@@ -94,6 +94,7 @@ class Training:
 
     def run(self, stop: threading.Event | None = None) -> None:
         """Train to the end, or to the step in which ``stop`` is set, and write the checkpoint."""
+        self.objective.network.train()
         loss = _Loss(self.objective)
         module, optimizers = self.devices.set_up(loss, self.optimizers)
         before, began, saved = self.seconds, time.thread_time(), time.monotonic()

@@ -11,16 +11,15 @@ import itertools
 import shutil
 import threading
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from torch import Tensor
 
-from eqsets.training.interrupt import deferred_interrupt
+from eqsets.training import run_in_parallel
 from experiments.experiment import Experiment, Job
 from experiments.plan import count_parameters
 from experiments.progress import Board, show_progress
@@ -134,19 +133,8 @@ class _Campaign:
         """Train what is not done yet, each on a thread of its own."""
         waiting = [job for job in jobs if self.records.read(job) is None]
 
-        def work(job: Job) -> None:
-            if self.stop.is_set():
-                return
-            torch.set_num_threads(1)  # of this thread: a small network gains nothing from more
-            self.train(job, board)
-
-        with deferred_interrupt(self.stop), ThreadPoolExecutor(max(1, workers)) as pool:
-            futures = [pool.submit(work, job) for job in waiting]
-            ended, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            if any(future.exception() for future in ended):
-                self.stop.set()  # nobody goes on for nothing
-            for future in futures:
-                future.result()
+        trainings = [partial(self.train, job, board) for job in waiting]
+        run_in_parallel(trainings, self.stop, workers=workers)
         if self.stop.is_set():
             raise KeyboardInterrupt
 
@@ -159,7 +147,8 @@ class _Campaign:
         training = Training(
             build, recipe, job.learning_rate, job.seed, data, experiment.loss, checkpoint
         )
-        training.run(board.start(str(job), recipe.length), self.stop)
+        training.report_to(board.start(str(job), recipe.length))
+        training.run(self.stop)
         if not training.finished:
             return
         limit, model = self.size.tests, training.model

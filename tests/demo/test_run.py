@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from io import StringIO
 from types import SimpleNamespace
 
@@ -64,8 +65,9 @@ def test_an_interrupted_run_resumes_and_says_how(tmp_path, passing_contract, mon
 
     def stop_early(trainings, reports):
         for training in trainings:
-            training.train_step()
-            training.save()
+            stop = threading.Event()
+            training.average.report = lambda step, gain, stop=stop: stop.set()
+            training.run(stop)
         raise KeyboardInterrupt
 
     console = printer()

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from eqsets.training.interrupt import deferred_interrupt
+from eqsets_demo.bursts import BurstSource
 from eqsets_demo.models import dss
+from eqsets_demo.photos import TRAINING_PHOTOS
 from eqsets_demo.recipe import Recipe
 from eqsets_demo.training import Training, train
 
@@ -36,7 +38,8 @@ def run(training: Training, steps: int | None = None) -> None:
         if step == steps:
             stop.set()
 
-    training.run(report, stop)
+    training.average.report = report
+    training.run(stop)
 
 
 def same_weights(one: Training, two: Training) -> bool:
@@ -75,16 +78,14 @@ def test_a_checkpoint_of_another_recipe_is_not_used(tmp_path):
 
 def test_a_checkpoint_is_replaced_as_a_whole(tmp_path, monkeypatch):
     training = start(tmp_path)
-    training.train_step()
-    training.save()
+    run(training, 1)
 
     def fail(*_: object) -> None:
         raise OSError("no space left on device")
 
     monkeypatch.setattr(torch, "save", fail)
-    training.train_step()
     with pytest.raises(OSError, match="no space"):
-        training.save()
+        run(training)
     assert start(tmp_path).step == 1
 
 
@@ -132,9 +133,10 @@ def test_a_short_run_reduces_the_loss(tmp_path):
     """On bursts that were not used in training, against the initial network."""
     recipe = Recipe(steps=40, bursts=1, size=32)
     training = start(tmp_path, recipe, lambda: dss(width=8, blocks=1))
+    source = BurstSource(TRAINING_PHOTOS, recipe.camera, size=32, seed=0, augment=True)
 
     def loss() -> float:
-        batches = [training.source.batch(1000 + number, 4) for number in range(4)]
+        batches = [source.batch(1000 + number, 4) for number in range(4)]
         with torch.no_grad():
             errors = [(training.model(frames) - truth).abs().mean() for frames, truth in batches]
         return float(sum(errors))
@@ -158,7 +160,7 @@ def test_outside_of_the_main_thread_the_handler_does_not_change():
 
 
 def test_the_learning_rate_rises_and_falls_to_nearly_zero():
-    rates = [Recipe(steps=50).schedule(step) for step in range(50)]
+    rates = [Recipe(steps=50).rate(step) for step in range(50)]
     top = rates.index(max(rates))
     assert rates[: top + 1] == sorted(rates[: top + 1])
     assert rates[top:] == sorted(rates[top:], reverse=True)

@@ -43,7 +43,8 @@ def run(training, stop_after=None) -> list[float]:
         if step == stop_after:
             stop.set()
 
-    training.run(report, stop)
+    training.report_to(report)
+    training.run(stop)
     return losses
 
 
@@ -85,7 +86,8 @@ def test_seeds_decide_on_weights_and_nothing_else_does(tmp_path):
 
 def test_time_can_end_a_training_too(tmp_path):
     training, shown = start(tmp_path, Recipe(steps=10**9, seconds=0.05)), []
-    training.run(lambda done, loss: shown.append(done), threading.Event())
+    training.report_to(lambda done, loss: shown.append(done))
+    training.run()
     assert set(shown) <= {0, 1}, "seconds of one, not steps of a billion"
     assert training.recipe.length == 1
     assert training.finished

@@ -4,10 +4,11 @@ Importing this needs torch alone; fitting needs the extra ``generative``: zuko, 
 several devices.
 """
 
-from eqsets.generative.canonicalization.chart import Chart, chart_of
+import warnings
+
+from eqsets.families import Chart, Frame, Pose, TransformationFamily
 from eqsets.generative.canonicalization.inference import BACKBONES, Inference
 from eqsets.generative.canonicalization.orbits import OrbitVariance, orbit_variance
-from eqsets.generative.canonicalization.pose import Frame, Pose
 from eqsets.generative.data.images import as_images
 from eqsets.generative.density.conditional import TransformDistribution
 from eqsets.generative.fitting.fit import Fit
@@ -38,3 +39,13 @@ __all__ = [
     "discover",
     "orbit_variance",
 ]
+
+
+def chart_of(family: TransformationFamily) -> Chart:
+    """Return ``family.chart()``; deprecated."""
+    warnings.warn(
+        "eqsets.generative.chart_of is deprecated, write family.chart().",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return family.chart()

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from math import pi
-
-import torch
 from torch import Tensor
 
-from eqsets.families import ProductFamily, TransformationFamily
-from eqsets.generative.canonicalization.chart import chart_of, is_affine
+from eqsets.families import TransformationFamily
 
 __all__ = ["average_element"]
-
-_FAINT = 1e-6  # weight that every present element keeps, so that a mean always exists
 
 
 def average_element(family: TransformationFamily, g: Tensor, weights: Tensor) -> Tensor:
@@ -33,36 +27,10 @@ def average_element(family: TransformationFamily, g: Tensor, weights: Tensor) ->
         Group elements ``(B, *element_shape)``.
 
     Example:
-        >>> import eqsets
+        >>> import eqsets, torch
         >>> family = eqsets.transformation("rotation")
         >>> g = family.element(torch.tensor([[[3.0], [-3.0]]]))
         >>> family.parameters(average_element(family, g, torch.ones(1, 2))).abs()
         tensor([[3.1416]])
     """
-    if isinstance(family, ProductFamily):
-        parts = zip(family.factors, family.group.unpack(g), strict=True)
-        means = [average_element(factor, part, weights) for factor, part in parts]
-        return family.group.pack(*means).to(g.dtype)
-    share = weights + _FAINT * (weights > 0)
-    share = share / share.sum(1, keepdim=True).clamp_min(1e-30)
-    chart = chart_of(family)
-    if is_affine(family):
-        mean = (share.to(g.dtype)[..., None, None] * g).sum(1)
-        return chart.element(chart.coordinates(mean))
-    eta = chart.coordinates(g)
-    columns = []
-    for parameter, column in zip(chart.parameters, eta.unbind(-1), strict=True):
-        part = share.to(column.dtype)
-        if parameter.levels:
-            values = torch.arange(parameter.levels, dtype=column.dtype, device=column.device)
-            votes = (part[..., None] * (column[..., None].round() == values)).sum(1)
-            columns.append(votes.argmax(-1).to(column.dtype))
-        elif parameter.period:
-            angle = column * (2 * pi / parameter.period)
-            x, y = (part * angle.cos()).sum(1), (part * angle.sin()).sum(1)
-            lost = x.square() + y.square() < 1e-24
-            mean = torch.atan2(torch.where(lost, 0.0, y), torch.where(lost, 1.0, x))
-            columns.append(mean * (parameter.period / (2 * pi)))
-        else:
-            columns.append((part * column).sum(1))
-    return chart.element(torch.stack(columns, -1))
+    return family.chart().mean(g, weights)

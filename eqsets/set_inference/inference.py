@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families import TransformationFamily
-from eqsets.generative import Inference, LossWeights, StagePlan, as_images, chart_of
-from eqsets.generative.canonicalization.encoders import ConvEncoder, zero_last_layer
+from eqsets.families.encoders import zero_last_layer
+from eqsets.generative import Inference, LossWeights, StagePlan, as_images
 from eqsets.generative.canonicalization.heads import CoordinateHead
 from eqsets.generative.data.images import as_image_shape
 from eqsets.network import SetNetwork
@@ -95,7 +95,7 @@ class SetInference(nn.Module):
             )
         self.family = transformation(family) if isinstance(family, str) else family
         self.image_shape = as_image_shape(image_shape)
-        self.passes, self.chart = passes, chart_of(self.family)
+        self.passes, self.chart = passes, self.family.chart()
         if not isinstance(frame, str) and frame.family != self.family:
             raise OptionError(
                 f"got a frame of the family {frame.family!r}, expected {self.family!r}: it says "
@@ -118,7 +118,7 @@ class SetInference(nn.Module):
         )
         with torch.no_grad():
             shape = self.network(torch.zeros(1, 1, *self.image_shape)).shape[1:]
-        self.encoder = ConvEncoder((shape[0], shape[1], shape[2]), self.head.inputs)
+        self.encoder = self.family.domain.encoder(shape, self.head.inputs)
         zero_last_layer(self.encoder)
         self.curve: list[dict[str, float]] = []
 
@@ -148,11 +148,11 @@ class SetInference(nn.Module):
     def _average(self, x: Tensor, present: Tensor) -> Tensor:
         alone = x.flatten(0, 1)
         if isinstance(self.start, SetInference):
-            each, clarity = self.start(alone[:, None]), torch.ones_like(present)
+            each, confidence = self.start(alone[:, None]), torch.ones_like(present)
         else:
-            each, clarity, *_ = self.start(alone)
-            clarity = 1e-3 + clarity.unflatten(0, present.shape)
-        return average_element(self.family, each.unflatten(0, present.shape), present * clarity)
+            each, confidence, *_ = self.start(alone)
+            confidence = 1e-3 + confidence.unflatten(0, present.shape)
+        return average_element(self.family, each.unflatten(0, present.shape), present * confidence)
 
     @torch.no_grad()
     def element(self, x: Any, mask: Tensor | None = None) -> Tensor:
@@ -162,7 +162,7 @@ class SetInference(nn.Module):
         return g
 
     def transformation(self, x: Any, mask: Tensor | None = None) -> Tensor:
-        """Return ``eta: (B, k)``, in the coordinates of :func:`eqsets.generative.chart_of`."""
+        """Return ``eta: (B, k)``, in the coordinates of :attr:`chart`."""
         return self.chart.coordinates(self.element(x, mask)).to(torch.float32)
 
     def prototype(self, x: Any, mask: Tensor | None = None) -> Tensor:

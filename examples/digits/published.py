@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import eqsets
+from eqsets.families import DenseEncoder
 from eqsets.generative import PRESETS, StagePlan
-from eqsets.generative.canonicalization.encoders import DenseEncoder
 from eqsets.training import FitOptions, Objective, Step, fingerprint, run_stage
 
 __all__ = ["PUBLISHED", "TUNED", "Published", "Settings", "train", "worth"]

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 import eqsets
-from eqsets.generative import chart_of
 from experiments.sprite_laws import (
     LAWS,
     RADIUS,
@@ -110,7 +109,7 @@ def test_latents_follow_their_laws(name, generator):
 @pytest.mark.parametrize("name", LAWS)
 def test_folded_densities_integrate_to_one_in_the_chart_of_the_model(name, generator):
     """So densities of u and eta may be compared: no factor is forgotten."""
-    chart = chart_of(eqsets.transformation("similarity"))
+    chart = eqsets.transformation("similarity").chart()
     prototype = torch.tensor([0.54, 0.47, 1.1, 0.7], dtype=torch.float64)  # not in the middle
     c = element(prototype)
     seen = chart.coordinates(element(drawn(generator, name, 20_000)) @ torch.linalg.inv(c))

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 import eqsets
-from eqsets.generative import chart_of
 from eqsets.set_inference import average_element
 
 FAMILIES = ["translation", "rotation", "similarity", "affine", "hue", "hsv", "rotation+hue", "c4"]
@@ -19,8 +18,8 @@ def drawn(family, generator, *batch):
 
 def near(family, first, second):
     """Compare coordinates, on circles around them."""
-    away = chart_of(family).coordinates(family.group.compose(family.group.inverse(first), second))
-    for place, parameter in enumerate(chart_of(family).parameters):
+    away = family.chart().coordinates(family.group.compose(family.group.inverse(first), second))
+    for place, parameter in enumerate(family.chart().parameters):
         if parameter.period:
             away[..., place] -= parameter.period * (away[..., place] / parameter.period).round()
     return float(away.abs().max())
@@ -28,7 +27,7 @@ def near(family, first, second):
 
 def spread_out(family, generator, part):
     """Return sets of elements that lie around one: ``(5, 4, ...)``; all over the place for 1."""
-    chart = chart_of(family)
+    chart = family.chart()
     eta = chart.coordinates(drawn(family, generator, 5, 4))
     discrete = torch.tensor([bool(parameter.levels) for parameter in chart.parameters])
     return chart.element(torch.where(discrete, eta, part * eta))
@@ -44,8 +43,8 @@ def test_moves_with_the_set(name, generator):
     expected = family.group.compose(h, mean)
     assert near(family, average_element(family, moved, weights), expected) < 1e-6
     if name in ("similarity", "affine", "rotation+hue"):
-        naive = chart_of(family).coordinates(moved).mean(1)
-        assert near(family, chart_of(family).element(naive), expected) > 0.005
+        naive = family.chart().coordinates(moved).mean(1)
+        assert near(family, family.chart().element(naive), expected) > 0.005
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from eqsets.families import Images
 from eqsets.generative.analysis.claims import VISIBLE, Claim
 from eqsets.generative.analysis.evidence import Evidence
-from eqsets.generative.canonicalization.moments import intensity
 
 __all__ = ["FEW", "cautions_of"]
 
@@ -50,7 +50,7 @@ def _data(images: Tensor, held_out: int) -> Iterator[str]:
             f"too little data: {len(images)} images, {held_out} of them held out. Small spreads "
             f"are not seen, and intervals are wide; bring {FEW} or more."
         )
-    light = intensity(images).reshape(len(images), *images.shape[-2:])
+    light = Images().content(images)[:, 0]
     frame = torch.ones_like(light[0])
     frame[1:-1, 1:-1] = 0
     ratio = (light * frame).sum((-2, -1)) / frame.sum() / light.mean((-2, -1)).clamp_min(1e-6)

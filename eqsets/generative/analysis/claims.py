@@ -68,6 +68,8 @@ class Claim:
         p_absent: of H0 "absent"; small: the transformation occurs.
         p_uniform: of H0 "uniform"; small: not uniform. ``None`` on lines.
         folds: median number of rotations that leave a picture as it is.
+        role: of the component, one of :data:`eqsets.families.ROLES`, if known.
+        levels: how many values a discrete component has.
     """
 
     name: str
@@ -84,6 +86,8 @@ class Claim:
     p_absent: float
     p_uniform: float | None
     folds: float
+    role: str | None = None
+    levels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +218,8 @@ def _claim(numbers: _Numbers, p_absent: float, p_uniform: float | None) -> Claim
         p_absent,
         p_uniform,
         float(numbers.evidence.folds.float().median()),
+        parameter.role,
+        parameter.levels,
     )
 
 

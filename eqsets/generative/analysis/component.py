@@ -17,10 +17,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from eqsets.families import Parameter
+from eqsets.families import Grid, Parameter
 from eqsets.generative.analysis.poses import Poses
 from eqsets.generative.canonicalization.inference import Inference
-from eqsets.generative.canonicalization.moments import centroid, grid, intensity
 
 __all__ = ["Component", "steps_of"]
 
@@ -92,21 +91,28 @@ class Component:
         """
         g = self._element(-steps.to(still.device)).to(still.dtype)
         lost = (self.family.act(g, moved) - still[:, None]).abs().amax(-3).sum((-2, -1))
-        return lost <= _LOST * intensity(still)[:, None].sum(-1)
+        return lost <= _LOST * self._content(still)[:, None].sum(-1)
 
     def reach(self, pictures: Tensor) -> float:
         """Return what moves the edge of the content, twice its mean radius, by a pixel."""
-        side, name = max(pictures.shape[-2:]) - 1, self.parameter.name
-        if name.startswith("shift"):
-            return 2.0 / max(side, 1)
-        if name not in ("rotation", "scale", "scale_x", "scale_y", "shear"):
+        domain, role = self.family.domain, self.parameter.role
+        moves = self.parameter.levels is None and role in ("shift", "rotation", "scale", "shear")
+        if not moves or not isinstance(domain, Grid):
             return 0.0
-        light = intensity(pictures)
+        size = domain.size_of(pictures)
+        step = 2.0 / max(max(size) - 1, 1)
+        if role == "shift":
+            return step
+        light = self._content(pictures)
         light = light / light.sum(-1, keepdim=True).clamp_min(1e-6)
-        places = grid(*pictures.shape[-2:], like=pictures)
-        offsets = places - centroid(light, places)[:, None]
+        positions = domain.positions(size, like=pictures)
+        offsets = positions - (light @ positions)[:, None]
         radius = (light * offsets.square().sum(-1)).sum(-1).sqrt().median()
-        return float(2.0 / max(side, 1) / (2 * radius).clamp(0.1, 1.0))
+        return float(step / (2 * radius).clamp(0.1, 1.0))
+
+    def _content(self, x: Tensor) -> Tensor:
+        """Return how much there is at each position, ``(n, P)``."""
+        return self.family.domain.content(x).flatten(1)
 
     def _in_place(self, place: int, like: Tensor) -> bool:
         """Return whether it makes no difference that pixels of noise change places before."""

@@ -49,7 +49,7 @@ def gentle_bounds(inference: Inference, size: tuple[int, int]) -> Tensor:
     pixel = 2.0 / max(min(size) - 1, 1)
     for place, parameter in enumerate(inference.family.parameters_of_eta):
         if parameter.period is None:
-            reach = pixel if parameter.name.startswith("shift") else 0.0
+            reach = pixel if parameter.role == "shift" else 0.0
             bounds[place] = bounds.new_tensor([-reach, reach])
     return bounds
 

@@ -32,17 +32,15 @@ class Recommendation:
 
 def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
     """Return the composition that fits the claims."""
-    by_name = {claim.name: claim for claim in claims}
     reasons: list[str] = []
-    turns = _full(by_name, "rotation")
-    quarters = _full(by_name, "quarter_turns")
-    mirrors = _full(by_name, "mirror_x") or _full(by_name, "mirror_y") or _full(by_name, "mirror")
+    rotations = _full(claims, "rotation")
+    mirrors = bool(_full(claims, "reflection"))
     options: dict[str, Any] = {}
-    if turns or quarters:
-        options["rotations"] = 8 if turns else 4
-        measured = by_name["rotation" if turns else "quarter_turns"].sentence
+    if rotations:
+        options["rotations"] = rotations[0].levels or 8
+        measured = rotations[0].sentence
         reasons.append(f"{measured}: layers that know rotations need not learn them.")
-        if turns:
+        if rotations[0].levels is None:
             reasons.append(
                 "eight rotations: exact for quarter turns, nearly so in between; "
                 "rotations=None knows all angles and is slower."
@@ -56,8 +54,8 @@ def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
     else:
         group, width = "translations", "16"
         install = 'pip install "eqsets[translations]"'
-        moved = [by_name[name] for name in ("shift_x", "shift_y") if name in by_name]
-        if any(claim.verdict in ("partial", "full") for claim in moved):
+        shifts = [claim for claim in claims if claim.role == "shift"]
+        if any(claim.verdict in ("partial", "full") for claim in shifts):
             reasons.append("shifts occur: convolutions know them.")
         else:
             reasons.append(
@@ -71,8 +69,7 @@ def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
                 "reflections=True) knows them, or augmentation by flips."
             )
     reasons += _partial(claims)
-    hue = by_name.get("hue")
-    if hue is not None and hue.verdict == "full":
+    if _full(claims, "hue"):
         reasons.append(
             "hue: every hue occurs alike. No plugin of eqsets has hue as a symmetry; turns of hue "
             "by thirds exchange the channels, and augmentation by resample() has the rest."
@@ -89,20 +86,19 @@ def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
     return Recommendation(group, install, code.replace("'", '"'), tuple(reasons), options)
 
 
-def _full(claims: dict[str, Claim], name: str) -> bool:
-    return name in claims and claims[name].verdict == "full"
+def _full(claims: Sequence[Claim], role: str) -> list[Claim]:
+    """Return the claims of a full symmetry in a role."""
+    return [claim for claim in claims if claim.role == role and claim.verdict == "full"]
 
 
 def _partial(claims: Sequence[Claim]) -> list[str]:
     names = [
-        claim.sentence
-        for claim in claims
-        if claim.verdict == "partial" and not claim.name.startswith("shift")
+        claim.sentence for claim in claims if claim.verdict == "partial" and claim.role != "shift"
     ]
     names += [
         claim.sentence
         for claim in claims
-        if claim.verdict == "full" and claim.p_uniform is None and "shift" not in claim.name
+        if claim.verdict == "full" and claim.p_uniform is None and claim.role != "shift"
     ]
     if not names:
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -9,7 +10,6 @@ from torch import Tensor, nn
 
 from eqsets.errors import OptionError, choices
 from eqsets.families import TransformationFamily
-from eqsets.generative.canonicalization.chart import factors_of, is_affine
 from eqsets.generative.canonicalization.inference import BACKBONES, Inference
 from eqsets.generative.canonicalization.orbits import OrbitVariance, orbit_variance
 from eqsets.generative.canonicalization.views import random_view
@@ -72,8 +72,8 @@ class CanonicalModel(nn.Module):
         Inference sees images as soft as those it learned from, which were warped.
         """
         images = self._images(x)
-        moves = any(is_affine(factor) for factor in factors_of(self.family))
-        g: Tensor = self.inference(as_view(images) if moves else images).g
+        soft = as_view(images) if self.family.interpolates else images
+        g: Tensor = self.inference(soft).g
         return g
 
     def transformation(self, x: Any) -> Tensor:
@@ -102,10 +102,20 @@ class CanonicalModel(nn.Module):
         view = random_view(self.inference, images, generator=generator)
         return self.family.act(group.compose(group.inverse(view.g), view.r), images)
 
-    def clarity(self, x: Any) -> Tensor:
+    @torch.no_grad()
+    def confidence(self, x: Any) -> Tensor:
         """Return ``(B)`` in ``[0, 1]``: 0 where an image is blank, grey or symmetric itself."""
-        clarity: Tensor = self.inference.frame(self._images(x)).clarity
-        return clarity
+        confidence: Tensor = self.inference.frame(self._images(x)).confidence
+        return confidence
+
+    def clarity(self, x: Any) -> Tensor:
+        """Do what :meth:`confidence` does; the old name."""
+        warnings.warn(
+            "SymmetryModel.clarity is deprecated: it is now confidence.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.confidence(x)
 
     def orbit_variance(self, images: Any, **options: Any) -> OrbitVariance:
         """Measure how invariant prototypes are, see :func:`eqsets.generative.orbit_variance`."""

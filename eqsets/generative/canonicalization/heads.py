@@ -12,7 +12,7 @@ from math import pi
 import torch
 from torch import Tensor, nn
 
-from eqsets.generative.canonicalization.chart import Chart
+from eqsets.families import Chart, at_least_float32
 
 __all__ = ["CoordinateHead"]
 
@@ -37,20 +37,22 @@ class CoordinateHead(nn.Module):
         return sum(2 if one.period else 1 for one in self.parameters_of_eta if not one.levels)
 
     def forward(self, numbers: Tensor) -> Tensor:
-        """Map ``(B, inputs)`` to ``(B, k)``."""
-        columns, place = [], 0
+        """Map ``(B, inputs)`` to ``(B, k)``, in float32 at least."""
+        numbers = at_least_float32(numbers)
+        columns, used = [], 0
         for one in self.parameters_of_eta:
             if one.levels:
                 columns.append(torch.zeros_like(numbers[:, 0]))
             elif one.period:
-                x, y = 1 + numbers[:, place], numbers[:, place + 1]
-                lost = (x.square() + y.square()) < 1e-12
-                angle = torch.atan2(torch.where(lost, 0.0, y), torch.where(lost, 1.0, x))
+                x, y = 1 + numbers[:, used], numbers[:, used + 1]
+                undefined = (x.square() + y.square()) < 1e-12
+                y, x = torch.where(undefined, 0.0, y), torch.where(undefined, 1.0, x)
+                angle = torch.atan2(y, x)
                 columns.append(angle * (one.period / (2 * pi)))
-                place += 2
+                used += 2
             else:
                 middle = 0.0 if self.centred else (one.low + one.high) / 2
                 half = self.reach * (one.high - one.low) / 2
-                columns.append(middle + half * numbers[:, place].tanh())
-                place += 1
+                columns.append(middle + half * numbers[:, used].tanh())
+                used += 1
         return torch.stack(columns, -1)

@@ -17,12 +17,10 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from eqsets.families import ProductFamily, TransformationFamily
-from eqsets.generative.canonicalization.chart import Chart, factors_of
+from eqsets.families import Chart, TransformationFamily, factors_of
 
 __all__ = ["View", "random_elements", "random_view", "without_clipping"]
 
-_EXACT = 1e-6  # tolerance of families that interpolate nothing: what they lose was clipped
 _LOST = 1e-3
 
 
@@ -115,14 +113,14 @@ def without_clipping(family: TransformationFamily, r: Tensor, x: Tensor) -> Tens
 
     A saturation or value that was clipped on the way to a view cannot be inferred from it.
     """
-    parts = list(family.group.unpack(r)) if isinstance(family, ProductFamily) else [r]
+    parts = list(family.unpack(r))
     for index, factor in enumerate(factors_of(family)):
-        if factor.tolerance > _EXACT:
+        if factor.interpolates:
             continue
         part, group = parts[index], factor.group
         again = factor.act(group.inverse(part), factor.act(part, x))
-        lost = (again - x).abs().amax((-3, -2, -1)) > _LOST
+        lost = (again - x).abs().flatten(1).amax(-1) > _LOST
         axes = (..., *[None] * len(group.element_shape))
         identity = group.identity(len(x), device=part.device).to(part.dtype)
         parts[index] = torch.where(lost[axes], identity, part)
-    return family.group.pack(*parts) if isinstance(family, ProductFamily) else parts[0]
+    return family.pack(parts)

@@ -26,8 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eqsets.errors import ShapeError
-from eqsets.generative.canonicalization.chart import Chart
-from eqsets.generative.canonicalization.encoders import ConvEncoder
+from eqsets.families import Chart, ConvEncoder
 from eqsets.generative.data.artifacts import hide_traces
 from eqsets.optional import require
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from eqsets.families import TransformationFamily
-from eqsets.generative.canonicalization.inference import Inference, Rings
+from eqsets.generative.canonicalization.inference import Inference
 
 __all__ = ["LossWeights", "inference_loss", "lost_content", "two_view_terms"]
 
@@ -33,7 +33,7 @@ class LossWeights:
 
     Attributes:
         lost: of content that the prototype cannot hold.
-        rings: of the expected error of the learned direction.
+        rings: of the loss of the frame itself: the expected error of a learned direction.
         drift: of corrections that all images share; without it prototypes may shrink together.
     """
 
@@ -68,9 +68,10 @@ def inference_loss(
         shared = found.correction.mean(0)
         terms["drift"] = (shared * _on_lines(inference, shared)).square().sum()
         total = total + weights.drift * terms["drift"]
-    if found.rings is not None and inference.polar is not None:
-        terms["rings"] = _ring_loss(inference, found.rings, views)
-        total = total + weights.rings * terms["rings"]
+    own = inference.frame.loss(found.pose, views)
+    if own is not None:
+        terms["rings"] = own
+        total = total + weights.rings * own
     return {"loss": total, **terms}
 
 
@@ -112,17 +113,3 @@ def lost_content(family: TransformationFamily, g: Tensor, x: Tensor) -> Tensor:
 def _on_lines(inference: Inference, like: Tensor) -> Tensor:
     """Return 1 for coordinates on lines, 0 for those on circles, which may drift."""
     return like.new_tensor([0.0 if p.period else 1.0 for p in inference.chart.parameters])
-
-
-def _ring_loss(inference: Inference, rings: Rings, views: tuple[Tensor, Tensor]) -> Tensor:
-    polar = inference.polar
-    if polar is None:
-        raise AssertionError("rings come from the learned direction")
-    upright = rings.upright.chunk(2)
-    with torch.no_grad():
-        back = [inference.affine_part(inference.family.group.inverse(r)) for r in views]
-        placed = [b.to(u.dtype) @ u for b, u in zip(back, upright, strict=True)]
-        across = torch.linalg.solve(placed[0], placed[1])
-        turned = torch.atan2(across[:, 1, 0] - across[:, 0, 1], across[:, 0, 0] + across[:, 1, 1])
-    first, second = rings.scores.chunk(2)
-    return polar.loss(rings.intensity.chunk(2)[0], (first, second), turned)

@@ -38,7 +38,8 @@ def prototype_pairs(
     size is made random, by up to 5 %, and eta with it: then it says nothing of eta.
     """
     family = network.family
-    sizes = torch.tensor([_SIZE * name.startswith(("scale", "shear")) for name in family.names])
+    roles = [one.in_role("scale", "shear") for one in family.parameters_of_eta]
+    sizes = _SIZE * torch.tensor(roles, dtype=torch.get_default_dtype())
     etas, prototypes = [], []
     for x in images.split(_CHUNK):
         drawn = []

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.errors import OptionError
-from eqsets.generative.canonicalization.encoders import ConvEncoder
+from eqsets.families import ConvEncoder
 from eqsets.generative.data.images import as_image_shape, as_images, check_shape
 from eqsets.generative.vae.base import LEVEL, LatentModel, dequantize
 from eqsets.generative.vae.bounds import Bound, importance_bound

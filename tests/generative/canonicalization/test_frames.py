@@ -7,10 +7,8 @@ import torch
 from torch import Tensor
 
 import eqsets
-from eqsets.families import TransformationFamily
-from eqsets.generative.canonicalization.frames import IdentityFrame, analytic_frame
-from eqsets.generative.canonicalization.inference import Inference
-from eqsets.generative.canonicalization.pose import Frame
+from eqsets.families import Frame, IdentityFrame, TransformationFamily
+from eqsets.generative.canonicalization.inference import Inference, canonical_frame
 
 SPATIAL = {"translation": 1e-4, "rotation": 1e-4, "similarity": 2e-3, "affine": 5e-3}
 COLOURS = ["hue", "hue-saturation", "hsv"]
@@ -45,7 +43,7 @@ def test_spatial_frame_moves_with_the_image(name, draw, generator):
     g = elements(family, 16, generator)
     still = draw(torch.eye(3, dtype=torch.float64).expand(16, 3, 3))
     moved = draw(g)
-    frame = analytic_frame(family).double()
+    frame = canonical_frame(family).double()
     assert error(frame, family, still, g, moved) < SPATIAL[name]
     # negative controls: a frame that stays, and one that moves the wrong way
     assert error(IdentityFrame(family), family, still, g, moved) > 0.05
@@ -59,7 +57,7 @@ def test_colour_frame_moves_with_the_colours(name, generator):
     bounds = family.bounds * torch.tensor([1.0, 0.1, 0.5])[: len(family.names), None]
     eta = family.sample(16, generator=generator, bounds=bounds, dtype=torch.float64)
     g = family.element(eta)
-    frame = analytic_frame(family).double()
+    frame = canonical_frame(family).double()
     assert error(frame, family, x, g, family.act(g, x)) < 1e-9
     assert error(IdentityFrame(family), family, x, g, family.act(g, x)) > 0.05
 
@@ -68,7 +66,7 @@ def test_colour_frame_moves_with_the_colours(name, generator):
 def test_discrete_frame_is_exact(name, generator):
     family = eqsets.transformation(name)
     x = torch.rand(8, 1, 9, 9, generator=generator) - 0.5
-    frame = analytic_frame(family)
+    frame = canonical_frame(family)
     canonical = family.act(family.group.inverse(frame(x).g), x)
     for g in family.group.elements():
         moved = family.act(g.expand(8, *g.shape), x)
@@ -85,14 +83,14 @@ def test_factors_do_not_disturb_each_other(draw, generator):
     still = (draw(torch.eye(3, dtype=torch.float64).expand(8, 3, 3)) + 1) * tint - 1
     turn = hue.element(hue.sample(8, generator=generator, dtype=torch.float64))
     moved = hue.act(turn, (draw(g) + 1) * tint - 1)
-    frame = analytic_frame(family).double()
+    frame = canonical_frame(family).double()
     assert error(frame, family, still, family.group.pack(g, turn), moved) < 2e-3
 
 
 def test_canonical_images_look_like_the_data(draw, generator):
     family = eqsets.transformation("affine")
     x = draw(elements(family, 32, generator)).float()
-    frame = analytic_frame(family)
+    frame = canonical_frame(family)
     frame.calibrate(x)
     canonical = family.act(family.group.inverse(frame(x).g), x)
     assert float((canonical + 1).sum() / (x + 1).sum()) == pytest.approx(1, abs=0.1)
@@ -101,28 +99,28 @@ def test_canonical_images_look_like_the_data(draw, generator):
 @pytest.mark.parametrize("name", [*SPATIAL, "hsv", "affine+hsv", *DISCRETE])
 def test_degenerate_images_are_flagged(name):
     family = eqsets.transformation(name)
-    frame = analytic_frame(family)
+    frame = canonical_frame(family)
     blank, flat = torch.full((1, 3, 12, 12), -1.0), torch.zeros(1, 3, 12, 12)
     pixel = blank.clone()
     pixel[..., 4, 4] = 1.0
     for x in (blank, flat, pixel):
         pose = frame(x)
         assert torch.isfinite(pose.g).all()
-        assert torch.isfinite(pose.clarity).all()
-    assert float(frame(blank).clarity) == 0
+        assert torch.isfinite(pose.confidence).all()
+    assert float(frame(blank).confidence) == 0
 
 
 def test_a_disc_has_no_direction_and_a_comma_has(draw):
-    frame = analytic_frame(eqsets.transformation("similarity"))
+    frame = canonical_frame(eqsets.transformation("similarity"))
     one = torch.eye(3)[None]
     disc, comma = draw(one, blobs=((0.1, 0.0, 1.0),)), draw(one)
-    assert float(frame(disc).clarity) < 1e-3
-    assert float(frame(comma).clarity) > 0.05
+    assert float(frame(disc).confidence) < 1e-3
+    assert float(frame(comma).confidence) > 0.05
 
 
 @pytest.mark.parametrize("name", [*SPATIAL, "hsv", "affine+hsv"])
 def test_gradients_are_finite(name, generator):
-    frame = analytic_frame(eqsets.transformation(name))
+    frame = canonical_frame(eqsets.transformation(name))
     grey = torch.full((1, 3, 8, 8), -0.5)
     x = torch.cat([torch.rand(2, 3, 8, 8, generator=generator), grey, grey - 0.5])
     x.requires_grad_()
@@ -133,7 +131,7 @@ def test_gradients_are_finite(name, generator):
 def test_learned_direction_turns_with_the_image(draw, generator):
     family = eqsets.transformation("similarity")
     inference = Inference(family, (1, 32, 32), "canonical").double()
-    for parameter in inference.polar.parameters():  # far from the closed form
+    for parameter in inference.frame.parameters():  # far from the closed form
         torch.nn.init.normal_(parameter, std=0.05, generator=generator)
     g = elements(family, 16, generator)
     still, moved = draw(torch.eye(3, dtype=torch.float64).expand(16, 3, 3)), draw(g)

@@ -17,7 +17,7 @@ from eqsets.generative.vae import VAE
     ("images", "message"),
     [
         (torch.zeros(8, 8), "expected .n, C, H, W"),
-        (torch.zeros(0, 1, 8, 8), "nothing of it 0"),
+        (torch.zeros(0, 1, 8, 8), "no axis of it empty"),
         (torch.zeros(4, 8, 8, 3), "channels last"),
         (torch.full((4, 1, 8, 8), 255.0), "x / 127.5 - 1"),
         (torch.full((4, 1, 8, 8), float("nan")), "256 not finite"),

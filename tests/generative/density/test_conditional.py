@@ -9,7 +9,6 @@ import torch
 
 import eqsets
 from eqsets import ShapeError
-from eqsets.generative import chart_of
 from eqsets.generative.density.conditional import ConditionalDensity
 
 SHAPE = (1, 8, 8)
@@ -19,7 +18,7 @@ def shaken(name: str, generator: torch.Generator) -> ConditionalDensity:
     """Return a density far from its simple start."""
     family = eqsets.transformation(name)
     torch.manual_seed(0)
-    density = ConditionalDensity(chart_of(family), SHAPE, dropout=0.0).eval()
+    density = ConditionalDensity(family.chart(), SHAPE, dropout=0.0).eval()
     with torch.no_grad():
         for parameter in density.parameters():
             parameter += 0.15 * torch.randn(parameter.shape, generator=generator)
@@ -89,7 +88,7 @@ def test_samples_follow_the_density(generator):
 
 @torch.no_grad()
 def test_entropy_of_the_start_is_uniform_on_circles():
-    density = ConditionalDensity(chart_of(eqsets.transformation("hue")), SHAPE).eval()
+    density = ConditionalDensity(eqsets.transformation("hue").chart(), SHAPE).eval()
     for parameter in density.parameters():
         parameter.zero_()
     p = density(torch.zeros(2, *SHAPE))
@@ -98,7 +97,7 @@ def test_entropy_of_the_start_is_uniform_on_circles():
 
 
 def test_learns_a_partial_rotation_for_one_prototype_and_none_for_another():
-    density = ConditionalDensity(chart_of(eqsets.transformation("rotation")), SHAPE, dropout=0.0)
+    density = ConditionalDensity(eqsets.transformation("rotation").chart(), SHAPE, dropout=0.0)
     generator = torch.Generator().manual_seed(0)
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -118,7 +117,7 @@ def test_learns_a_partial_rotation_for_one_prototype_and_none_for_another():
 
 
 def test_wrong_shape_is_named():
-    density = ConditionalDensity(chart_of(eqsets.transformation("affine")), SHAPE)
+    density = ConditionalDensity(eqsets.transformation("affine").chart(), SHAPE)
     p = density(torch.zeros(2, *SHAPE))
     with pytest.raises(ShapeError, match=r"expected \(\*shape, 2, 6\)"):
         p.log_prob(torch.zeros(3, 6))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from math import pi
-
 import pytest
 import torch
 from torch import nn
 
 import eqsets
 from eqsets.generative import Inference, LossWeights
-from eqsets.generative.canonicalization.polar import PolarDirection
 from eqsets.generative.data.blur import blur
 from eqsets.generative.fitting.losses import inference_loss, lost_content
 
@@ -20,13 +17,6 @@ def views(family, n, generator, part=1.0):
     return tuple(
         family.element(family.sample(n, generator=generator, bounds=bounds)) for _ in range(2)
     )
-
-
-def two_turns(n):
-    """Return directions known by name: what a trained network would be sure of."""
-    scores = torch.full((2, n, 64), -30.0)
-    scores[0, :, 5] = scores[1, :, 5 + 16] = 30.0
-    return scores[0], scores[1]
 
 
 def test_a_right_inference_costs_nothing_and_a_wrong_one_does(draw, generator):
@@ -59,42 +49,6 @@ def test_pushing_everything_out_of_the_frame_is_paid_for(draw, generator):
     assert float(terms["loss"]) > 0.9
     kept = Inference(family, (1, 32, 32), "analytic")
     assert float(lost_content(family, kept(x).g, x).max()) < 0.01
-
-
-def test_ring_loss_is_the_expectation_over_pairs(generator):
-    polar = PolarDirection(rings=3, angles=8)
-    rings = torch.rand(2, 3, 8, generator=generator)
-    scores = torch.randn(2, 2, 8, generator=generator)
-    turned = torch.tensor([2, -3]) * (2 * pi / 8)
-    found = float(polar.loss(rings, (scores[0], scores[1]), turned))
-    p, q = scores.softmax(-1)
-    expected = 0.0
-    for image, shift in enumerate((2, -3)):
-        area = polar.rho[:, None]
-        size = (area * rings[image] ** 2).sum()
-        for i in range(8):
-            for j in range(8):  # direction j of the second view is j + shift of the first
-                gap = rings[image] - rings[image].roll(j + shift - i, -1)
-                cost = (area * gap**2).sum() / size
-                expected += float(p[image, i] * q[image, j] * cost) / 2
-    assert found == pytest.approx(expected, rel=1e-4)
-
-
-def test_ring_loss_vanishes_for_directions_that_agree(generator):
-    polar = PolarDirection()
-    rings = torch.rand(4, 12, 64, generator=generator)
-    agree = polar.loss(rings, two_turns(4), torch.full((4,), -pi / 2))
-    differ = polar.loss(rings, two_turns(4), torch.zeros(4))
-    assert abs(float(agree)) < 1e-4
-    assert float(differ) > 0.1
-
-
-def test_direction_is_refined_between_the_angles():
-    polar = PolarDirection()
-    angle = torch.tensor([0.3, 1.234, -2.0, 3.1])
-    scores = (polar.angle - angle[:, None]).cos()
-    found = polar.direction(scores)
-    assert torch.allclose((found - angle).cos(), torch.ones(4), atol=1e-6)
 
 
 def test_drift_holds_back_what_all_corrections_share(draw, generator):

@@ -126,10 +126,19 @@ def test_a_trace_of_a_preference_is_no_verdict_but_is_said(peak, verdict, words)
     assert found.sentence.startswith(words)
 
 
+ROLES = {
+    "shift_x": ("shift", None),
+    "rotation": ("rotation", None),
+    "quarter_turns": ("rotation", 4),
+    "mirror_x": ("reflection", 2),
+    "hue": ("hue", None),
+}
+
+
 def claim(name: str, verdict: str, p_uniform: float | None = None) -> Claim:
     return Claim(
         name, "u", verdict, f"{name}: {verdict}", 0.1, (0.1, 0.1), 1.0, 0.0, 0.0, 0.0, (0.0, 0.0),
-        0.0, p_uniform, 1.0,
+        0.0, p_uniform, 1.0, *ROLES[name],
     )  # fmt: skip
 
 

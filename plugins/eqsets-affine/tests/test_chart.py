@@ -8,12 +8,12 @@ import pytest
 import torch
 
 import eqsets
-from eqsets.generative import chart_of
 
 AFFINE = ["translation", "rotation", "similarity", "affine", "affine-no-shear"]
 
 
-def draw_coordinates(chart, n, generator, part=1.0):
+def draw_coordinates(chart, n, part=1.0):
+    generator = torch.Generator().manual_seed(0)
     low = torch.tensor([p.low for p in chart.parameters], dtype=torch.float64)
     high = torch.tensor([p.high for p in chart.parameters], dtype=torch.float64)
     unit = torch.rand(n, len(low), generator=generator, dtype=torch.float64)
@@ -22,20 +22,20 @@ def draw_coordinates(chart, n, generator, part=1.0):
     return torch.where(levels, z.round(), z)
 
 
-@pytest.mark.parametrize("name", [*AFFINE, "hsv", "d4", "affine+hsv"])
-def test_coordinates_of_elements_come_back(name, generator):
-    chart = chart_of(eqsets.transformation(name))
-    z = draw_coordinates(chart, 64, generator)
+@pytest.mark.parametrize("name", [*AFFINE, "d4"])
+def test_coordinates_of_elements_come_back(name):
+    chart = eqsets.transformation(name).chart()
+    z = draw_coordinates(chart, 64)
     assert torch.allclose(chart.coordinates(chart.element(z)).double(), z, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", AFFINE)
-def test_agrees_with_the_family_to_first_order(name, generator):
+def test_agrees_with_the_family_to_first_order(name):
     family = eqsets.transformation(name)
-    chart = chart_of(family)
+    chart = family.chart()
     errors = []
     for part in (1e-2, 1e-3):
-        z = draw_coordinates(chart, 32, generator, part)
+        z = draw_coordinates(chart, 32, part)
         eta = z[:, : len(family.names)]
         z = torch.cat([eta, torch.zeros_like(z[:, len(family.names) :])], -1)
         errors.append(float((chart.element(z) - family.element(eta)).abs().max()))
@@ -44,7 +44,7 @@ def test_agrees_with_the_family_to_first_order(name, generator):
 
 def test_exists_where_the_exponential_does_not():
     family = eqsets.transformation("affine")
-    chart = chart_of(family)
+    chart = family.chart()
     z = torch.tensor([[0.1, 0.0, pi - 0.01, 0.3, -0.3, 0.1]], dtype=torch.float64)
     g = chart.element(z)
     assert torch.isnan(family.parameters(g)).any()
@@ -52,18 +52,18 @@ def test_exists_where_the_exponential_does_not():
 
 
 def test_no_jump_at_the_half_turn():
-    chart = chart_of(eqsets.transformation("affine"))
+    chart = eqsets.transformation("affine").chart()
     z = torch.tensor([[0.2, -0.1, pi, 0.2, -0.2, 0.1]], dtype=torch.float64)
     other = z * torch.tensor([1, 1, -1, 1, 1, 1])
     assert torch.allclose(chart.element(z), chart.element(other))
 
 
 def test_the_group_without_shear_has_shear():
-    assert chart_of(eqsets.transformation("affine-no-shear")).names[-1] == "shear"
+    assert eqsets.transformation("affine-no-shear").chart().names[-1] == "shear"
 
 
 def test_gradient_at_the_identity_is_finite():
-    chart = chart_of(eqsets.transformation("affine"))
+    chart = eqsets.transformation("affine").chart()
     z = torch.zeros(1, 6, requires_grad=True)
     chart.coordinates(chart.element(z)).sum().backward()
     assert torch.allclose(z.grad, torch.ones(1, 6), atol=1e-4)

@@ -39,6 +39,11 @@ EXIT_INTERRUPTED = 130
 @click.option(
     "--limit", type=click.IntRange(1), help="Take so many images at most, drawn at random."
 )
+@click.option(
+    "--axes",
+    type=click.Choice(["NHW", "NCHW", "NHWC"]),
+    help="Which axis of the array is which, where its shape is ambiguous.",
+)
 @click.option("--skip-unreadable", is_flag=True, help="Leave files out that cannot be read.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -54,6 +59,7 @@ def command(
     output: Path,
     seed: int,
     limit: int | None,
+    axes: str | None,
     skip_unreadable: bool,
     as_json: bool,
     quiet: bool,
@@ -86,6 +92,7 @@ def command(
             resume=resume,
             quiet=quiet or as_json,
             limit=limit,
+            axes=axes,
             skip_unreadable=skip_unreadable,
             tell=_nothing if quiet else lambda text: progress.print(text, style="dim"),
         )

@@ -137,7 +137,7 @@ class SymmetryModel(PoseModel):
         unusual += [f"passes={self.passes}"] if self.passes > 1 else []
         fitted = fit_stages(
             self.new_inference,
-            (known.to(self._like.dtype), held_out.to(self._like.dtype)),
+            (known.to(self.dtype), held_out.to(self.dtype)),
             preset=plan,
             bounds=limits,
             weights=weights,

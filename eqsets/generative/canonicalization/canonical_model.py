@@ -78,7 +78,7 @@ class CanonicalModel(nn.Module):
 
     def transformation(self, x: Any) -> Tensor:
         """Return ``eta: (B, k)`` by inference: how each image was made of its prototype."""
-        return self.chart.coordinates(self.element(x)).to(self._like.dtype)
+        return self.chart.coordinates(self.element(x)).to(self.dtype)
 
     @torch.no_grad()
     def prototype(
@@ -135,6 +135,11 @@ class CanonicalModel(nn.Module):
         images = as_images(x).to(self._like)
         check_shape(images, self.image_shape)
         return images
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the weights, which images are cast to."""
+        return self._like.dtype
 
     @property
     def _like(self) -> Tensor:

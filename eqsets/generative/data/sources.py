@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from eqsets.errors import OptionError, ShapeError
+from eqsets.generative.data.axes import channels_first
 from eqsets.generative.data.datafiles import chosen, read_file
 from eqsets.generative.data.images import as_images
 from eqsets.optional import require
@@ -29,7 +30,12 @@ class Source(NamedTuple):
 
 
 def read(
-    data: Any, *, labels: Any = None, skip_unreadable: bool = False, limit: int | None = None
+    data: Any,
+    *,
+    labels: Any = None,
+    skip_unreadable: bool = False,
+    limit: int | None = None,
+    axes: str | None = None,
 ) -> Source:
     """Return the images that ``data`` stands for.
 
@@ -41,9 +47,12 @@ def read(
         labels: one for each image, if known: pictures are chosen from all of them.
         skip_unreadable: leave files out that cannot be read, instead of raising.
         limit: images that are taken at most, drawn at random; ``None``: all.
+        axes: of an array: ``"NHW"``, ``"NCHW"`` or ``"NHWC"``; default: by its shape, if that is
+            not ambiguous.
 
     Raises:
-        ShapeError: the images are of the wrong rank, number type, range or of several sizes.
+        ShapeError: the images are of the wrong rank, dtype, range or of several sizes; or the shape
+            is ambiguous.
         OptionError: there is no such file or folder, a file cannot be read, or no images may be
             taken.
     """
@@ -70,7 +79,7 @@ def read(
         labels = found if labels is None else labels
     elif limit is not None and getattr(data, "ndim", 0) > 0 and len(data) > limit:
         data = data[chosen(len(data), limit).numpy()]
-    images = as_images(_normal(data)).cpu()
+    images = as_images(_normal(channels_first(data, axes))).cpu()
     known = None if labels is None else aligned(labels, len(images), limit, "labels")
     return Source(images, known, name, skipped)
 
@@ -109,14 +118,10 @@ def aligned(given: Any, count: int, limit: int | None, what: str) -> Tensor:
     return found
 
 
-def _normal(data: Any) -> Any:
-    """Put channels first, and take [0, 1] to [-1, 1]; what is wrong otherwise is said later."""
-    try:
-        x = torch.as_tensor(data)
-    except (TypeError, ValueError, RuntimeError):
-        return data
-    if x.dim() == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3):
-        x = x.permute(0, 3, 1, 2)
+def _normal(x: Any) -> Any:
+    """Take [0, 1] to [-1, 1]; what is wrong otherwise is said later."""
+    if not isinstance(x, Tensor):
+        return x
     if x.dim() == 4 and x.shape[1] not in (1, 3) and x.numel():
         raise ShapeError(
             f"got images of shape {tuple(x.shape)}: {x.shape[1]} channels, or {x.shape[-1]} if "

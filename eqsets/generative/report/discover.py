@@ -46,6 +46,7 @@ def discover(
     groups: Any = None,
     limit: int | None = None,
     skip_unreadable: bool = False,
+    axes: str | None = None,
     tell: Callable[[str], object] = lambda text: None,
 ) -> SymmetryReport:
     """Fit a :class:`~eqsets.generative.SymmetryModel` and say which symmetries images have.
@@ -69,6 +70,8 @@ def discover(
             each held-out image finds itself among those that it is compared with.
         limit: images that are taken at most, drawn at random; default: all.
         skip_unreadable: leave files of a folder out that cannot be read, and say so.
+        axes: of an array: ``"NHW"``, ``"NCHW"`` or ``"NHWC"``; needed only where its shape is
+            ambiguous.
         tell: is called with a line of text at every step.
 
     Raises:
@@ -79,7 +82,7 @@ def discover(
     """
     began = time.perf_counter()
     plan = preset_of(preset)
-    source = read(data, labels=labels, skip_unreadable=skip_unreadable, limit=limit)
+    source = read(data, labels=labels, skip_unreadable=skip_unreadable, limit=limit, axes=axes)
     images, chosen = _family(source.images, family)
     parts = None if groups is None else aligned(groups, len(images), limit, "groups")
     known, held_out, picked = _split(images, source.labels, parts, seed)
@@ -90,6 +93,7 @@ def discover(
         )
     model = SymmetryModel(chosen, (images.shape[1], images.shape[2], images.shape[3]))
     check_family(images, model.family)
+    known, held_out, picked = (part.to(model.dtype) for part in (known, held_out, picked))
     named = chosen if isinstance(chosen, str) else repr(chosen)
     tell(f"fitting {named} to {len(known)} images of {tuple(images.shape[1:])}")
     model.fit(

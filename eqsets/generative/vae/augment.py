@@ -57,7 +57,7 @@ class Resampling:
         """Return what images ``(B, C, H, W)`` are drawn from: two tensors with ``B`` rows."""
         self.model.eval()
         group, known = self.model.family.group, []
-        for part in x.to(self.model.prototype_bank.device).split(_CHUNK):
+        for part in x.to(self.model.prototype_bank).split(_CHUNK):
             back = group.inverse(self.model.element(part))
             made = self.model.family.act(back, part)
             known.append((back, self.density.features(made)))

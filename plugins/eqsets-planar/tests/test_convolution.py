@@ -107,7 +107,7 @@ def test_layer_is_that_of_escnn(symmetry: Planar) -> None:
         for column, (_, source) in enumerate(conv.in_type.blocks):
             raw = escnn_interface.filter_basis(symmetry.points, source, target, 5, 1, None)
             ours[row, column] = raw.flatten(1).norm(dim=1)
-    x = torch.randn(3, 2, 9, 9)
+    x = torch.randn(3, 2, 9, 6)
     span = []
     for position in range(theirs.weights.numel()):
         with torch.no_grad():

@@ -236,3 +236,36 @@ def test_restriction_to_what_is_no_subgroup_is_refused() -> None:
         Planar(8).restrict(Planar(8).feature_type("1 regular"), rotations=3)
     with pytest.raises(FeatureTypeError, match="D4 is no subgroup of C8"):
         Planar(8).restrict(Planar(8).feature_type("1 regular"), rotations=4, reflections=True)
+
+
+@pytest.mark.parametrize("size", [(27, 32), (28, 30), (31, 29)])
+@pytest.mark.parametrize("stride", [2, 3])
+def test_pooled_pixels_lie_where_they_are_said_to(size: tuple[int, int], stride: int) -> None:
+    """A ramp is pooled to a ramp whose pixels lie evenly about the centre of the image."""
+    symmetry = Planar(2, reflections=True)
+    pool = symmetry.pool(symmetry.feature_type(2), stride=stride).double()
+    down, right = (torch.arange(float(length)).double() - (length - 1) / 2 for length in size)
+    ramps = torch.stack([down[:, None].expand(size), right.expand(size)])[None]
+    pooled = pool(ramps)[0]
+    counts = [-(-length // stride) for length in size]
+    assert pooled.shape == (2, *counts)
+    for axis, count in enumerate(counts):
+        expected = stride * (torch.arange(float(count)).double() - (count - 1) / 2)
+        inner = pooled[axis, 3:-3, 3:-3]  # without the border, which is continued
+        shape = (-1, 1) if axis == 0 else (1, -1)
+        torch.testing.assert_close(inner, expected[3:-3].reshape(shape).expand_as(inner))
+
+
+@pytest.mark.parametrize("size", [(9, 6), (8, 11)])
+def test_max_pooling_takes_the_maximum_over_a_window_first(size: tuple[int, int]) -> None:
+    symmetry = Planar(2)
+    features = symmetry.feature_type(1)
+    x = torch.randn(1, 1, *size, generator=torch.Generator().manual_seed(0)).double()
+    rows, columns = size
+    largest = torch.zeros_like(x)
+    for row in range(rows):
+        for column in range(columns):
+            window = x[..., max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
+            largest[..., row, column] = window.amax((-2, -1))
+    maximum, average = (symmetry.pool(features, kind=kind).double() for kind in ("max", "average"))
+    torch.testing.assert_close(maximum(x), average(largest))

@@ -111,7 +111,7 @@ def pyg_convolution(
 
     Raises:
         PluginError: there is no such name, or torch_geometric cannot be imported.
-        FeatureTypeError: the convolution does not take the options.
+        FeatureTypeError: the convolution does not take the options, or would store the first graph.
     """
     build, name = (_find(conv), conv) if isinstance(conv, str) else (conv, _name(conv))
     taken = inspect.signature(build).parameters
@@ -137,6 +137,11 @@ def pyg_convolution(
             f"the options {options}: {error}. Expected its own options; pass a callable "
             "conv=lambda inputs, outputs: ... for one that is built in another way."
         ) from error
+    if any(getattr(part, "cached", False) for part in module.modules()):
+        raise FeatureTypeError(
+            f"convolution {name!r} got cached=True, expected False: it would store the first graph "
+            "and use it for every other one. Leave it out."
+        )
     return PyGConvolution(module, out_channels, name)
 
 
@@ -158,7 +163,6 @@ def _find(name: str) -> Callable[..., nn.Module]:
         if short.endswith("Conv")
     }
     if name not in known:
-        ours = ["gcn", "gin", "graph", "linear", "sage"]
-        raise PluginError(f"unknown convolution {name!r}: {choices(name, [*known, *ours])}")
+        raise PluginError(f"unknown convolution {name!r}: {choices(name, {*known, 'linear'})}")
     found: Callable[..., nn.Module] = getattr(library, known[name])
     return found

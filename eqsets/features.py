@@ -96,6 +96,28 @@ class FeatureType(ABC):
         """
         return x
 
+    def with_margin(self, x: Tensor) -> Tensor:
+        """Return ``x: (*batch, *element)`` with its content moved away from a padded border.
+
+        Then the action is exact in the :meth:`interior` of what follows. ``x`` itself, unless the
+        type has a border and takes larger grids.
+        """
+        return x
+
+    def with_sizes(self, *sizes: int) -> FeatureType:
+        """Return the same type with other sizes in samples, for the axes that ``layout`` names.
+
+        Raises:
+            FeatureTypeError: the type does not take these sizes.
+        """
+        free = [axis for axis in self.layout if isinstance(axis, str)]
+        if len(sizes) == len(free) == 0:
+            return self
+        raise FeatureTypeError(
+            f"{self!r} got the sizes {sizes} for samples, expected none: its layout {self.layout} "
+            + (f"leaves {free} to its own samples." if free else "has no free axis.")
+        )
+
     @property
     def layout(self) -> tuple[int | str, ...]:
         return tuple(self.sample().shape)

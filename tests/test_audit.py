@@ -1,4 +1,4 @@
-"""equivariance_error and audit: they measure, they catch, and they leave the model as it was."""
+"""audit: it names the layer that breaks the symmetry, and restores the modes of the model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from torch import nn as tnn
 from eqsets import (
     DSS,
     FeatureTypeError,
-    InvariantFeatures,
     SetNetwork,
     ShapeError,
     audit,
@@ -20,7 +19,6 @@ from eqsets import (
     equivariance_error,
     nn,
 )
-from eqsets.equivariance import relative_error
 
 RING = element_group("cyclic", size=5)
 X = torch.randn(2, 3, 5, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -35,86 +33,6 @@ class Wrong(tnn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return 1e-3 * torch.tanh(x * self.slope.to(x))
-
-
-def test_small_outputs_cannot_hide() -> None:
-    points = RING.feature_type(2)
-    block = nn.Elementwise(Wrong(), points, points)
-    report = equivariance_error(block, points, points)
-    assert report.element > 0.1
-    assert report.permutation == 0
-    assert float(report) == report.max == report.joint or report.max == report.element
-    assert "equivariance error" in str(report)
-
-
-def test_modules_on_rows_and_plain_models() -> None:
-    points = RING.feature_type(2)
-    rows = RING.linear(points, points).double()
-    assert equivariance_error(rows, points, points, set_axis=False).max < 1e-13
-
-    class Model(tnn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.first, self.read = DSS(RING, 2, 4), nn.Readout(RING, 4, 3)
-            self.head = tnn.Linear(3, 2)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.head(self.read(torch.relu(self.first(x))))
-
-    model = Model().double()
-    assert equivariance_error(model, points, InvariantFeatures(2)).max < 1e-13
-    assert (
-        equivariance_error(model, points, InvariantFeatures(2), alignment="independent").max > 1e-3
-    )
-
-
-def test_order_dependence_is_a_permutation_error() -> None:
-    class First(tnn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x[:, 0]
-
-    points = RING.feature_type(2)
-    report = equivariance_error(First(), points, points)
-    assert report.permutation > 0.1
-    assert report.element == 0
-
-
-def test_nan_is_an_error_not_a_pass() -> None:
-    class NotANumber(tnn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x * torch.nan
-
-    points = RING.feature_type(2)
-    assert not equivariance_error(NotANumber(), points, points).max <= 1
-
-
-def test_modes_are_left_as_they_were() -> None:
-    net = SetNetwork(RING, [2, 4, 2], dropout_rate=0.5)
-    net.blocks.layers[1].eval()
-    before = [part.training for part in net.modules()]
-    equivariance_error(net, net.in_type, net.out_type)
-    audit(net, X.float())
-    assert [part.training for part in net.modules()] == before
-
-
-def test_a_wrong_declaration_is_refused() -> None:
-    layer = DSS(RING, 2, 3)
-    with pytest.raises(ShapeError, match=r"gave \(2, 4, 5, 3\), expected a set \(B, N, 7\)"):
-        equivariance_error(layer, layer.in_type, InvariantFeatures(7))
-
-    class Pair(tnn.Module):
-        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-            return x, x
-
-    with pytest.raises(ShapeError, match="returned tuple"):
-        equivariance_error(Pair(), layer.in_type, layer.in_type)
-    with pytest.raises(FeatureTypeError, match="Did you mean 'shared'"):
-        equivariance_error(layer, layer.in_type, layer.out_type, alignment="share")
-
-
-def test_relative_error_by_hand() -> None:
-    assert relative_error(torch.zeros(3), torch.zeros(3)) == 0
-    assert relative_error(torch.ones(4), torch.zeros(4)) == 2
 
 
 def broken_model(position: int) -> nn.SetSequential:
@@ -148,7 +66,8 @@ def test_audit_finds_what_stands_between_declared_layers() -> None:
             self.first, self.second = DSS(RING, 2, 4), DSS(RING, 4, 4)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.second(self.first(x).cumsum(2))
+            y: Tensor = self.second(self.first(x).cumsum(2))
+            return y
 
     assert audit(Model().double(), X).culprit == "between 'first' and 'second'"
     whole = {"": (RING.feature_type(2), points)}
@@ -173,3 +92,80 @@ def test_audit_needs_types_and_real_names() -> None:
     points = RING.feature_type(2)
     with pytest.raises(FeatureTypeError, match=r"types for \['nose'\]"):
         audit(DSS(RING, 2, 2).double(), X, types={"nose": (points, points)})
+
+
+def test_audit_restores_modes() -> None:
+    net = SetNetwork(RING, [2, 4, 2], dropout_rate=0.5)
+    net.blocks.layers[1].eval()
+    before = [part.training for part in net.modules()]
+    audit(net, X.float())
+    assert [part.training for part in net.modules()] == before
+
+
+def photos(*size: int) -> Tensor:
+    return torch.randn(2, 3, 3, *size, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (16, 12)])
+def test_audit_and_equivariance_error_agree_where_a_grid_is_padded(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    net = SetNetwork("translations", [3, 8, 8, 3], kernel_size=3)
+    for model in (net, DSS("translations", 3, 8)):
+        assert model.in_type is not None
+        assert model.out_type is not None
+        report = audit(model, photos(*size))
+        assert report.ok
+        assert max(row.after for row in report.layers) < 1e-6
+        assert equivariance_error(model, model.in_type, model.out_type).max < 1e-6
+        assert report.margin
+        assert report.border is not None
+        if model is net or size == (8, 8):  # else no border is within reach of the interior
+            assert report.border > 0.01
+            assert f"changes the output by {report.border:.1e}" in str(report)
+    around = SetNetwork(element_group("translations", padding_mode="circular"), [3, 8, 3])
+    report = audit(around, photos(*size))
+    assert report.ok
+    assert report.border is None
+    assert not report.margin
+
+
+def test_audit_without_a_margin_names_the_border() -> None:
+    torch.manual_seed(0)
+    net = SetNetwork("translations", [3, 8, 8, 3], kernel_size=3)
+    report = audit(net, photos(16, 16), margin=False)
+    assert not report.ok
+    assert report.border == report.layers[0].after > 0.01
+    assert "the border of the grid is padded and counts here: margin=True" in str(report)
+    assert report.to_dict()["margin"] is False
+    fixed = SetNetwork(element_group("translations", grid=(16, 16)), [3, 8, 3])
+    assert not audit(fixed, photos(16, 16)).margin
+
+
+def test_audit_finds_a_layer_that_breaks_on_a_padded_grid() -> None:
+    class Stripes(tnn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * (1 + torch.arange(x.shape[-1]) % 2)
+
+    torch.manual_seed(0)
+    symmetry = element_group("translations")
+    four = symmetry.feature_type(4)
+    net = nn.SetSequential(
+        DSS(symmetry, 3, 4), nn.Elementwise(Stripes(), four, four), DSS(symmetry, 4, 2)
+    )
+    assert audit(net, photos(8, 8)).culprit == "layers.1"
+
+
+def test_a_model_of_one_size_needs_no_margin() -> None:
+    class Flat(tnn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = DSS("translations", 3, 2)
+            self.linear = tnn.Linear(2 * 8 * 8, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.linear(self.first(x).flatten(2))
+            return y
+
+    with pytest.raises(ShapeError, match=r"x \(2, 3, 3, 8, 8\) with a margin.*margin=False"):
+        audit(Flat(), photos(8, 8))
+    assert audit(Flat(), photos(8, 8), margin=False).border is not None

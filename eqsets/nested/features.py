@@ -73,6 +73,12 @@ class MemberFeatures(FeatureType):
     def interior(self, x: Tensor) -> Tensor:
         return self.member.interior(x)
 
+    def with_margin(self, x: Tensor) -> Tensor:
+        return self.member.with_margin(x)
+
+    def with_sizes(self, *sizes: int) -> MemberFeatures:
+        return replace(self, member=self.member.with_sizes(*sizes))
+
     def transform(self, g: Tensor, x: Tensor) -> Tensor:
         h, order = self._unpack(g)
         tail = len(self.member.layout)

@@ -86,6 +86,12 @@ class ProductFeatures(FeatureType):
     def interior(self, x: Tensor) -> Tensor:
         return self.second.interior(x)
 
+    def with_margin(self, x: Tensor) -> Tensor:
+        return self.second.with_margin(x)
+
+    def with_sizes(self, *sizes: int) -> ProductFeatures:
+        return replace(self, second=self.second.with_sizes(*sizes))
+
     def transform(self, g: Tensor, x: Tensor) -> Tensor:
         g1, g2 = self.group.unpack(g)
         axes, shape = len(self.points), self.group.factors[1].element_shape

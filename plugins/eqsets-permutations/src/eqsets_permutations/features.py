@@ -46,6 +46,11 @@ class _Permuted(FeatureType):
     def with_channels(self, channels: int) -> Self:
         return replace(self, count=channels)
 
+    def with_sizes(self, *sizes: int) -> Self:
+        if len(set(sizes)) != 1:
+            raise FeatureTypeError(f"{self} got the sizes {sizes} for samples, expected one.")
+        return replace(self, nodes=sizes[0])
+
     @property
     def owner(self) -> ElementSymmetry:
         return element_group("permutations", nodes=self.nodes)

@@ -142,6 +142,11 @@ class PlanarFields(FeatureType):
         ]
         return self.join(parts).reshape(*batch, *x.shape[-3:])
 
+    def with_sizes(self, *sizes: int) -> PlanarFields:
+        if len(set(sizes)) != 1 or len(sizes) != 2:
+            raise FeatureTypeError(f"{self} got the sizes {sizes} for samples, expected a square.")
+        return replace(self, grid=sizes[0])
+
     def sample(
         self,
         *batch: int,

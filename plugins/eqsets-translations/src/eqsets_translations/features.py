@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from eqsets import ElementSymmetry, FeatureType, ShapeError, element_group
+from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, ShapeError, element_group
 from eqsets_translations.shifts import Shifts
 
 __all__ = ["GridFeatures"]
@@ -109,6 +109,33 @@ class GridFeatures(FeatureType):
             size = x.shape[axis]
             x = x.narrow(axis, size // 4, size - 2 * (size // 4))
         return x
+
+    def with_margin(self, x: Tensor) -> Tensor:
+        """Return ``x`` in the middle of a larger grid of zeros, unless its size is fixed.
+
+        The margin is half of the grid, and at least twelve strides: sampled shifts are up to three,
+        and the interior leaves a quarter of the larger grid at each side for layers to reach.
+        """
+        if self.padding_mode == "circular" or self.grid is not None:
+            return x
+        pads: list[int] = []
+        for size, step, stride in zip(
+            reversed(x.shape[-self.dims :]),
+            reversed(self.step),
+            reversed(self.group.stride),
+            strict=True,
+        ):
+            unit = max(stride // step, 1)  # whole strides: what is pooled keeps its phase
+            pads += 2 * [unit * max(-(-size // (2 * unit)), 12)]
+        return torch.nn.functional.pad(x, pads)
+
+    def with_sizes(self, *sizes: int) -> GridFeatures:
+        if len(sizes) != self.dims:
+            raise FeatureTypeError(
+                f"{self} got the sizes {sizes} for samples, expected {self.dims} of them."
+            )
+        finest = tuple(size * step for size, step in zip(sizes, self.step, strict=True))
+        return replace(self, grid=finest)
 
     def sample(
         self,

@@ -153,7 +153,9 @@ class DSS(nn.Module):
         )
 
     def _check_dtype(self, rows: Tensor) -> None:
-        for weight in self.parameters():  # not next(): dynamo of torch 2.6 to 2.9 cannot trace it
+        for (
+            weight
+        ) in self.siamese.parameters():  # not next(): dynamo of torch 2.6 to 2.9 cannot trace it
             if rows.dtype == weight.dtype and rows.device == weight.device:
                 return
             if not torch.is_autocast_enabled(rows.device.type):

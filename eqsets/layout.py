@@ -18,7 +18,14 @@ from torch import Tensor
 from eqsets.errors import ShapeError
 from eqsets.features import FeatureType
 from eqsets.sets import SetBatch
-from eqsets.storage import append_axes, as_stored, storage_order, undo, unfold
+from eqsets.storage import (
+    append_axes,
+    as_stored,
+    in_storage_order,
+    storage_order,
+    undo,
+    unfold,
+)
 from eqsets.tracing import free_to_read, writable
 
 __all__ = ["Dense", "Layout", "Padded", "Ragged", "as_rows"]
@@ -129,6 +136,8 @@ class Dense(Layout):
         return sets[:, None].expand(shape).reshape(self.batch * self.size, *sets.shape[1:])
 
     def add(self, rows: Tensor, sets: Tensor) -> Tensor:
+        if in_storage_order(rows, 1):
+            return self.fold(rows) + sets[:, None]
         order = storage_order(rows, 1)
         sets = sets.permute(order)
         y = self.fold(rows.permute(order)) + sets[:, None]

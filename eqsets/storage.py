@@ -18,12 +18,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["append_axes", "as_stored", "storage_order", "undo", "unfold"]
+__all__ = ["append_axes", "as_stored", "in_storage_order", "storage_order", "undo", "unfold"]
 
 
 def append_axes(values: Tensor, like: Tensor) -> Tensor:
     """Return ``values`` with axes of size 1 appended, to the number of axes of ``like``."""
     return values.reshape(*values.shape, *[1] * (like.dim() - values.dim()))
+
+
+def in_storage_order(x: Tensor, lead: int) -> bool:
+    """Return whether :func:`storage_order` changes nothing: then no axis need be permuted."""
+    return x.dim() <= lead + 1 or x.stride(lead) != 1
 
 
 def storage_order(x: Tensor, lead: int) -> list[int]:
@@ -35,9 +40,9 @@ def storage_order(x: Tensor, lead: int) -> list[int]:
         [0, 2, 3, 1]
     """
     axes = list(range(x.dim()))
-    if x.dim() > lead + 1 and x.stride(lead) == 1:  # channels first in shape, last in memory
-        return [*axes[:lead], *axes[lead + 1 :], lead]
-    return axes
+    if in_storage_order(x, lead):
+        return axes
+    return [*axes[:lead], *axes[lead + 1 :], lead]  # channels first in shape, last in memory
 
 
 def undo(order: list[int]) -> list[int]:
@@ -47,6 +52,8 @@ def undo(order: list[int]) -> list[int]:
 
 def as_stored(x: Tensor, f: Callable[[Tensor], Tensor], *, reduced: int = 1) -> Tensor:
     """Return ``f(x)`` in storage order; ``f`` removes ``reduced`` axes after the first."""
+    if in_storage_order(x, 1 + reduced):
+        return f(x)  # a permutation that changes nothing still costs time, and a node of the graph
     order = storage_order(x, 1 + reduced)
     y = f(x.permute(order))
     return y.permute(undo([0, *(axis - reduced for axis in order[1 + reduced :])]))

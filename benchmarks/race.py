@@ -24,7 +24,7 @@ from eqsets.generative import PRESETS, SymmetryModel
 from eqsets.training.files import write_text
 from examples.digits.data import SHAPE, digits
 from examples.digits.measures import quality
-from examples.digits.published import PUBLISHED, TUNED, Settings, train, worth
+from examples.digits.published import PUBLISHED, TUNED, Settings, train, with_time_limit
 
 KNOWN, HELD_OUT, LOOKS = 4_500, 300, 30
 
@@ -57,7 +57,7 @@ def _sized(settings: Settings, known: torch.Tensor, args: argparse.Namespace) ->
     """Return settings for ``args.seconds``; what they were once holds for the folder."""
     note = None if args.folder is None else args.folder / "steps.json"
     if note is None or not note.exists():
-        settings = worth(settings, known, args.seconds, looks=LOOKS)
+        settings = with_time_limit(settings, known, args.seconds, checks=LOOKS)
         if note is not None:
             write_text(note, json.dumps(settings.plan.steps))
         return settings

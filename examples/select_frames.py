@@ -1,20 +1,20 @@
-"""Pick the best frame of a set: sections 6.2 and 6.4 of the DSS paper, on photos and faces.
+"""Select the best frame of a set: sections 6.2 and 6.4 of the DSS paper, on photos and faces.
 
     python examples/select_frames.py            # photos and faces; noise, blur, occlusion
-    python examples/select_frames.py --long     # covered faces, four times as long
+    python examples/select_frames.py --long     # occluded faces, four times as long
     python examples/select_frames.py --quick    # two of the six, few steps: two CPU minutes
-    python examples/select_frames.py --smoke    # a few steps, shows only that it runs
-    python examples/select_frames.py --celeba img_align_celeba   # the best of a set of your faces
-    python examples/select_frames.py --ucf101 UCF-101            # the first frame of your clips
+    python examples/select_frames.py --smoke    # smoke test of a few steps
+    python examples/select_frames.py --celeba img_align_celeba   # the best frame of faces from a
+    folder python examples/select_frames.py --ucf101 UCF-101            # the first frame of clips
 
 Needs: pip install "eqsets[demo,translations]"
 
-A set is 8 frames of one scene, each with a gain and a damage of its own; which is damaged least?
-Nobody knows the undamaged scene: how much a frame is blurred or covered shows best beside others.
-Photos that are tested on are other photos than those that are trained on; so are the faces.
+A set is 8 frames of one scene with different gains and degrees of degradation; which is degraded
+least? The undegraded scene is unknown: blur and occlusion are best recognised by comparison.
+Training and test sets have different photos and faces.
 
 Expected (accuracy in %; chance 12.5; 25 CPU minutes): noise 89 to 93 for most; blurred photos 86 to
-88 for Siamese networks, 81 for DSS (mean); covered photos 68 for Sridhar, 60 for DSS (mean).
+88 for Siamese networks, 81 for DSS (mean); occluded photos 68 for Sridhar, 60 for DSS (mean).
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from experiments.images import random_crops
 
 FRAMES = 8
 SIZE = 24  # height and width of a frame, in pixels
-NOISE = 0.3  # strongest noise, of a range of 1
-BLUR = 2.0  # strongest blur: standard deviation in pixels
-COVER = 0.7  # largest patch: its sides, as part of those of the frame
-GAIN = 0.2  # exposure varies from frame to frame by as much, up and down
+NOISE = 0.3  # maximum standard deviation of the noise, for values in [0, 1]
+BLUR = 2.0  # maximum standard deviation of the blur, in pixels
+COVER = 0.7  # maximum side of the patch, relative to the frame
+GAIN = 0.2  # maximum relative change of the exposure
 VALIDATION, TEST = 200, 600  # sets
 PHOTOS = {
     "train": ("coffee", "rocket", "immunohistochemistry"),
@@ -60,12 +60,12 @@ def faces() -> dict[str, Tensor]:
 
 def photos() -> dict[str, Tensor]:
     """Return grey tiles of photos at half resolution, (tiles, 1, 48, 48) for each split."""
-    found: dict[str, Tensor] = {}
+    tiles_by_split: dict[str, Tensor] = {}
     for split, names in PHOTOS.items():
         grey = [F.avg_pool2d(load_photo(name).mean(0, keepdim=True), 2) for name in names]
         tiles = [x.unfold(1, 48, 24).unfold(2, 48, 24).flatten(1, 2).movedim(0, 1) for x in grey]
-        found[split] = torch.cat(tiles).contiguous()
-    return found
+        tiles_by_split[split] = torch.cat(tiles).contiguous()
+    return tiles_by_split
 
 
 # -------------------------------------------------------------------------- damage
@@ -77,9 +77,9 @@ def noise(frames: Tensor, strength: Tensor, generator: torch.Generator) -> Tenso
 
 
 def blur(frames: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
-    """Convolve each frame with a Gaussian of its own, mirrored at the border."""
-    place = torch.arange(-6, 7)
-    kernel = (-0.5 * (place / (0.2 + BLUR * strength.reshape(-1, 1))) ** 2).exp()
+    """Convolve each frame with a different Gaussian, with reflection at the border."""
+    position = torch.arange(-6, 7)
+    kernel = (-0.5 * (position / (0.2 + BLUR * strength.reshape(-1, 1))) ** 2).exp()
     kernel = kernel / kernel.sum(1, keepdim=True)
     rows = F.pad(frames.reshape(1, -1, SIZE, SIZE), (6, 6, 6, 6), mode="reflect")
     rows = F.conv2d(rows, kernel.view(-1, 1, 1, 13), groups=len(kernel))
@@ -87,13 +87,13 @@ def blur(frames: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor
 
 
 def occlusion(frames: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
-    """Cover a square of each frame, at a random place, with a piece of another scene."""
+    """Replace a random square of each frame by that of another scene."""
     side = COVER * SIZE * strength
-    place = torch.arange(SIZE)
+    position = torch.arange(SIZE)
     inside = []
     for shape in ((SIZE, 1), (1, SIZE)):
         start = (SIZE - side) * torch.rand(strength.shape, generator=generator)
-        inside.append((place.view(shape) >= start) & (place.view(shape) < start + side))
+        inside.append((position.view(shape) >= start) & (position.view(shape) < start + side))
     return torch.where(inside[0] & inside[1], frames.roll(1, 0), frames)
 
 
@@ -104,7 +104,7 @@ DAMAGES: Mapping[str, Damage] = {"noise": noise, "blur": blur, "occlusion": occl
 def make_sets(
     images: Tensor, damage: Damage, sets: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return frames (sets, FRAMES, 1, SIZE, SIZE), and which one is damaged least."""
+    """Return frames (sets, FRAMES, 1, SIZE, SIZE), and the index of the least degraded one."""
     frames = random_crops(images, SIZE, sets, generator).unsqueeze(1).expand(-1, FRAMES, -1, -1, -1)
     strength = torch.rand(sets, FRAMES, 1, 1, 1, generator=generator)
     gain = 1 + GAIN * (2 * torch.rand(strength.shape, generator=generator) - 1)
@@ -113,15 +113,15 @@ def make_sets(
 
 
 def first_of(clips: Tensor, sets: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return shuffled clips, and where their first frames are."""
-    picked = torch.randint(len(clips), (sets, 1), generator=generator)
+    """Return shuffled clips, and the indices of their first frames."""
+    indices = torch.randint(len(clips), (sets, 1), generator=generator)
     order = torch.rand(sets, clips.shape[1], generator=generator).argsort(1)
-    return (clips[picked, order] - 0.5) / 0.25, order.argmin(1)
+    return (clips[indices, order] - 0.5) / 0.25, order.argmin(1)
 
 
 # ---------------------------------------------------------------------- experiment
 
-RATES, COVERED = (1e-2, 3e-2), "faces occlusion"
+RATES, OCCLUDED = (1e-2, 3e-2), "faces occlusion"
 PLAN = Plan(
     symmetry=eqsets.element_group("translations", padding_mode="circular", stride=4, grid=SIZE),
     in_features=1,
@@ -138,11 +138,13 @@ PLAN = Plan(
 
 
 def experiment(celeba: Path | None = None, ucf101: Path | None = None) -> Experiment:
-    """Return the experiment on packaged images, or on those of a folder of yours."""
+    """Return the experiment on packaged images, or on those of a folder."""
     if ucf101 is not None:
         clips = load_clips(ucf101, FRAMES, SIZE)
-        made = endless(lambda split, sets, rng: first_of(clips[split], sets, rng), VALIDATION, TEST)
-        return _experiment("-ucf101", "First frame of a clip", ("clips",), lambda s, seed: made)
+        fixed = endless(
+            lambda split, sets, rng: first_of(clips[split], sets, rng), VALIDATION, TEST
+        )
+        return _experiment("-ucf101", "First frame of a clip", ("clips",), lambda s, seed: fixed)
     sources = (
         {"faces": faces(), "photos": photos()}
         if celeba is None
@@ -183,17 +185,17 @@ def _experiment(
 
 
 def longer(short: Experiment) -> Experiment:
-    """Return the same for what is covered, or for your data, with four times as many steps."""
-    at = COVERED if COVERED in short.sizes["full"].settings else short.sizes["full"].settings[-1]
+    """Return the experiment for occlusion, or for a folder, with four times as many steps."""
+    at = OCCLUDED if OCCLUDED in short.sizes["full"].settings else short.sizes["full"].settings[-1]
     sizes = {**short.sizes, "full": Size(Recipe(steps=400), (at,), (0, 1, 2), RATES[1:], at)}
     return replace(short, name=f"{short.name}-long", title=f"{short.title}, longer", sizes=sizes)
 
 
 if __name__ == "__main__":
-    parser = command_line("Pick the best frame of a set")
-    parser.add_argument("--celeba", type=Path, help="your folder of CelebA images")
-    parser.add_argument("--ucf101", type=Path, help="your folder of UCF101 clips")
-    parser.add_argument("--long", action="store_true", help="covered faces, four times as long")
+    parser = command_line("Select the best frame of a set")
+    parser.add_argument("--celeba", type=Path, help="folder of CelebA images")
+    parser.add_argument("--ucf101", type=Path, help="folder of UCF101 clips")
+    parser.add_argument("--long", action="store_true", help="occluded faces, four times as long")
     given = parser.parse_args()
     chosen = experiment(given.celeba, given.ucf101)
     sys.exit(run_parsed(longer(chosen) if given.long else chosen, given))

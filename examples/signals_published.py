@@ -1,16 +1,16 @@
-"""Why the published network for signals learns so slowly: change one thing at a time.
+"""Ablation of the published network for signals: one change at a time.
 
     python examples/signals_published.py            # 500 training sets, half a minute each
     python examples/signals_published.py --quick    # four seconds of a core for each
-    python examples/signals_published.py --smoke    # a few steps, shows only that it runs
+    python examples/signals_published.py --smoke    # smoke test of a few steps
 
 Needs: pip install "eqsets[cli,translations]"
 
-The paper's network for signals has 3 convolutions as long as the signal (100, 50, 25), takes the
-signals as they are (heights 1 to 10, offsets -5 to 5, noise three times the height), and sums its
-features over all positions and copies. Here it is rewritten with the padding of today's torch, and
-trained for the same CPU time as the small network of `signals.py`, by the same optimiser, with
-learning rates chosen alike; between the two, networks that differ in one thing.
+The paper's network for signals has 3 convolutions as long as the signal (100, 50, 25), raw input
+(amplitudes 1 to 10, offsets -5 to 5, noise three times the amplitude), and a sum of features over
+all positions and copies. Here it is reimplemented with the padding of current torch, and trained
+for the same CPU time as the small network of `signals.py`, with the same optimiser and selection of
+the learning rate. Further networks differ from it in one respect.
 
 Expected (accuracy in %; chance 33.3; half an hour of one core): published 43, with standardised
 input 37, with a mean for the sum 43 (25 steps each), with kernels of 9 54, with all three 82 (120

@@ -1,15 +1,15 @@
-"""Tell rods from bent particles by noisy pictures, each turned as the particle happened to lie.
+"""Classify rods and bent particles from noisy images with random orientations.
 
     python examples/turned_particles.py            # three groups
     python examples/turned_particles.py --smoke    # a few steps
 
-Expected: trained on upright pictures, all three networks know all upright sets; of sets turned at
-any angle, one without symmetry and one with quarter turns know 50 %, which is chance, and one that
-commutes with 8 rotations knows 100 %. Takes 39 CPU seconds. Needs
-`pip install "eqsets[planar]"` and `pip install --no-deps escnn==1.0.11`.
+Expected: trained on upright images, all three networks are correct on all upright sets; on sets
+with any rotation, those without symmetry and with quarter turns are correct on 50 % (chance), and
+the one that commutes with 8 rotations on 100 %. Takes 39 CPU seconds. Needs `pip install
+"eqsets[planar]"` and `pip install --no-deps escnn==1.0.11`.
 
-A set is five particles of one kind, each in an orientation of its own, so the alignment is
-independent (the wreath product).
+A set is five particles of one class, each with its own orientation, so the alignment is independent
+(the wreath product).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import eqsets
 
 SIDE, PARTICLES, NOISE = 19, 5, 0.15
 STEPS, BATCH = 150, 16
-SHAPES = torch.tensor(  # where the four cells of a particle are: a rod, an L
+SHAPES = torch.tensor(  # positions of the four cells of a particle: a rod, an L
     [
         [[-1.5, 0.0], [-0.5, 0.0], [0.5, 0.0], [1.5, 0.0]],
         [[-1.0, 0.5], [0.0, 0.5], [1.0, 0.5], [1.0, -0.5]],
@@ -32,22 +32,22 @@ SHAPES = torch.tensor(  # where the four cells of a particle are: a rod, an L
 )
 
 
-def pictures(sets: int, generator: torch.Generator, *, turned: bool) -> tuple[Tensor, Tensor]:
-    """Return pictures ``(sets, PARTICLES, 1, SIDE, SIDE)`` and their shape, 0 or 1."""
+def images(sets: int, generator: torch.Generator, *, turned: bool) -> tuple[Tensor, Tensor]:
+    """Return images ``(sets, PARTICLES, 1, SIDE, SIDE)`` and their shape, 0 or 1."""
     label = torch.randint(2, (sets,), generator=generator)
     angle = 2 * torch.pi * torch.rand(sets, PARTICLES, generator=generator) * turned
     across, along = (3.5 * SHAPES)[label, None].unbind(-1)
     cos, sin = angle.cos()[..., None], angle.sin()[..., None]
     centres = torch.stack([cos * across - sin * along, sin * across + cos * along], -1)
-    place = torch.arange(SIDE) - (SIDE - 1) / 2
-    spread = torch.exp(-((place - centres[..., None]) ** 2) / 5)  # (sets, PARTICLES, 4, 2, SIDE)
+    pixels = torch.arange(SIDE) - (SIDE - 1) / 2
+    spread = torch.exp(-((pixels - centres[..., None]) ** 2) / 5)  # (sets, PARTICLES, 4, 2, SIDE)
     clean = torch.einsum("bnch,bncw->bnhw", spread[..., 1, :], spread[..., 0, :])
     noise = NOISE * torch.randn(clean.shape, generator=generator)
     return (clean + noise)[:, :, None], label
 
 
 def train(symmetry: eqsets.ElementSymmetry, hidden: str, steps: int) -> torch.nn.Module:
-    """Fit a network on upright particles."""
+    """Train a network on upright particles."""
     torch.manual_seed(0)
     network = eqsets.SetNetwork(
         symmetry,
@@ -62,7 +62,7 @@ def train(symmetry: eqsets.ElementSymmetry, hidden: str, steps: int) -> torch.nn
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     generator = torch.Generator().manual_seed(1)
     for _ in range(steps):
-        x, label = pictures(BATCH, generator, turned=False)
+        x, label = images(BATCH, generator, turned=False)
         loss = cross_entropy(network(x), label)
         optimizer.zero_grad()
         loss.backward()
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a few steps only")
     smoke = parser.parse_args().smoke
     tests = {
-        name: pictures(200, torch.Generator().manual_seed(2), turned=name == "turned")
+        name: images(200, torch.Generator().manual_seed(2), turned=name == "turned")
         for name in ("upright", "turned")
     }
     for rotations, hidden in ((1, "32 trivial"), (4, "8 regular"), (8, "4 regular")):

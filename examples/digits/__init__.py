@@ -1,1 +1,1 @@
-"""What the examples and benchmarks of digits share: data, the published reference, measures."""
+"""Shared code of the examples and benchmarks of digits: data, published network, measures."""

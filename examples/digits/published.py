@@ -1,11 +1,11 @@
-r"""The published inference network and its loss, as the reference that ours is measured against.
+r"""The published inference network and its loss, as a baseline.
 
 From the paper (Allingham et al., *A Generative Model of Symmetry Transformations*, NeurIPS 2024,
 section 3 and appendices), for digits: a dense network 2048-1024-512-256 predicts the five
-parameters of ``"affine-no-shear"``, with a learned spread; two random views, one composed
-transformation, cubic splines, an invertibility term of weight 0.1, five samples, AdamW with a
-warm-up and a cosine. It runs in our loop and on our warps, which are faster than the published
-ones. Defects are not reproduced (pixels at the border that turn into background by rounding).
+parameters of ``"affine-no-shear"``, with a learned standard deviation; two random views, one
+composed transformation, cubic splines, an invertibility term of weight 0.1, five samples, AdamW
+with a warm-up and a cosine. It uses our training loop and our warps, which are faster than the
+published ones. Defects are not reproduced (border pixels that become background by rounding).
 """
 
 from __future__ import annotations
@@ -27,42 +27,42 @@ from eqsets.families import DenseEncoder
 from eqsets.generative import PRESETS, StagePlan
 from eqsets.training import FitOptions, Objective, Step, fingerprint, run_stage
 
-__all__ = ["PUBLISHED", "TUNED", "Published", "Settings", "train", "worth"]
+__all__ = ["PUBLISHED", "TUNED", "Published", "Settings", "train", "with_time_limit"]
 
-_SPREAD = log(exp(0.01) - 1)  # softplus makes 0.01 of it
-_HASTE = 30.0  # the spread learns with 30 times the rate of the weights: 9e-3 and 3e-4
+_SPREAD = log(exp(0.01) - 1)  # softplus of it is 0.01
+_SPREAD_RATE = 30.0  # learning rate of the spread relative to the weights: 9e-3 and 3e-4
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the published training is given.
+    """The configuration of the published training.
 
     Attributes:
         plan: batch, learning rate, samples and steps.
         order: of the interpolation; the inverse of the invertibility term is always cubic.
         invertibility: weight of that term.
-        forth_and_back: order of the inverse in it.
+        inverse_order: order of the inverse in it.
     """
 
     plan: StagePlan
     order: int = 3
     invertibility: float = 0.1
-    forth_and_back: int = 3
+    inverse_order: int = 3
 
 
 PUBLISHED = Settings(PRESETS["paper"].inference)
-"""The published settings; the schedule is shrunk to the steps that are made."""
+"""The published settings; the schedule is scaled to the number of steps."""
 
 TUNED = Settings(
     StagePlan(60_000, batch=128, learning_rate=3e-4, warmup=0.05, final=1e-3, clip=10.0),
     order=1,
-    forth_and_back=1,
+    inverse_order=1,
 )
-"""The published network with what served it best in minutes on a CPU."""
+"""The published network with the best settings for minutes on a CPU."""
 
 
-class Found(NamedTuple):
-    """What inference is asked for."""
+class Output(NamedTuple):
+    """The output of inference."""
 
     g: Tensor
 
@@ -85,23 +85,23 @@ class Published(nn.Module):
         nn.init.zeros_(layers[-1].weight)
 
     def eta(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return parameters ``(B, 5)``: the means, or drawn around them."""
+        """Return parameters ``(B, 5)``: the means, or samples."""
         z = self.encoder(x)
         if generator is not None:
             noise = torch.randn(z.shape, generator=generator, dtype=z.dtype)
-            z = z + noise * F.softplus(_SPREAD + _HASTE * self.spread)
+            z = z + noise * F.softplus(_SPREAD + _SPREAD_RATE * self.spread)
         return z * self.bounds
 
-    def forward(self, x: Tensor) -> Found:
-        """Infer the elements that made images ``(B, C, H, W)`` of their prototypes."""
-        return Found(self.family.element(self.eta(x)))
+    def forward(self, x: Tensor) -> Output:
+        """Infer the group elements of images ``(B, C, H, W)`` relative to their prototypes."""
+        return Output(self.family.element(self.eta(x)))
 
 
 class PublishedObjective(Objective):
-    """The published loss, and the quality of prototypes with the CPU seconds that it took.
+    """The published loss, and the quality of prototypes with the CPU time.
 
-    Seconds of looking at the quality are not counted. They go on from ``spent``, those of the part
-    of an interrupted training that its checkpoint holds.
+    The time of the evaluation is not counted. The time starts from ``spent``, that of an
+    interrupted training in the checkpoint.
     """
 
     monitor = "share"
@@ -128,24 +128,25 @@ class PublishedObjective(Objective):
         settings, family = self.settings, self.network.family
         x = self.images[step.choose(len(self.images))]
         x = x.repeat(settings.plan.samples, 1, 1, 1)
-        group, views, found = family.group, [], []
+        group, views, inferred = family.group, [], []
         for _ in range(2):
             drawn = family.sample(len(x), generator=step.generator, dtype=x.dtype)
             r = family.element(drawn)
             view = family.act(r, x, order=settings.order)
             eta = self.network.eta(view, step.generator)
             views.append((r, view))
-            found.append(family.element(eta))
+            inferred.append(family.element(eta))
         (r1, first), (r2, _) = views
-        there = group.compose(group.inverse(found[0]), r1)
-        back = group.compose(group.inverse(r2), found[1])
-        again = family.act(group.compose(back, there), x, order=settings.order)
-        terms = {"image": (x - again).square().mean()}
+        first_pose = group.compose(group.inverse(inferred[0]), r1)
+        second_pose = group.compose(group.inverse(r2), inferred[1])
+        g = group.compose(second_pose, first_pose)
+        reconstruction = family.act(g, x, order=settings.order)
+        terms = {"image": (x - reconstruction).square().mean()}
         total = terms["image"]
         if settings.invertibility:
-            out = family.act(found[0], first, order=settings.order)
-            home = family.act(group.inverse(found[0]), out, order=settings.forth_and_back)
-            terms["inverse"] = (first - home).square().mean()
+            moved = family.act(inferred[0], first, order=settings.order)
+            back = family.act(group.inverse(inferred[0]), moved, order=settings.inverse_order)
+            terms["inverse"] = (first - back).square().mean()
             total = total + settings.invertibility * terms["inverse"]
         self.last = total.detach()
         return {"loss": total, **terms}
@@ -168,17 +169,16 @@ def train(
     seed: int = 0,
     folder: Path | None = None,
 ) -> tuple[Published, list[dict[str, float]]]:
-    """Train the published network; return it at its best, and its curve.
+    """Train the published network; return it at its best step, and its curve.
 
-    Which step is best is decided by ``quality``, on the images that it is measured with: what this
-    brings is a favour to the reference.
+    The best step is selected by ``quality`` on its images, which favours the baseline.
 
     Args:
-        images: to learn from.
+        images: training images.
         settings: of the training.
-        quality: numbers of a network, measured on other images; ``"share"`` decides.
+        quality: measures of a network on other images; ``"share"`` is the criterion.
         seed: of weights and draws.
-        folder: for checkpoints: a training that was killed goes on from there.
+        folder: for checkpoints; an interrupted training resumes.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -199,10 +199,12 @@ def train(
     return network.eval(), curve
 
 
-def worth(settings: Settings, images: Tensor, seconds: float, *, looks: int = 10) -> Settings:
-    """Return the settings with as many steps as so many seconds of CPU are worth, and looks."""
+def with_time_limit(
+    settings: Settings, images: Tensor, seconds: float, *, checks: int = 10
+) -> Settings:
+    """Return the settings with the number of steps of some CPU seconds, and of evaluations."""
     short = replace(settings, plan=replace(settings.plan, steps=6, check_every=3))
     curve = train(images, short, lambda _: {"share": 0.0})[1]
     steps = max(1, round(seconds * 3 / (curve[1]["cpu"] - curve[0]["cpu"])))
-    plan = replace(settings.plan, steps=steps, check_every=max(1, steps // looks))
+    plan = replace(settings.plan, steps=steps, check_every=max(1, steps // checks))
     return replace(settings, plan=plan)

@@ -1,6 +1,6 @@
-"""The measured rows as Markdown tables: what the page "Digits" shows, word for word.
+"""The measured rows as the Markdown tables of the page "Digits".
 
-``PYTHONPATH=examples python -m digits.tables`` writes them between the marks of the page.
+``PYTHONPATH=examples python -m digits.tables`` writes them into the page.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from digits.pictures import draw_race
+from digits.figures import draw_comparison
 
 __all__ = ["TABLES", "fill"]
 
 Row = dict[str, Any]
 
-FLAT = 0.1  # nats below uniform: the modes of what is flatter are noise of the draws
+FLAT = 0.1  # nats below uniform: modes of flatter densities are noise of the draws
 
-_MARK = re.compile(
+_BLOCK = re.compile(
     r"(?P<begin><!-- table: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
 )
 
 
 def race_table(rows: Sequence[Row]) -> str:
-    """Return the best prototypes that were had after so many seconds of CPU."""
+    """Return the best prototypes after several CPU times."""
     lines = []
     for row in rows:
         if row["runner"] == "ours":
@@ -37,17 +37,17 @@ def race_table(rows: Sequence[Row]) -> str:
         )
         curve, shown = row["curve"], []
         for limit in (90, 300, 600, 900, 1200, 1500):
-            looks = [look for look in curve if look["cpu"] <= limit * 1.05]
-            if looks and looks[-1]["cpu"] >= 0.9 * limit and looks != curve:
-                shown.append(looks)
-        for looks in (*shown, curve):
-            best = min(looks, key=lambda look: look["share"])
-            lines.append([name, f"{looks[-1]['cpu']:.0f}", *_quality([best])])
+            points = [point for point in curve if point["cpu"] <= limit * 1.05]
+            if points and points[-1]["cpu"] >= 0.9 * limit and points != curve:
+                shown.append(points)
+        for points in (*shown, curve):
+            best = min(points, key=lambda point: point["share"])
+            lines.append([name, f"{points[-1]['cpu']:.0f}", *_quality([best])])
     ours = [row for row in rows if row["runner"] == "ours"]
     for steps in sorted({row["steps"] for row in ours}):
-        looks = [row["curve"][-1] for row in ours if row["steps"] == steps]
+        points = [row["curve"][-1] for row in ours if row["steps"] == steps]
         name = f"ours: {steps} steps" if steps else "ours: the frame alone"
-        lines.append([name, f"{fmean(look['cpu'] for look in looks):.1f}", *_quality(looks)])
+        lines.append([name, f"{fmean(point['cpu'] for point in points):.1f}", *_quality(points)])
     head = ["network", "CPU s", "variance left", "median image", "energy", "label-paired error"]
     return _table(head, lines)
 
@@ -61,12 +61,12 @@ def digits_table(rows: Sequence[Row]) -> str:
             if some:
                 cpu = f"{fmean(row['cpu'] for row in some):.0f}"
                 lines.append([f"{angle}°", runner, str(len(some)), cpu, *_quality(some)])
-    head = ["turned by", "network", "seeds", "CPU s", "variance left", "median image"]
+    head = ["rotated by", "network", "seeds", "CPU s", "variance left", "median image"]
     return _table([*head, "energy", "label-paired error"], lines)
 
 
 def classes_table(rows: Sequence[Row]) -> str:
-    """Return, for each class, nats below uniform and, unless flat, the usual number of modes."""
+    """Return, for each class, nats below uniform and the most frequent number of modes."""
     ours = [row for row in rows if "classes" in row]
     ours.sort(key=lambda row: (row["angle"], row["runner"], row["seed"]))
     lines = []
@@ -77,22 +77,22 @@ def classes_table(rows: Sequence[Row]) -> str:
             usual = max(range(len(counts)), key=lambda n: counts[n])
             part = counts[usual] / sum(counts)
             flat = about["below"] < FLAT
-            found = "flat" if flat else f"{usual} ({part:.0%})"
-            cells.append(f"{about['below']:.2f}; {found}")
+            cell = "flat" if flat else f"{usual} ({part:.0%})"
+            cells.append(f"{about['below']:.2f}; {cell}")
         preset = f"{row['runner'].removeprefix('ours, ')}, {row['seed']}"
         lines.append([f"{row['angle']}°", preset, *cells])
-    return _table(["turned by", "preset, seed", *(str(n) for n in range(10))], lines)
+    return _table(["rotated by", "preset, seed", *(str(n) for n in range(10))], lines)
 
 
 def colours_table(rows: Sequence[Row]) -> str:
-    """Return how well hue and saturation were found again, means over seeds."""
+    """Return the accuracy of hue and saturation, means over seeds."""
     lines = []
     for family in dict.fromkeys(row["family"] for row in rows):
         some = [row for row in rows if row["family"] == family]
         for name, unit in (("hue", "turns"), ("saturation", "log factor")):
-            found = [row[name] for row in some]
+            results = [row[name] for row in some]
             tv, extent, true, error = (
-                [one[key] for one in found]
+                [one[key] for one in results]
                 for key in ("total_variation", "extent", "true_extent", "spread_of_errors")
             )
             seeds = f"{min(tv):.3f} to {max(tv):.3f}"
@@ -104,9 +104,9 @@ def colours_table(rows: Sequence[Row]) -> str:
     return _table([*head, "98 % of the draws", "errors of inference"], lines)
 
 
-def _quality(found: Sequence[Row]) -> list[str]:
+def _quality(rows: Sequence[Row]) -> list[str]:
     share, median, energy, paired = (
-        fmean(one[key] for one in found) for key in ("share", "median", "energy", "paired")
+        fmean(one[key] for one in rows) for key in ("share", "median", "energy", "paired")
     )
     return [f"{share:.1%}", f"{median:.1%}", f"{energy:.2f}", f"{paired:.3f}"]
 
@@ -125,22 +125,22 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Row]], str]]] = {
 
 
 def fill(text: str, results: Path) -> str:
-    """Return the text of a page with its tables made of the rows in a folder."""
+    """Return the text of a page with the tables of the rows in a folder."""
 
-    def one(place: re.Match[str]) -> str:
-        name, table = TABLES[place["name"]]
-        made = table(json.loads((results / name).read_text(encoding="utf-8")))
-        return f"{place['begin']}\n{made}\n\n{place['end']}"
+    def one(block: re.Match[str]) -> str:
+        name, table = TABLES[block["name"]]
+        content = table(json.loads((results / name).read_text(encoding="utf-8")))
+        return f"{block['begin']}\n{content}\n\n{block['end']}"
 
-    return _MARK.sub(one, text)
+    return _BLOCK.sub(one, text)
 
 
 def main() -> None:
-    """Write the tables into the page, and draw the race."""
+    """Write the tables into the page, and draw the comparison."""
     page, results = Path("docs/discover-digits.md"), Path("results")
     page.write_text(fill(page.read_text(encoding="utf-8"), results), encoding="utf-8")
     race = json.loads((results / TABLES["race"][0]).read_text(encoding="utf-8"))
-    draw_race(page.parent / "images" / "digits-race.png", race)
+    draw_comparison(page.parent / "images" / "digits-race.png", race)
 
 
 if __name__ == "__main__":

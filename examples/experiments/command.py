@@ -1,4 +1,4 @@
-"""The command line of an experiment: sizes, where results go, and the table at the end."""
+"""The command line of an experiment: sizes, output folder, and the final table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["command_line", "run_command", "run_parsed", "summary"]
 
 
 def run_command(experiment: Experiment, arguments: Sequence[str] | None = None) -> int:
-    """Run an experiment as its command line says; return the exit code."""
+    """Run an experiment with command line arguments; return the exit code."""
     return run_parsed(experiment, command_line(experiment.title).parse_args(arguments))
 
 
@@ -31,11 +31,11 @@ def command_line(title: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=title)
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--quick", action="store_true", help="few steps: some CPU minutes")
-    chosen.add_argument("--smoke", action="store_true", help="a few steps: shows that it runs")
+    chosen.add_argument("--smoke", action="store_true", help="a smoke test of a few steps")
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder (results)")
-    parser.add_argument("--workers", type=int, default=2, help="trainings side by side (2)")
-    parser.add_argument("--models", nargs="+", default=[], help="only these; to NAME-some.json")
-    parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has done")
+    parser.add_argument("--workers", type=int, default=2, help="number of parallel trainings (2)")
+    parser.add_argument("--models", nargs="+", default=[], help="only these (to NAME-some.json)")
+    parser.add_argument("--fresh", action="store_true", help="discard the results of earlier runs")
     return parser
 
 
@@ -55,11 +55,11 @@ def run_parsed(experiment: Experiment, given: argparse.Namespace) -> int:
             fresh=given.fresh,
         )
     except KeyboardInterrupt:
-        console.print("Stopped, and nothing lost: the same command goes on from here.")
+        console.print("Interrupted. The same command resumes from the checkpoints.")
         return 130
     console.print(summary(experiment, rows))
-    ours = [row for row in rows if row.model.startswith("dss")] or rows
-    best = (min if experiment.lower else max)(ours, key=lambda row: row.figure)
+    candidates = [row for row in rows if row.model.startswith("dss")] or rows
+    best = (min if experiment.lower else max)(candidates, key=lambda row: row.figure)
     print(f"equivariance error of the best {best.model} {best.equivariance_error:.1e}")
     return 0
 
@@ -74,7 +74,7 @@ def _with_models(experiment: Experiment, names: Sequence[str]) -> Experiment:
 
 
 def summary(experiment: Experiment, rows: Sequence[Row]) -> Table:
-    """Return the table of a terminal: models down, settings across, mean over seeds."""
+    """Return the table for a terminal: models as rows, settings as columns, means over seeds."""
     settings, digits = list(dict.fromkeys(row.setting for row in rows)), experiment.decimals
     table = Table(title=f"{experiment.title}: {experiment.figure}")
     table.add_column("model")
@@ -92,4 +92,4 @@ def summary(experiment: Experiment, rows: Sequence[Row]) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit("This is shared code: run one of the experiments, such as examples/signals.py")
+    sys.exit("This is a shared module: run one of the experiments, such as examples/signals.py")

@@ -1,4 +1,4 @@
-r"""The nine models of every table: they differ in where, and how, elements learn of each other.
+r"""The nine models of every table: they differ in where and how elements share information.
 
 ===============  =========================================================================
 ``dss-sum``      in every layer of the encoder: DSS with the sum, ...
@@ -9,7 +9,7 @@ r"""The nine models of every table: they differ in where, and how, elements lear
 ``sridhar``      in every layer: subtract the mean (Sridhar et al. 2019)
 ``aittala``      in every layer: concatenate the maximum (Aittala and Durand 2018)
 ``early``        once, in the first layer: the mean
-``deep-sets``    in every layer, but without the symmetry of the elements: they are plain vectors
+``deep-sets``    in every layer, but elements are vectors without symmetry
 ===============  =========================================================================
 
 All but ``siamese-late`` and ``early`` end in a DeepSets head, as in the paper.
@@ -26,14 +26,14 @@ __all__ = ["DESIGNS", "INDEPENDENT", "Design", "standard_titles"]
 
 @dataclass(frozen=True)
 class Design:
-    """Where elements share.
+    """Where elements share information.
 
     Arguments:
-        title: for people.
+        title: displayed name.
         first: aggregation of the first layer of the encoder.
         rest: aggregation of the others.
         head: ``"deep-sets"``, ``"late"`` (one mean) or ``"none"``.
-        symmetric: whether the layers keep the symmetry of the elements.
+        symmetric: whether the layers are equivariant to the element group.
         alignment: of DSS layers, ``"shared"`` as in the paper, or ``"independent"``.
     """
 
@@ -51,8 +51,8 @@ class Design:
     def head_layers(self, select: bool, shared: str) -> tuple[str, str, str]:
         """Return the aggregations of the two hidden layers of the head, and of its last.
 
-        A score that is compared within the set needs what is shared before the last nonlinearity;
-        a class is read from a mean over the set anyway.
+        Scores of elements are compared within the set, so the aggregate must enter before the last
+        nonlinearity; a class is computed from a mean over the set in any case.
 
         Arguments:
             select: whether the head scores elements.
@@ -77,7 +77,7 @@ DESIGNS: Mapping[str, Design] = MappingProxyType(
     }
 )
 
-# Not of the paper: for elements that are not aligned.
+# Not in the paper: for elements that are not aligned.
 INDEPENDENT: Mapping[str, Design] = MappingProxyType(
     {
         "dss-independent": Design(
@@ -91,6 +91,6 @@ INDEPENDENT: Mapping[str, Design] = MappingProxyType(
 
 
 def standard_titles() -> dict[str, str]:
-    """Return the titles of the models, for people."""
+    """Return the displayed names of the models."""
     known = {**DESIGNS, **INDEPENDENT}
     return {name: design.title for name, design in known.items()}

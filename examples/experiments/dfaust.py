@@ -1,8 +1,8 @@
-"""Read the registrations of D-FAUST that you have on disk; nothing is downloaded.
+"""Read local files of D-FAUST registrations; nothing is downloaded.
 
 ``registrations_f.hdf5`` and ``registrations_m.hdf5`` hold an array ``(6890, 3, T)`` for every
-sequence, by subject and name (``50004_chicken_wings``), in metres at 60 frames a second, and the
-triangles that all of them share (``faces``).
+sequence, by subject and name (``50004_chicken_wings``), in metres at 60 frames per second, and
+their common triangles (``faces``).
 
 Reference: Dynamic FAUST: Registering Human Bodies in Motion, Bogo, Romero, Pons-Moll, Black, CVPR
 2017, https://dfaust.is.tue.mpg.de.
@@ -36,18 +36,18 @@ def load_dfaust(path: Path, points: int, frames: int) -> Shapes:
 
     Arguments:
         path: file or folder.
-        points: of a shape, spread evenly over the first one; the same in all.
-        frames: shorter sequences are left out.
+        points: of a shape, evenly distributed over the first shape; they correspond in all.
+        frames: shorter sequences are ignored.
 
     Raises:
-        OptionError: there is no such file, no h5py to read it, it is no file of D-FAUST, or a split
-            remains empty.
+        OptionError: the file is missing or not of D-FAUST, h5py is not installed, or a split is
+            empty.
     """
     files = sorted(path.glob("*.hdf5")) if path.is_dir() else [path]
     motions: dict[str, list[Tensor]] = {split: [] for split in SPLITS}
-    found: list[tuple[str, Any]] = []
+    sequences: list[tuple[str, Any]] = []
     faces: Any = None
-    picked: Any = None
+    indices: Any = None
     edges: Any = None
     for file in files:
         with _open(file) as content:
@@ -59,22 +59,22 @@ def load_dfaust(path: Path, points: int, frames: int) -> Shapes:
                 if len(shape) != 3 or shape[1] != 3 or shape[0] <= faces.max():
                     raise _other(file, f"{name!r} of shape {shape}")
                 vertices = np.asarray(content[name], dtype=np.float64)
-                if picked is None:
-                    picked = farthest_points(vertices[:, :, 0], points)
-                    edges = touching_cells(vertices[:, :, 0], faces, picked)
+                if indices is None:
+                    indices = farthest_points(vertices[:, :, 0], points)
+                    edges = touching_cells(vertices[:, :, 0], faces, indices)
                 if vertices.shape[2] >= frames:
-                    kept = vertices[picked].transpose(2, 0, 1)
-                    found.append((name.partition("_")[0], kept - kept.mean((0, 1))))
-    subjects = sorted({subject for subject, _ in found})
-    for subject, kept in found:
+                    selected = vertices[indices].transpose(2, 0, 1)
+                    sequences.append((name.partition("_")[0], selected - selected.mean((0, 1))))
+    subjects = sorted({subject for subject, _ in sequences})
+    for subject, selected in sequences:
         split = SPLITS[(0, 0, 0, 1, 2)[subjects.index(subject) % 5]]
-        motions[split].append(torch.tensor(kept, dtype=torch.float32))
+        motions[split].append(torch.tensor(selected, dtype=torch.float32))
     if not all(motions.values()):
         raise OptionError(
             f"{path} has sequences of at least {frames} frames of {len(subjects)} subjects "
             f"({', '.join(subjects) or 'none'}), expected at least 5 subjects: training, "
-            "validation and tests get their own. Name registrations_f.hdf5, registrations_m.hdf5 "
-            "or the folder that holds them."
+            "validation and tests need different ones. Name registrations_f.hdf5, "
+            "registrations_m.hdf5 or the folder that holds them."
         )
     return Shapes(motions, torch.tensor(edges))
 
@@ -89,7 +89,7 @@ def _open(file: Path) -> Any:
         h5py = import_module("h5py")
     except ModuleNotFoundError as error:
         raise OptionError(
-            f"{file} is an HDF5 file, expected h5py to read it, which is not installed. "
+            f"{file} is an HDF5 file, which needs h5py, which is not installed. "
             "Run: pip install h5py"
         ) from error
     try:
@@ -98,8 +98,8 @@ def _open(file: Path) -> Any:
         raise _other(file, f"no HDF5 ({error})") from error
 
 
-def _other(file: Path, found: str) -> OptionError:
+def _other(file: Path, content: str) -> OptionError:
     return OptionError(
-        f"{file} has {found}, expected a file of D-FAUST: 'faces', and an array (6890, 3, T) for "
+        f"{file} has {content}, expected a file of D-FAUST: 'faces', and an array (6890, 3, T) for "
         "each sequence. Download it again, or name registrations_f.hdf5 or registrations_m.hdf5."
     )

@@ -1,8 +1,7 @@
-"""Rows of the data-efficiency example, and what the page "Densities of images" makes of them.
+"""Result rows of the data-efficiency example, and their tables on the page "Densities of images".
 
-What a VAE loses is given in nats, and as a share of what it gained over the best model that knows
-only the mean image. Nats below or above 0 depend on the units of pixels; differences of nats, and
-so this share, do not.
+The loss of a VAE is given in nats, and as a share of its gain over the best model with only the
+mean image. Values in nats depend on the units of pixels; differences, and so this share, do not.
 """
 
 from __future__ import annotations
@@ -26,29 +25,29 @@ KINDS = {
     "aug": "AugVAE, rotations",
     "inv": "InvVAE",
     "wide": "AugVAE, affine maps",
-    "mended": "InvVAE, on resampled affine maps",
+    "inv-wide": "InvVAE, on resampled affine maps",
 }
 _COLOURS = ("#6a737d", "#d98032", "#1b6ca8", "#b3402a", "#3fa7d6", "#7a1f5c")
 
 
-def render(path: Path, picture: str) -> str | None:
-    """Return what a page shows of results, if they are of this example."""
+def render(path: Path, image: str) -> str | None:
+    """Return the Markdown of a result file, if it is of this example."""
     view = _VIEWS.get(path.stem)
     if view is None:
         return None
-    plot = f"![Bound by number of digits]({picture})\n\n" if path.stem in _PLOTTED else ""
+    plot = f"![Bound by number of digits]({image})\n\n" if path.stem in _PLOTTED else ""
     return f"\n{plot}{view(*read_rows(path))}\n\n"
 
 
-def plot(path: Path, picture: Path) -> bool:
-    """Draw the picture of results; return whether they are of this example."""
+def plot(path: Path, image: Path) -> bool:
+    """Draw the plot of a result file; return whether it is of this example."""
     if path.stem in _PLOTTED:
-        draw(picture, *read_rows(path))
+        draw(image, *read_rows(path))
     return path.stem in _VIEWS
 
 
 def read_rows(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Read what :func:`add_row` wrote: what the rows are about, and the rows."""
+    """Return metadata and rows of a file of :func:`add_row`."""
     if not path.exists():
         return {}, []
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -56,7 +55,7 @@ def read_rows(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def add_row(path: Path, about: Mapping[str, Any], row: Mapping[str, Any]) -> None:
-    """Add a row to a file, which is read again first: other processes may have added theirs."""
+    """Add a row to a file, which is read first: other processes may have added rows."""
     rows = [*read_rows(path)[1], dict(row)]
     rows.sort(
         key=lambda one: (one["seed"], -one["digits"], [*KINDS, "published"].index(one["kind"]))
@@ -65,7 +64,7 @@ def add_row(path: Path, about: Mapping[str, Any], row: Mapping[str, Any]) -> Non
 
 
 def markdown(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return caption and table: kinds down, numbers of digits across, then what is lost."""
+    """Return caption and table: models as rows, numbers of digits as columns, then losses."""
     rows = [row for row in rows if row["kind"] in KINDS]
     sizes = _sizes(rows)
     most, fewer, least = sizes[0], max(sizes[0] // 4, sizes[-1]), sizes[-1]
@@ -78,7 +77,9 @@ def markdown(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str
         cells = [KINDS[kind], *(_figure(_values(own, size)) for size in sizes)]
         cells += [_lost(about, own, most, few) for few in dict.fromkeys((fewer, least))]
         cells.append(f"{mean_and_error([row['ess'] for row in own])[0]:.1f}")
-        cells.append(" to ".join(_figure(_values(own, n, "best"), places=0) for n in (most, least)))
+        cells.append(
+            " to ".join(_figure(_values(own, n, "best"), decimals=0) for n in (most, least))
+        )
         cells.append(f"{mean_and_error([row['cpu'] for row in own])[0]:.0f}")
         lines.append(_line(cells))
     counts = Counter((row["kind"], row["digits"]) for row in rows).values()
@@ -109,7 +110,7 @@ def published(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> st
     for size in _sizes(own):
         cells = [f"{size:,}"]
         for name in ("bound", "pose", "best", "pixels", "floor", "others"):
-            cells.append(_figure(_values(own, size, name), places=0 if name != "pose" else 1))
+            cells.append(_figure(_values(own, size, name), decimals=0 if name != "pose" else 1))
         cells.append(f"{100 * mean_and_error(_values(own, size, 'hit'))[0]:.0f} %")
         lines.append(_line(cells))
     return "\n".join(lines)
@@ -120,26 +121,26 @@ def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
     sizes = _sizes(rows)
     figure = Figure((7.2, 4.2), dpi=110, layout="constrained")
     axes = figure.subplots()
-    for (kind, title), colour, mark in zip(KINDS.items(), _COLOURS, "osD^vP", strict=True):
+    for (kind, title), colour, marker in zip(KINDS.items(), _COLOURS, "osD^vP", strict=True):
         own = [row for row in rows if row["kind"] == kind]
         known = [size for size in sizes if _values(own, size)]
         if not known:
             continue
-        found = [mean_and_error(_values(own, size)) for size in known]
+        statistics = [mean_and_error(_values(own, size)) for size in known]
         axes.errorbar(
             known,
-            [mean for mean, _ in found],
-            [error for _, error in found],
+            [mean for mean, _ in statistics],
+            [error for _, error in statistics],
             label=title,
             color=colour,
-            marker=mark,
+            marker=marker,
             markersize=5,
             capsize=3,
         )
     axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
-    axes.set_xlabel("digits to learn from")
+    axes.set_xlabel("training digits")
     axes.set_ylabel("bound of log p(x), nats")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", linewidth=0.4)
@@ -157,7 +158,7 @@ def _values(rows: Sequence[Mapping[str, Any]], size: int, name: str = "iwlb") ->
 
 
 def _lost(about: Mapping[str, Any], own: Sequence[Mapping[str, Any]], most: int, few: int) -> str:
-    """Return nats and share, with errors, of the seeds that have both sizes."""
+    """Return the loss in nats and as a share, with errors, over the seeds with both sizes."""
     by_seed = {(row["seed"], row["digits"]): float(row["iwlb"]) for row in own}
     pairs = [
         (by_seed[seed, most], by_seed.get((seed, few))) for seed, size in by_seed if size == most
@@ -171,11 +172,11 @@ def _lost(about: Mapping[str, Any], own: Sequence[Mapping[str, Any]], most: int,
     return f"{nats} ({share})"
 
 
-def _figure(values: Sequence[float], *, places: int = 1) -> str:
+def _figure(values: Sequence[float], *, decimals: int = 1) -> str:
     if not values:
         return ""
     mean, error = mean_and_error(values)
-    return f"{mean:.{places}f}" + (f" ± {error:.{places}f}" if len(values) > 1 else "")
+    return f"{mean:.{decimals}f}" + (f" ± {error:.{decimals}f}" if len(values) > 1 else "")
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What an experiment is: models, data, and how large a campaign over them is."""
+"""The definition of an experiment: models, data, and the sizes of a campaign."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["Experiment", "Job", "Size"]
 
 @dataclass(frozen=True)
 class Size:
-    """How large a campaign is.
+    """The size of a campaign.
 
     Arguments:
-        recipe: of every training.
+        recipe: the training configuration.
         settings: of the experiment, such as numbers of training sets.
         seeds: for each model and setting.
-        learning_rates: of which each model gets the one that is best on the validation sets ...
-        tune_at: ... of this setting, with the first seed.
-        tests: how many of the validation and of the test sets to use, or ``None`` for all.
-        nested: choose for each seed by itself, where seeds are splits or folds.
+        learning_rates: the best one on the validation sets is selected for each model ...
+        tune_at: ... at this setting, with the first seed.
+        tests: number of validation and of test sets to use, or ``None`` for all.
+        nested: select the learning rate for each seed separately (seeds are splits or folds).
     """
 
     recipe: Recipe
@@ -39,28 +39,29 @@ class Size:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Models, data, and how they meet.
+    """Models, data, loss and measures.
 
     Arguments:
         name: of the result file.
-        title: for people.
-        figure: what the figure is, with its unit.
-        axis: what the settings are.
-        models: for each name how to build the model; it declares ``in_type`` and ``out_type``.
-        data: ``data(setting, seed)``; test sets depend on the seed where seeds are splits only.
+        title: displayed name.
+        figure: name of the measure, with its unit.
+        axis: name of the settings.
+        models: for each name a function that builds the model, which declares ``in_type`` and
+            ``out_type``.
+        data: ``data(setting, seed)``; test sets depend on the seed only if seeds are splits.
         sizes: ``"full"``, ``"quick"`` and ``"smoke"``.
-        titles: of the models, for people.
-        plan: of the networks; finished trainings of another plan do not count.
-        chance: the figure of guessing.
-        set_size: elements of a set on which equivariance is measured.
-        loss: of output and answer.
-        score: the figure; higher is better, unless ``lower``.
-        lower: whether a lower figure is better.
-        decimals: of the figure in tables.
-        also: other figures of the same output and answer, by name.
-        error: measures the equivariance of a model that is no map between tensors of its types.
-        runs: what the seeds are, for people.
-        references: what needs no training: for each title, answers to test sets.
+        titles: displayed names of the models.
+        plan: of the networks; finished trainings of a different plan are ignored.
+        chance: the value of the measure for random guesses.
+        set_size: set size for the measurement of equivariance.
+        loss: of output and target.
+        score: the measure; higher is better, unless ``lower``.
+        lower: whether a lower value is better.
+        decimals: of the measure in tables.
+        also: further measures of output and target, by name.
+        error: the equivariance error of models that do not map tensors of their types.
+        runs: displayed name of the seeds.
+        references: methods without training: for each title, outputs for test sets.
     """
 
     name: str
@@ -84,10 +85,10 @@ class Experiment:
     references: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
 
     def equivariance_error(self, model: nn.Module) -> float:
-        """Return how far a model is from equivariant, relative.
+        """Return the relative equivariance error of a model.
 
         Raises:
-            FeatureTypeError: the model does not say what it maps between.
+            FeatureTypeError: the model does not declare its feature types.
         """
         if self.error is not None:
             return self.error(model)
@@ -95,9 +96,9 @@ class Experiment:
         if not (isinstance(in_type, FeatureType) and isinstance(out_type, FeatureType)):
             raise FeatureTypeError(
                 f"{type(model).__name__} has in_type={in_type!r}, out_type={out_type!r}, expected "
-                "two feature types. Declare on the model what it maps between."
+                "two feature types. Declare in_type and out_type on the model."
             )
-        structure = getattr(model, "structure", None)  # moves with the elements
+        structure = getattr(model, "structure", None)  # transformed with the elements
         report = equivariance_error(
             model, in_type, out_type, samples=2, size=self.set_size, structure=structure
         )
@@ -118,5 +119,5 @@ class Job:
 
     @property
     def key(self) -> str:
-        """The name of its files."""
+        """The stem of its file names."""
         return f"{self.setting}--{self.model}--{self.learning_rate:g}--{self.seed}"

@@ -1,6 +1,6 @@
-"""Read data sets that you have on disk: folders of images (CelebA) and of clips (UCF101).
+"""Read local data sets: folders of images (CelebA) and of clips (UCF101).
 
-Nothing is downloaded. Images become grey, square and small, in [0, 1].
+Nothing is downloaded. Images are converted to grey, cropped to squares and resized, in [0, 1].
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ def load_images(folder: Path, size: int, limit: int = 5000) -> dict[str, Tensor]
     """Return the images of a folder, such as CelebA's ``img_align_celeba``.
 
     Arguments:
-        folder: of images; with CelebA's ``list_eval_partition.txt`` in or beside it, the official
-            split is used, else the last 10 % by name are for tests, and 10 % before for validation.
+        folder: of images; with CelebA's ``list_eval_partition.txt`` in it or its parent folder,
+            the official split is used, else the last 10 % by name are for tests, and 10 % before
+            for validation.
         size: height and width.
-        limit: at most as many images, evenly picked.
+        limit: maximum number of images, evenly selected.
 
     Returns:
         For each split ``(images, 1, size, size)``.
@@ -51,23 +52,23 @@ def load_images(folder: Path, size: int, limit: int = 5000) -> dict[str, Tensor]
         )
     part = _partition(folder) or {}
     edges = (int(0.8 * len(files)), int(0.9 * len(files)))
-    found: dict[str, list[Tensor]] = {split: [] for split in SPLITS}
+    by_split: dict[str, list[Tensor]] = {split: [] for split in SPLITS}
     for number, path in enumerate(files):
         by_order = sum(number >= edge for edge in edges)
-        found[SPLITS[part.get(path.name, by_order)]].append(_small(_open(path), size))
-    advice = "Bring images of all three, or move list_eval_partition.txt away to split by name."
-    return _stacked(found, folder, advice)
+        by_split[SPLITS[part.get(path.name, by_order)]].append(_small(_open(path), size))
+    advice = "Add images of all three, or move list_eval_partition.txt away to split by name."
+    return _stacked(by_split, folder, advice)
 
 
 def load_clips(folder: Path, frames: int, size: int) -> dict[str, Tensor]:
-    """Return ``frames`` evenly spaced frames of each clip, first one first.
+    """Return ``frames`` evenly spaced frames of each clip, in order.
 
     A clip is a video (UCF101's ``.avi``; needs ``pip install av``) or a folder of images in the
     order of their names.
 
     Arguments:
         folder: of clips, at any depth.
-        frames: of each clip; shorter clips are left out.
+        frames: of each clip; shorter clips are ignored.
         size: height and width.
 
     Returns:
@@ -77,21 +78,21 @@ def load_clips(folder: Path, frames: int, size: int) -> dict[str, Tensor]:
         OptionError: there is no folder, no clip that is long enough or none for a split, a clip
             that cannot be read, or a video and no PyAV.
     """
-    found: dict[str, list[Tensor]] = {split: [] for split in SPLITS}
+    by_split: dict[str, list[Tensor]] = {split: [] for split in SPLITS}
     for name, images in _clips(_known(folder, "UCF101 UCF-101")):
         if len(images) >= frames:
-            number = sum(map(len, found.values()))
-            picked = np.linspace(0, len(images) - 1, frames).round().astype(int)
-            clip = torch.stack([_small(_open(images[place]), size) for place in picked])
-            found[clip_split(name, number)].append(clip)
-    if not any(found.values()):
+            number = sum(map(len, by_split.values()))
+            indices = np.linspace(0, len(images) - 1, frames).round().astype(int)
+            clip = torch.stack([_small(_open(images[index]), size) for index in indices])
+            by_split[clip_split(name, number)].append(clip)
+    if not any(by_split.values()):
         raise OptionError(
             f"{folder} has no clip of at least {frames} frames, expected videos "
             f"({', '.join(_VIDEOS)}) or folders of images. Name the folder that holds the clips, "
             "for UCF101 UCF-101."
         )
-    advice = "Bring more clips: groups g01 to g07 are for tests, g08 and g09 for validation."
-    return _stacked(found, folder, advice)
+    advice = "Add more clips: groups g01 to g07 are for tests, g08 and g09 for validation."
+    return _stacked(by_split, folder, advice)
 
 
 def clip_split(name: str, number: int) -> str:
@@ -105,24 +106,24 @@ def clip_split(name: str, number: int) -> str:
         ('test', 'validation')
     """
     group = _GROUP.search(name)
-    place = int(group[1]) if group else 1 + number % 25
-    return "test" if place <= 7 else "validation" if place <= 9 else "train"
+    position = int(group[1]) if group else 1 + number % 25
+    return "test" if position <= 7 else "validation" if position <= 9 else "train"
 
 
 def _known(folder: Path, usual: str) -> Path:
     if not folder.is_dir():
         raise OptionError(
-            f"there is no folder {folder}, expected one that you have on disk; nothing is "
+            f"there is no folder {folder}, expected an existing folder; nothing is "
             f"downloaded. Name it, for {usual}."
         )
     return folder
 
 
-def _stacked(found: dict[str, list[Tensor]], folder: Path, advice: str) -> dict[str, Tensor]:
-    if not all(found.values()):
-        counts = ", ".join(f"{len(parts)} for {split}" for split, parts in found.items())
+def _stacked(images: dict[str, list[Tensor]], folder: Path, advice: str) -> dict[str, Tensor]:
+    if not all(images.values()):
+        counts = ", ".join(f"{len(parts)} for {split}" for split, parts in images.items())
         raise OptionError(f"{folder} has {counts}, expected some for each. {advice}")
-    return {split: torch.stack(parts) for split, parts in found.items()}
+    return {split: torch.stack(parts) for split, parts in images.items()}
 
 
 def _files(folder: Path, endings: Sequence[str]) -> list[Path]:
@@ -130,15 +131,15 @@ def _files(folder: Path, endings: Sequence[str]) -> list[Path]:
 
 
 def _partition(folder: Path) -> dict[str, int] | None:
-    for place in (folder, folder.parent):
-        path = place / "list_eval_partition.txt"
+    for parent in (folder, folder.parent):
+        path = parent / "list_eval_partition.txt"
         if path.exists():
             lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
             for words in lines:
                 if len(words) != 2 or words[1] not in ("0", "1", "2"):
                     raise OptionError(
                         f"{path} has the line {' '.join(words)!r}, expected the name of an image "
-                        "and 0 (train), 1 (validation) or 2 (test). Take CelebA's own file."
+                        "and 0 (train), 1 (validation) or 2 (test). Use the original file."
                     )
             return {name: int(part) for name, part in lines}
     return None
@@ -157,8 +158,8 @@ def _decode(path: Path) -> list[Image.Image]:
         av = import_module("av")
     except ModuleNotFoundError as error:
         raise OptionError(
-            f"{path} is a video, expected PyAV to read it, which is not installed. Run: "
-            "pip install av, or bring the clips as folders of images."
+            f"{path} is a video, which needs PyAV, which is not installed. Run: "
+            "pip install av, or provide the clips as folders of images."
         ) from error
     try:
         with av.open(str(path)) as video:
@@ -179,12 +180,12 @@ def _open(image: Path | Image.Image) -> Image.Image:
 
 def _unreadable(path: Path, kind: str, error: Exception) -> OptionError:
     return OptionError(
-        f"{path} cannot be read ({error}), expected {kind}. Copy it again, or take it away."
+        f"{path} cannot be read ({error}), expected {kind}. Copy it again, or remove it."
     )
 
 
 def _small(image: Image.Image, size: int) -> Tensor:
-    """Return the middle of an image as ``(1, size, size)`` in [0, 1]."""
+    """Return the central square of an image as ``(1, size, size)`` in [0, 1]."""
     side = min(image.size)
     left, top = ((points - side) // 2 for points in image.size)
     middle = image.convert("L").crop((left, top, left + side, top + side))

@@ -1,4 +1,4 @@
-"""Graphs to classify: MUTAG from grakel's files, and pairs alike to message passing."""
+"""Graphs to classify: MUTAG from the files of grakel, and pairs that colour refinement misses."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from torch_geometric.data import Data
 from experiments.packages import package_folder
 
 __all__ = [
-    "alike_to_message_passing",
     "cai_fuerer_immerman",
-    "kinds_of",
+    "indistinguishable",
     "loops",
     "read_mutag",
+    "refinement_classes",
     "reordered",
     "stratified_folds",
     "to_data",
@@ -30,19 +30,19 @@ MUTAG_ATOMS = 7
 
 
 def read_mutag() -> tuple[list[Data], Tensor]:
-    """Return the 188 graphs of MUTAG with their 7 kinds of atoms, and labels 0 or 1.
+    """Return the 188 graphs of MUTAG with their 7 types of atoms, and labels 0 or 1.
 
-    Kinds of bonds are left out, as in the papers on GIN and ESAN.
+    Types of bonds are not used, as in the papers on GIN and ESAN.
 
     Raises:
-        OptionError: grakel is not there.
+        OptionError: grakel is not installed.
     """
     folder = package_folder("grakel", "0.1.11") / "tests" / "data" / "MUTAG"
     graph = _numbers(folder / "MUTAG_graph_indicator.txt")[:, 0] - 1
-    kinds = _numbers(folder / "MUTAG_node_labels.txt")[:, 0]
+    types = _numbers(folder / "MUTAG_node_labels.txt")[:, 0]
     links = _numbers(folder / "MUTAG_A.txt").T - 1
     labels = (_numbers(folder / "MUTAG_graph_labels.txt")[:, 0] + 1) // 2
-    features = torch.nn.functional.one_hot(kinds, MUTAG_ATOMS).float()
+    features = torch.nn.functional.one_hot(types, MUTAG_ATOMS).float()
     graphs = []
     for number in range(len(labels)):
         nodes = (graph == number).nonzero()[:, 0]
@@ -57,23 +57,24 @@ def _numbers(path: Path) -> Tensor:
 
 
 def stratified_folds(labels: Tensor, folds: int, seed: int) -> Tensor:
-    """Return the fold of each graph: at random, with each class spread evenly."""
+    """Return the random fold of each graph, stratified by class."""
     generator = torch.Generator().manual_seed(seed)
     fold, start = torch.empty_like(labels), 0
     for label in labels.unique():
         own = (labels == label).nonzero()[:, 0]
         own = own[torch.randperm(len(own), generator=generator)]
         fold[own] = (torch.arange(len(own)) + start) % folds
-        start += len(own)  # go on where the last class ended, so that folds are of equal size
+        start += len(own)  # continue after the last class, so that folds have equal sizes
     return fold
 
 
 def cai_fuerer_immerman(base: nx.Graph, twisted: bool) -> nx.Graph:
     """Return the graph of Cai, Fürer and Immerman over a base graph, twisted at one node or not.
 
-    Each node of the base becomes its sets of edges of even size (of odd size at the twisted
-    node); sets at the two ends of an edge are linked if both have that edge, or neither has. Over
-    a base without dead ends the two look alike to message passing, yet are not isomorphic.
+    Each node of the base is replaced by its sets of edges of even size (of odd size at the twisted
+    node); sets at the two ends of an edge are linked if both or neither contain that edge. For a
+    base without leaves, message passing does not distinguish the two graphs, although they are not
+    isomorphic.
 
     References:
         An optimal lower bound on the number of variables for graph identification, Cai, Fürer,
@@ -96,8 +97,8 @@ def cai_fuerer_immerman(base: nx.Graph, twisted: bool) -> nx.Graph:
     return nx.convert_node_labels_to_integers(graph)
 
 
-def alike_to_message_passing(first: nx.Graph, second: nx.Graph) -> bool:
-    """Return whether colour refinement, the Weisfeiler-Leman test, takes one for the other."""
+def indistinguishable(first: nx.Graph, second: nx.Graph) -> bool:
+    """Return whether colour refinement (Weisfeiler-Leman) cannot distinguish two graphs."""
     both = nx.disjoint_union(first, second)
     colour = dict.fromkeys(both, 0)
     for _ in both:
@@ -119,44 +120,44 @@ def loops(number: int, longest: int) -> list[nx.Graph]:
     if number == 1:
         return [nx.cycle_graph(length) for length in lengths]
     both = itertools.combinations_with_replacement(lengths, 2)
-    return [_glued(first, second) for first, second in both]
+    return [_joined(first, second) for first, second in both]
 
 
-def _glued(first: int, second: int) -> nx.Graph:
+def _joined(first: int, second: int) -> nx.Graph:
     names = {v: v if v < 2 else v + first for v in range(second)}
     return nx.compose(nx.cycle_graph(first), nx.relabel_nodes(nx.cycle_graph(second), names))
 
 
 def twisted_pairs(count: int, number: int, longest: int, trees: tuple[int, int]) -> list[Data]:
-    """Return pairs, the second twisted, over each base in turn, with a random tree beside both.
+    """Return pairs, the second twisted, over each base in turn, with a random tree added to both.
 
     Arguments:
         count: number of pairs; there are twice as many graphs.
         number: of loops of a base.
         longest: number of nodes of a loop.
-        trees: least and greatest number of nodes of a tree.
+        trees: minimum and maximum number of nodes of a tree.
     """
     bases = loops(number, longest)
     draw, generator = random.Random(0), torch.Generator().manual_seed(0)
     graphs = []
-    for place in range(count):
+    for number_of_pair in range(count):
         tree = nx.random_labeled_tree(draw.randint(*trees), seed=draw)
         for twisted in (False, True):
-            core = cai_fuerer_immerman(bases[place % len(bases)], twisted)
+            core = cai_fuerer_immerman(bases[number_of_pair % len(bases)], twisted)
             graphs.append(reordered(to_data(nx.disjoint_union(core, tree)), generator))
     return graphs
 
 
-def kinds_of(graphs: Sequence[Data]) -> Tensor:
-    """Return a number for each graph: the same where colour refinement takes one for the other."""
+def refinement_classes(graphs: Sequence[Data]) -> Tensor:
+    """Return a class for each graph: equal if colour refinement cannot distinguish two graphs."""
     known: dict[str, int] = {}
-    found = []
+    classes = []
     for graph in graphs:
         plain = nx.Graph(graph.edge_index.T.tolist())
         nx.set_node_attributes(plain, dict(plain.degree), "degree")
         name = nx.weisfeiler_lehman_graph_hash(plain, node_attr="degree", iterations=len(plain))
-        found.append(known.setdefault(name, len(known)))
-    return torch.tensor(found)
+        classes.append(known.setdefault(name, len(known)))
+    return torch.tensor(classes)
 
 
 def to_data(graph: nx.Graph) -> Data:
@@ -167,7 +168,7 @@ def to_data(graph: nx.Graph) -> Data:
 
 
 def reordered(data: Data, generator: torch.Generator) -> Data:
-    """Return the same graph with its nodes in random order."""
+    """Return the same graph with permuted nodes."""
     order = torch.randperm(len(data.x), generator=generator)
     x = torch.empty_like(data.x)
     x[order] = data.x

@@ -1,4 +1,4 @@
-"""Crops of images, and how far one is from the truth: error, PSNR and SSIM."""
+"""Random crops of images, and measures of restoration: error, PSNR and SSIM."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ _MEAN, _SPREAD = 0.5, 0.25
 
 
 def scaled(image: Tensor) -> Tensor:
-    """Bring [0, 1] to mean 0 and standard deviation 1, or so."""
+    """Map [0, 1] to a mean of about 0 and a standard deviation of about 1."""
     return (image - _MEAN) / _SPREAD
 
 
 def pixels(image: Tensor) -> Tensor:
-    """Undo :func:`scaled`, and clip to [0, 1]."""
+    """Invert :func:`scaled`, and clip to [0, 1]."""
     return (_SPREAD * image + _MEAN).clamp(0, 1)
 
 
 def random_crops(images: Tensor, size: int, sets: int, generator: torch.Generator) -> Tensor:
     """Return crops ``(sets, C, size, size)`` of ``(n, C, H, W)``, half of them mirrored."""
-    picked = torch.randint(len(images), (sets,), generator=generator).tolist()
+    indices = torch.randint(len(images), (sets,), generator=generator).tolist()
     top = torch.randint(images.shape[-2] - size + 1, (sets,), generator=generator).tolist()
     left = torch.randint(images.shape[-1] - size + 1, (sets,), generator=generator).tolist()
     scenes = [
         images[number, :, y : y + size, x : x + size]
-        for number, y, x in zip(picked, top, left, strict=True)
+        for number, y, x in zip(indices, top, left, strict=True)
     ]
     mirrored = (torch.rand(sets, generator=generator) < 0.5).view(-1, 1, 1, 1)
-    found = torch.stack(scenes)
-    return torch.where(mirrored, found.flip(-1), found)
+    crops = torch.stack(scenes)
+    return torch.where(mirrored, crops.flip(-1), crops)
 
 
 def absolute_error(output: Tensor, answer: Tensor) -> Tensor:
@@ -51,9 +51,9 @@ def ssim(output: Tensor, answer: Tensor) -> float:
 
     With Gaussian windows of 11 pixels, as in Wang et al., "Image quality assessment", 2004.
     """
-    found = [
+    values = [
         structural_similarity(
-            ours,
+            image,
             truth,
             data_range=1.0,
             channel_axis=0,
@@ -61,6 +61,6 @@ def ssim(output: Tensor, answer: Tensor) -> float:
             sigma=1.5,
             use_sample_covariance=False,
         )
-        for ours, truth in zip(pixels(output).numpy(), pixels(answer).numpy(), strict=True)
+        for image, truth in zip(pixels(output).numpy(), pixels(answer).numpy(), strict=True)
     ]
-    return float(sum(found) / len(found))
+    return float(sum(values) / len(values))

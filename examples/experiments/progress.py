@@ -1,4 +1,4 @@
-"""Show how a campaign goes: bars in a terminal, a line for each finished training elsewhere."""
+"""Progress of a campaign: progress bars in a terminal, a line per finished training elsewhere."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Report: TypeAlias = Callable[[int, float], None]
 
 
 class Board(Protocol):
-    """Where trainings say how they are doing."""
+    """Displays the progress of trainings."""
 
     def start(self, title: str, length: int) -> Report:
-        """Announce a training of so many steps or seconds; it calls what returns (done, loss)."""
+        """Add a training of a number of steps or seconds; return its callback ``(done, loss)``."""
 
     def finish(self, title: str, result: str) -> None:
-        """Count a training as done."""
+        """Report a finished training."""
 
 
 class _Lines:
@@ -63,7 +63,7 @@ class _Bars:
 
 @contextmanager
 def show_progress(console: Console, jobs: int, done: int) -> Iterator[Board]:
-    """Yield the board of a campaign of ``jobs`` trainings, ``done`` of which are."""
+    """Yield the display of a campaign of ``jobs`` trainings, of which ``done`` are finished."""
     if not console.is_terminal:
         yield _Lines(console, jobs, done)
         return

@@ -1,9 +1,9 @@
-r"""The InvVAE as it was published, to see what its nats are made of.
+r"""The published InvVAE, and the terms of its bound.
 
 .. math:: \log p(\hat x) + \log p(\eta \mid \hat x)
 
-bounded for *prototypes*: no byte noise, and a noise of its own for each pixel, at least 0.01. The
-entropy of the narrow proposal of :math:`\eta` would add a constant; it is left out.
+bounded for *prototypes*: no dequantization, and a noise level for each pixel, at least 0.01. The
+entropy of the narrow proposal of :math:`\eta` would add a constant; it is omitted.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from eqsets.generative.vae.plain import log_normal
 
 __all__ = ["PrototypeVAE", "Shares", "nats_of_prototypes"]
 
-_FLOOR = log(0.01)
-_FAST = 5.0  # how much faster noise learns than weights: short fits reach the floor, too
+_MIN_LOG_NOISE = log(0.01)
+_NOISE_RATE = 5.0  # learning rate of the noise, relative to the weights, for short fits
 
 
 class PrototypeVAE(VAE):
-    """A VAE with a learned noise for each pixel, at least 0.01, 1 at the beginning."""
+    """A VAE with a learned noise level for each pixel, at least 0.01, initially 1."""
 
     def __init__(self, image_shape: tuple[int, int, int]) -> None:
         super().__init__(image_shape)
@@ -33,7 +33,7 @@ class PrototypeVAE(VAE):
 
     def log_scales(self) -> Tensor:
         """Return the logarithm of the noise of each pixel."""
-        return (_FAST * self.log_noise).clamp_min(_FLOOR)
+        return (_NOISE_RATE * self.log_noise).clamp_min(_MIN_LOG_NOISE)
 
     def by_pixel(self, x: Tensor, mean: Tensor) -> Tensor:
         """Return the log density of each pixel."""
@@ -44,15 +44,15 @@ class PrototypeVAE(VAE):
 
 
 class Shares(NamedTuple):
-    """What the bound is made of, in nats, averaged over test images.
+    """The terms of the bound, in nats, averaged over test images.
 
     Attributes:
         bound: of ``log p(prototype)``, importance weighted.
         pose: ``log p(eta | prototype)``.
-        floor: from pixels whose noise is at most 0.0101: the reconstruction of K = 1.
-        others: from all other pixels.
-        pixels: how many are at the floor.
-        hit: share of test images with more than 0.1 where a pixel is at the floor.
+        floor: of pixels whose noise is at most 0.0101: the reconstruction of K = 1.
+        others: of all other pixels.
+        pixels: number of pixels at the minimum noise.
+        hit: share of test images that are not background at such a pixel.
     """
 
     bound: float
@@ -65,13 +65,13 @@ class Shares(NamedTuple):
 
 @torch.no_grad()
 def nats_of_prototypes(vae: PrototypeVAE, model: SymmetryModel, x: Tensor, draws: int) -> Shares:
-    """Return what the published bound of images ``x`` is made of."""
-    made = model.prototype(x).clamp(-1, 1)
-    bound = vae.bound(made, draws, level=0.0).iwlb.mean()
-    z, _ = vae.encode(made, 1, torch.Generator().manual_seed(0))
-    nats = vae.by_pixel(made, vae.decoder(z[0])).flatten(1)
-    low = vae.log_scales().flatten() < _FLOOR + 0.01
-    ink = (made.flatten(1)[:, low] > -0.9).any(1)
+    """Return the terms of the published bound of images ``x``."""
+    prototypes = model.prototype(x).clamp(-1, 1)
+    bound = vae.bound(prototypes, draws, level=0.0).iwlb.mean()
+    z, _ = vae.encode(prototypes, 1, torch.Generator().manual_seed(0))
+    nats = vae.by_pixel(prototypes, vae.decoder(z[0])).flatten(1)
+    low = vae.log_scales().flatten() < _MIN_LOG_NOISE + 0.01
+    foreground = (prototypes.flatten(1)[:, low] > -0.9).any(1)
     pose, floor = model.log_prob(x).mean(), nats[:, low].sum(1).mean()
     return Shares(
         bound=float(bound),
@@ -79,5 +79,5 @@ def nats_of_prototypes(vae: PrototypeVAE, model: SymmetryModel, x: Tensor, draws
         floor=float(floor),
         others=float(nats[:, ~low].sum(1).mean()),
         pixels=int(low.sum()),
-        hit=float(ink.float().mean()),
+        hit=float(foreground.float().mean()),
     )

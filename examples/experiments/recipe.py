@@ -1,4 +1,4 @@
-"""What a training is given: data to draw from, a recipe, a loss and a figure."""
+"""Data, training configuration, loss and accuracy of an experiment."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Batch: TypeAlias = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Data:
-    """Where a model learns and where it is tested.
+    """Training, validation and test data.
 
     Arguments:
-        draw: ``draw(sets, generator)`` returns a batch to train on.
-        validation: sets and answers, to choose the learning rate on.
-        test: sets and answers.
+        draw: ``draw(sets, generator)`` returns a training batch.
+        validation: sets and targets, to select the learning rate.
+        test: sets and targets.
     """
 
     draw: Callable[[int, torch.Generator], Batch]
@@ -33,16 +33,17 @@ class Data:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How every model of an experiment is trained.
+    """The training configuration of all models of an experiment.
 
     Arguments:
-        steps: of the optimiser, at most.
-        seconds: of a core after which to stop, or ``None``; then the numbers differ a little from
-            machine to machine, and after an interruption.
-        batch: sets in a step.
-        warm_up: part of the steps in which the learning rate rises; then it falls like a cosine.
-        offsets: learning rate of biases and norms (by Adam), as part of that of the kernels.
-        clip: largest norm of a gradient.
+        steps: maximum number of optimiser steps.
+        seconds: maximum CPU time, or ``None``; with a maximum the results differ slightly between
+            machines, and after an interruption.
+        batch: sets per step.
+        warm_up: fraction of the steps with a linear warm-up; then the learning rate has a cosine
+            decay.
+        offsets: learning rate of biases and norms (Adam), relative to that of the kernels.
+        clip: maximum gradient norm.
     """
 
     steps: int
@@ -54,33 +55,33 @@ class Recipe:
 
     @property
     def length(self) -> int:
-        """Steps, or seconds where these decide."""
+        """The number of steps, or of seconds if they are limited."""
         return self.steps if self.seconds is None else math.ceil(self.seconds)
 
     def done(self, step: int, seconds: float) -> float:
-        """Return the part of a training that is done, at least 1 when it is finished."""
+        """Return the completed fraction of a training, at least 1 when it is finished."""
         by_time = 0.0 if self.seconds is None else seconds / self.seconds
         return max(step / self.steps, by_time)
 
     def schedule(self, done: float) -> float:
-        """Return the part of the highest learning rate where a part of the training is done."""
+        """Return the factor of the maximum learning rate at a fraction of the training."""
         if done < self.warm_up:
             return done / self.warm_up
         return (1 + math.cos(math.pi * (done - self.warm_up) / (1 - self.warm_up))) / 2
 
 
 def shuffled(x: Tensor, y: Tensor) -> Callable[[int, torch.Generator], Batch]:
-    """Return a ``draw`` that picks sets at random from ``x`` and ``y``."""
+    """Return a ``draw`` that selects random sets of ``x`` and ``y``."""
 
     def draw(sets: int, generator: torch.Generator) -> Batch:
-        picked = torch.randint(len(x), (sets,), generator=generator)
-        return x[picked], y[picked]
+        indices = torch.randint(len(x), (sets,), generator=generator)
+        return x[indices], y[indices]
 
     return draw
 
 
 def endless(draw: Callable[[str, int, torch.Generator], Batch], validation: int, test: int) -> Data:
-    """Return training sets without end, and fixed sets to validate and test on.
+    """Return an unlimited number of training sets, and fixed sets for validation and test.
 
     Arguments:
         draw: ``draw(split, sets, generator)`` of ``"train"``, ``"validation"`` or ``"test"``.
@@ -100,5 +101,5 @@ def set_cross_entropy(output: Tensor, answer: Tensor) -> Tensor:
 
 
 def accuracy(output: Tensor, answer: Tensor) -> float:
-    """Return the part of right answers, in per cent."""
+    """Return the accuracy in per cent."""
     return 100 * float((output.flatten(1).argmax(1) == answer).double().mean())

@@ -1,4 +1,4 @@
-"""Baselines for molecules, and how every model reads a prediction from atoms."""
+"""Baselines for molecules, and the common read-out of all models."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from experiments.molecules import ATOMS, FEATURES
 __all__ = ["Bonds", "Counts", "Regressor"]
 
 _SPACE = element_group("spatial")
-_MIDDLE, _UNIT = -4.0, 4.0  # kcal/mol: about the mean and the spread of all
+_MEAN, _UNIT = -4.0, 4.0  # kcal/mol: about the mean and the standard deviation
 
 
 class Regressor(nn.Module):
-    """What all models share: types, and how a prediction is read from atoms."""
+    """The feature types and the read-out of all models."""
 
     alignment = "independent"
     in_type = _SPACE.feature_type(f"points: {FEATURES + ATOMS}x0e + 1x1o")
@@ -27,18 +27,18 @@ class Regressor(nn.Module):
         self.head = nn.Sequential(nn.Linear(width, hidden), nn.SiLU(), nn.Linear(hidden, 1))
 
     def read(self, features: Tensor, atoms: Tensor) -> Tensor:
-        """Return kcal/mol (B, 1) from features of atoms (B, N, P, width): their sum, and a mean."""
+        """Return kcal/mol (B, 1) from features (B, N, P, width): the sum over P, mean over N."""
         total = (features * (atoms[..., :1] != 0)).sum(2) / 8
-        prediction: Tensor = _MIDDLE + _UNIT * self.head(total).mean(1)
+        prediction: Tensor = _MEAN + _UNIT * self.head(total).mean(1)
         return prediction
 
 
 class Bonds(Regressor):
-    """A graph network over bonds (GIN), which does not see positions.
+    """A graph network over bonds (GIN), without positions.
 
     Arguments:
         scale: channels of an atom.
-        orders: whether bonds count by their order: 1, 1.5 (aromatic), 2 or 3.
+        orders: whether bonds are weighted by their order: 1, 1.5 (aromatic), 2 or 3.
     """
 
     def __init__(self, scale: int, orders: bool = False) -> None:
@@ -51,7 +51,7 @@ class Bonds(Regressor):
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map what ``pack`` returns to (B, 1); all molecules are one graph of many parts."""
+        """Map the output of ``pack`` to (B, 1); all molecules form one disconnected graph."""
         x = x.mean(1, keepdim=True)  # conformers have the same atoms and bonds
         sets, _, points, _ = x.shape
         bonds = x[:, 0, :, FEATURES : FEATURES + points]
@@ -65,13 +65,13 @@ class Bonds(Regressor):
 
 
 class Counts(Regressor):
-    """A line through the numbers of atoms of each kind; or a constant, which sees nothing."""
+    """A linear function of the numbers of atoms of each type; or a constant."""
 
     def __init__(self, *, constant: bool = False) -> None:
         super().__init__(FEATURES)
         self.constant, self.head = constant, nn.Linear(FEATURES, 1)  # type: ignore[assignment]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map what ``pack`` returns to (B, 1)."""
+        """Map the output of ``pack`` to (B, 1)."""
         atoms = x[..., :FEATURES].mean(1, keepdim=True)
         return self.read(0 * atoms if self.constant else atoms, atoms)

@@ -1,12 +1,11 @@
 """Write measured results into pages of the docs: `make results`.
 
-A page says where by a pair of comments,
+A pair of comments of a page defines the position,
 
     <!-- results: signals -->
     <!-- end of results -->
 
-and everything between them is replaced by the plot and the table of ``results/signals.json``. The
-words around are the author's.
+and everything between them is replaced by the plot and the table of ``results/signals.json``.
 """
 
 from __future__ import annotations
@@ -26,44 +25,43 @@ __all__ = ["PAGES", "main", "render_page", "render_results"]
 
 PAGES = ("docs/results.md", "docs/densities.md")
 
-_PLACE = re.compile(
+_BLOCK = re.compile(
     r"(?P<begin><!-- results: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end of results -->)",
     re.DOTALL,
 )
 
 
-def render_results(path: Path, picture: str) -> str:
-    """Return plot, caption and table of one file of results as Markdown."""
-    other = efficiency.render(path, picture)
+def render_results(path: Path, image: str) -> str:
+    """Return plot, caption and table of one result file as Markdown."""
+    other = efficiency.render(path, image)
     if other is not None:
         return other
     about, rows = read_results(path)
     text = caption(about, rows)
-    return f"\n![{text.partition('.')[0]}]({picture})\n\n{text}\n\n{table(about, rows)}\n\n"
+    return f"\n![{text.partition('.')[0]}]({image})\n\n{text}\n\n{table(about, rows)}\n\n"
 
 
 def render_page(text: str, results: Path) -> str:
     """Return the text of a page with all its results.
 
     Raises:
-        OptionError: the page names results that are not there.
+        OptionError: the page names results that do not exist.
     """
 
-    def fill(place: re.Match[str]) -> str:
-        name = place["name"]
+    def fill(block: re.Match[str]) -> str:
+        name = block["name"]
         path = results / f"{name}.json"
         if not path.exists():
-            known = [found.stem for found in results.glob("*.json")]
+            known = [file.stem for file in results.glob("*.json")]
             raise OptionError(
-                f"the page wants the results {name!r}, which nobody has measured: "
-                f"{choices(name, known)}"
+                f"the page names the results {name!r}, which do not exist: {choices(name, known)}"
             )
-        return place["begin"] + render_results(path, picture_of(name)) + place["end"]
+        return block["begin"] + render_results(path, image_of(name)) + block["end"]
 
-    return _PLACE.sub(fill, text)
+    return _BLOCK.sub(fill, text)
 
 
-def picture_of(name: str) -> str:
+def image_of(name: str) -> str:
     """Return the path of a plot, from the page."""
     return f"images/results-{name}.png"
 
@@ -77,12 +75,12 @@ def main() -> None:
     for page in given.pages:
         text = render_page(page.read_text(encoding="utf-8"), given.results)
         page.write_text(text, encoding="utf-8")
-        for place in _PLACE.finditer(text):
-            path = given.results / f"{place['name']}.json"
-            picture = page.parent / picture_of(place["name"])
-            if not efficiency.plot(path, picture):
-                draw(picture, *read_results(path))
-            print(f"{page}: {place['name']}")
+        for block in _BLOCK.finditer(text):
+            path = given.results / f"{block['name']}.json"
+            image = page.parent / image_of(block["name"])
+            if not efficiency.plot(path, image):
+                draw(image, *read_results(path))
+            print(f"{page}: {block['name']}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Rows of results, and the JSON file that keeps them."""
+"""Result rows, and the JSON file that stores them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Row:
         setting: of the experiment, such as the number of training sets.
         model: name.
         seed: of the weights, the training sets and their order.
-        figure: on the test sets; the file says what it is.
-        parameters: that were trained.
+        figure: the measure on the test sets, named in the file.
+        parameters: number of trained parameters.
         cpu_seconds: of training, on one core.
-        learning_rate: chosen on the validation sets.
+        learning_rate: selected on the validation sets.
         steps: of the optimiser.
         equivariance_error: of the trained model, relative, in float32.
-        also: other figures on the test sets, by name.
+        also: further measures on the test sets, by name.
     """
 
     setting: str
@@ -42,7 +42,7 @@ class Row:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a file: all of it, or nothing."""
+    """Write a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -50,12 +50,12 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_results(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
-    """Write rows, and what they are about (title, name of the figure, size, ...)."""
+    """Write rows with their metadata (title, name of the measure, size, ...)."""
     write_json(path, {**about, "rows": [asdict(row) for row in rows]})
 
 
 def read_results(path: Path) -> tuple[dict[str, Any], list[Row]]:
-    """Read what :func:`write_results` wrote."""
+    """Read a file of :func:`write_results`."""
     content = json.loads(path.read_text(encoding="utf-8"))
     rows = [Row(**row) for row in content.pop("rows")]
     return content, rows

@@ -1,4 +1,4 @@
-"""A skeleton: turn its bones, carry points along by linear blend skinning, swing every joint.
+"""A skeleton: rotations of bones, linear blend skinning of points, oscillating joints.
 
 All rotations are axis times angle in radians, in the axes of the resting body: x to its left, y up,
 z to the front.
@@ -16,9 +16,9 @@ from experiments.surfaces import Floats
 __all__ = ["Skeleton"]
 
 _FRONT = np.array([0.0, 0.0, 1.0])
-_MIRROR = np.array([1, -1, -1])  # of an axis of rotation, left to right
+_MIRROR = np.array([1, -1, -1])  # of a rotation axis, from left to right
 
-# Bone, axis, smallest and largest angle in degrees; "bend" brings a lower arm to the front.
+# Bone, axis, minimum and maximum angle in degrees; "bend" rotates a lower arm to the front.
 _SWINGS: tuple[tuple[str, str, float, float], ...] = (
     ("thigh", "x", -80, 25),
     ("thigh", "z", -5, 30),
@@ -39,7 +39,7 @@ class Skeleton:
 
     Arguments:
         names: of the bones.
-        parents: place of the parent of each, -1 for a root.
+        parents: index of the parent of each, -1 for a root.
     """
 
     names: tuple[str, ...]
@@ -47,24 +47,24 @@ class Skeleton:
 
     @classmethod
     def of(cls, parents: Mapping[str, str]) -> Skeleton:
-        """Return the skeleton in which each bone has the parent that is named; roots have ""."""
+        """Return the skeleton with named parents; the parent of a root is ""."""
 
         def depth(name: str) -> int:
             return 1 + depth(parents[name]) if parents[name] else 0
 
         names = sorted(parents, key=lambda name: (depth(name), name))
-        places = [names.index(parents[name]) if parents[name] else -1 for name in names]
-        return cls(tuple(names), tuple(places))
+        indices = [names.index(parents[name]) if parents[name] else -1 for name in names]
+        return cls(tuple(names), tuple(indices))
 
     def pose(self, points: Floats, heads: Floats, weights: Floats, turns: Floats) -> Floats:
-        r"""Turn every bone about where it begins, and all that hangs on it with it.
+        r"""Rotate every bone about its start, together with its children.
 
         .. math:: p'_t = \sum_j w_{p j} (R_{t j} p + s_{t j})
 
         Arguments:
             points: ``(P, 3)`` at rest.
-            heads: ``(J, 3)``, where the bones begin.
-            weights: ``(P, J)`` of the points, rows that sum to one.
+            heads: ``(J, 3)``, start points of the bones.
+            weights: ``(P, J)`` of the points; rows sum to one.
             turns: ``(T, J, 3)``.
 
         Returns:
@@ -83,12 +83,12 @@ class Skeleton:
         return posed
 
     def swing(self, heads: Floats, times: Floats, generator: np.random.Generator) -> Floats:
-        """Let every joint swing in its range, at a rate of its own.
+        """Return oscillating rotations of every joint in its range, with random frequencies.
 
         Arguments:
-            heads: ``(J, 3)`` of the template, which says where an elbow bends to.
+            heads: ``(J, 3)`` of the template, for the axis of the elbows.
             times: ``(T,)`` in seconds.
-            generator: of rates, ranges and phases.
+            generator: of frequencies, ranges and phases.
 
         Returns:
             ``(T, J, 3)``, for :meth:`pose`.

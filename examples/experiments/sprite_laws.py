@@ -1,16 +1,16 @@
-r"""How sprites are placed: the distributions of the paper for dSprites, as known densities.
+r"""The distributions of the poses of sprites in the paper on dSprites, as known densities.
 
-The latents of a sprite are ``(x, y, orientation, scale)`` in the units of dSprites: places from 0
-to 1, radians, and 0.5 to 1. The group element that takes the shape to its place is
+The latents of a sprite are ``(x, y, orientation, scale)`` in the units of dSprites: positions from
+0 to 1, radians, and 0.5 to 1. The group element of a pose is
 
 .. math:: F = \begin{pmatrix} r s R(\theta) & d \, (x - 1/2, y - 1/2) \\ 0 & 1 \end{pmatrix}
 
-with ``d`` = :data:`SPAN` and ``r`` = :data:`RADIUS`, so that sprites stay in the frame also when
-they are turned about its middle. Densities are in the coordinates :math:`u = (t, \theta, \log s)`
-of F. Multiplying F by a fixed element, and going over to the chart of the model, leaves volumes in
-``u`` as they are, so that densities of ``u`` and of ``eta`` can be compared without a factor.
+with ``d`` = :data:`SPAN` and ``r`` = :data:`RADIUS`, so that sprites are in the frame also when
+they are rotated about its centre. Densities are in the coordinates :math:`u = (t, \theta, \log s)`
+of F. Multiplication of F by a fixed element, and the change to the chart of the model, preserve
+volumes in ``u``, so that densities of ``u`` and of ``eta`` are comparable without a factor.
 
-A turn that leaves a shape as it is cannot be seen: :func:`log_density` adds up all of them.
+Rotations that map a shape to itself cannot be distinguished: :func:`log_density` sums over them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from experiments.sprites import FOLDS
+from experiments.sprites import SYMMETRY_ORDERS
 
 __all__ = [
     "JITTER",
@@ -41,18 +41,18 @@ __all__ = [
 ]
 
 NAMES = ("x", "y", "orientation", "scale")
-SPAN = 0.8  # half frames that a place of 1 is away from a place of 0
-RADIUS = 0.6  # half frames that the unit circle of a shape has at scale 1
-JITTER = 0.05  # radians; hearts of dSprites all stand upright, which has no density
+SPAN = 0.8  # half frames between a position of 0 and a position of 1
+RADIUS = 0.6  # half frames: the radius of the unit circle of a shape at scale 1
+JITTER = 0.05  # radians; hearts of dSprites are all upright, which has no density
 
 
 @dataclass(frozen=True)
 class Law:
-    """A latent: pieces that are equally likely, each uniform or a truncated normal.
+    """The distribution of a latent: a mixture of intervals, each uniform or truncated normal.
 
     Attributes:
-        pieces: their ends.
-        mean: of the normal, before it was truncated.
+        pieces: the intervals, equally likely.
+        mean: of the normal distribution before truncation.
         std: its standard deviation; infinite: uniform.
     """
 
@@ -61,7 +61,7 @@ class Law:
     std: float = inf
 
     def mass(self, v: Tensor) -> Tensor:
-        """Return the probability of less than ``v``."""
+        """Return the cumulative distribution at ``v``."""
         total = torch.zeros_like(v)
         for low, high in self.pieces:
             ends = self._scaled(v.new_tensor([low, high]))
@@ -88,8 +88,8 @@ class Law:
         if self.std == inf:
             return low + part * (high - low)
         ends = self._scaled(low), self._scaled(high)
-        place: Tensor = torch.special.ndtri(ends[0] + part * (ends[1] - ends[0]))
-        return (self.mean + self.std * place).clamp(low, high)
+        normal: Tensor = torch.special.ndtri(ends[0] + part * (ends[1] - ends[0]))
+        return (self.mean + self.std * normal).clamp(low, high)
 
     def _scaled(self, v: Tensor) -> Tensor:
         return v if self.std == inf else torch.special.ndtr((v - self.mean) / self.std)
@@ -117,7 +117,7 @@ LAWS: Mapping[str, tuple[Law, ...]] = MappingProxyType(
         ),
     }
 )
-"""Of the appendix of the paper, with :data:`JITTER`; scale and places are no grid."""
+"""From the appendix of the paper, with :data:`JITTER`; scale and position are continuous."""
 
 
 def element(v: Tensor) -> Tensor:
@@ -138,39 +138,39 @@ def latents(f: Tensor) -> Tensor:
 
 
 def turns(name: str) -> Tensor:
-    """Return the angles ``(folds,)`` that leave a shape as it is."""
-    folds = FOLDS.get(name, 1)
-    return torch.arange(folds, dtype=torch.float64) * (2 * pi / folds)
+    """Return the angles ``(order,)`` of the rotations that map a shape to itself."""
+    order = SYMMETRY_ORDERS.get(name, 1)
+    return torch.arange(order, dtype=torch.float64) * (2 * pi / order)
 
 
 def log_density(name: str, v: Tensor) -> Tensor:
-    """Return ``log p(u)`` of latents ``(*batch, 4)``, of all turns together that look the same."""
+    """Return ``log p(u)`` of latents ``(*batch, 4)``, summed over equivalent rotations."""
     x, y, orientation, scale = LAWS[name]
     low = min(end for piece in orientation.pieces for end in piece)
     angle = (v[..., 2, None] + turns(name) - low).remainder(2 * pi) + low
-    places = x.log_prob(v[..., 0]) + y.log_prob(v[..., 1]) - 2 * log(SPAN)
+    positions = x.log_prob(v[..., 0]) + y.log_prob(v[..., 1]) - 2 * log(SPAN)
     sizes = scale.log_prob(v[..., 3]) + v[..., 3].log()
-    return places + sizes + orientation.log_prob(angle).logsumexp(-1)
+    return positions + sizes + orientation.log_prob(angle).logsumexp(-1)
 
 
 def log_uniform(name: str) -> float:
-    """Return the log density of any place, turn and scale that occurs, all equally likely."""
+    """Return the log density of the uniform distribution of positions, rotations and scales."""
     return log(len(turns(name))) - log((0.85 * SPAN) ** 2 * 2 * pi * log(2))
 
 
-def bins_of(name: str, place: int, bins: int = 40) -> tuple[Tensor, Tensor, float]:
+def bins_of(name: str, latent: int, bins: int = 40) -> tuple[Tensor, Tensor, float]:
     """Return edges of bins of one latent, their probabilities, and its period (0: none).
 
-    They go a quarter further than the latent on both sides, but not further than once around.
+    They extend the range of the latent by a quarter on both sides, at most to a full period.
     """
-    law, folds = LAWS[name][place], len(turns(name))
+    law, order = LAWS[name][latent], len(turns(name))
     low, high = law.pieces[0][0], law.pieces[-1][1]
-    period = 2 * pi / folds if place == NAMES.index("orientation") else 0.0
+    period = 2 * pi / order if latent == NAMES.index("orientation") else 0.0
     pad = (high - low) / 4
     if period:
         high = min(high, low + period)
         pad = min(pad, (period - (high - low)) / 2)
     edges = torch.linspace(low - pad, high + pad, bins + 1, dtype=torch.float64)
-    copies = range(-1, folds + 1) if period else range(1)
+    copies = range(-1, order + 1) if period else range(1)
     below = torch.stack([law.mass(edges + turn * period) for turn in copies]).sum(0)
     return edges, below.diff(), period

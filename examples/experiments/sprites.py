@@ -1,8 +1,8 @@
-"""Sprites like those of dSprites, drawn in any pose: shapes whose symmetries are known.
+"""Sprites similar to dSprites, rendered in any pose: shapes with known symmetries.
 
-Shapes are given by how deep a point lies inside of them, so that every pose is drawn anew and
-nothing is interpolated. Their centroid is where they turn about. dSprites are squares, ellipses and
-hearts; arrows and letters have no symmetry at all. Points are ``(x, y)``, x to the right, y down,
+Shapes are defined by a signed distance, so that every pose is rendered without interpolation. They
+are rotated about their centroid. dSprites are squares, ellipses and hearts; arrows and letters have
+no symmetry. Points are ``(x, y)``, x to the right, y down,
 corner pixels at -1 and 1.
 """
 
@@ -13,7 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-__all__ = ["FOLDS", "SHAPES", "centroid", "depth", "draw"]
+__all__ = ["SHAPES", "SYMMETRY_ORDERS", "centroid", "depth", "draw"]
 
 _CORNERS = {  # of polygons within the unit circle
     "L": ((-0.4, -0.7), (0.0, -0.7), (0.0, 0.35), (0.6, 0.35), (0.6, 0.7), (-0.4, 0.7)),
@@ -30,12 +30,12 @@ _CORNERS = {  # of polygons within the unit circle
     ),
 }
 SHAPES = ("square", "ellipse", "heart", "arrow", "L", "P")
-FOLDS = {"square": 4, "ellipse": 2}
-"""How many turns leave a shape as it is; 1 for all others."""
+SYMMETRY_ORDERS = {"square": 4, "ellipse": 2}
+"""The number of rotations that map a shape to itself; 1 for all others."""
 
 
 def depth(name: str, points: Tensor) -> Tensor:
-    """Return how deep ``points: (..., 2)`` lie inside of a shape (negative: outside)."""
+    """Return the signed distance of ``points: (..., 2)`` to a shape (negative: outside)."""
     x, y = points.unbind(-1)
     if name == "ellipse":
         return (1 - ((x / 0.8) ** 2 + (y / 0.4) ** 2 + 1e-9).sqrt()) * 0.5
@@ -66,15 +66,15 @@ _centroid = cache(centroid)
 
 
 def draw(name: str, g: Tensor, size: int, *, samples: int = 1) -> Tensor:
-    """Return pictures ``(n, size, size)`` in [0, 1] of one shape.
+    """Return images ``(n, size, size)`` in [0, 1] of one shape.
 
     Args:
         name: of the shape.
-        g: what takes the shape, its centroid at 0, to its place: matrices ``(n, 3, 3)`` that turn,
-            scale and shift.
+        g: poses of the shape with its centroid at 0: matrices ``(n, 3, 3)`` of rotation, scale and
+            shift.
         size: height and width in pixels.
-        samples: points along the sides of a pixel that are averaged. An edge is as soft as they
-            are dense: with one, by about two pixels; with more, pixels are the area covered.
+        samples: points per side of a pixel that are averaged. With one, edges are smooth over about
+            two pixels; with more, pixels are the covered area.
     """
     pixel = 2 / (size - 1)
     offsets = ((torch.arange(samples) + 0.5) / samples - 0.5) * pixel
@@ -83,9 +83,9 @@ def draw(name: str, g: Tensor, size: int, *, samples: int = 1) -> Tensor:
     middle = points.new_tensor(_centroid(name))
     inverse = torch.linalg.inv(g.to(points.dtype))
     scale = torch.linalg.det(g[:, :2, :2]).abs().sqrt().to(points.dtype)
-    pictures = []
+    images = []
     for back, factor in zip(inverse, scale, strict=True):
-        place = points @ back[:2, :2].T + back[:2, 2] + middle
-        inside = torch.sigmoid(depth(name, place) * factor * size * samples)
-        pictures.append(inside.reshape(size, samples, size, samples).mean((1, 3)))
-    return torch.stack(pictures)
+        source = points @ back[:2, :2].T + back[:2, 2] + middle
+        inside = torch.sigmoid(depth(name, source) * factor * size * samples)
+        images.append(inside.reshape(size, samples, size, samples).mean((1, 3)))
+    return torch.stack(images)

@@ -1,4 +1,4 @@
-"""Thin a surface out: spread points over it, and say which of them are neighbours along it."""
+"""Subsample a surface: evenly distributed points, and the edges between neighbours."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Ints: TypeAlias = NDArray[np.int64]
 
 
 def farthest_points(vertices: Floats, count: int) -> Ints:
-    """Return the numbers of ``count`` vertices ``(V, 3)``, each as far as can be from those before.
+    """Return the indices of ``count`` vertices ``(V, 3)`` by farthest point sampling.
 
-    The first of them are spread evenly, too: fewer points are the beginning of more.
+    A smaller ``count`` returns the first indices of a larger one.
 
     Example:
         >>> line = np.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0], [4, 0, 0]])
@@ -33,15 +33,15 @@ def farthest_points(vertices: Floats, count: int) -> Ints:
 
 
 def touching_cells(vertices: Floats, faces: Ints, picked: Ints) -> Ints:
-    """Return the edges ``(2, M)`` between picked vertices whose cells touch, in both directions.
+    """Return the edges ``(2, M)`` between selected vertices with adjacent cells (both directions).
 
-    A cell is what lies nearest to its vertex along the surface, not through the air: a hand beside
-    the hip is no neighbour of it.
+    A cell is the set of points nearest to its vertex by geodesic distance on the surface, so that a
+    hand and the hip are not neighbours.
 
     Arguments:
         vertices: ``(V, 3)``.
-        faces: ``(F, corners)``, numbers of vertices.
-        picked: numbers of vertices; edges number them from 0.
+        faces: ``(F, corners)``, indices of vertices.
+        picked: indices of vertices; edges refer to positions in it.
     """
     ends = np.concatenate([faces[:, [k - 1, k]] for k in range(faces.shape[1])])
     ends = np.unique(np.sort(ends, 1), axis=0)
@@ -53,18 +53,18 @@ def touching_cells(vertices: Floats, faces: Ints, picked: Ints) -> Ints:
 
 
 def _nearest(vertices: Floats, ends: Ints, picked: Ints) -> Ints:
-    """Return for each vertex the place of the nearest picked one, -1 where none is reached."""
+    """Return for each vertex the index of the nearest selected one, -1 if none is connected."""
     lengths = np.linalg.norm(vertices[ends[:, 0]] - vertices[ends[:, 1]], axis=1)
     around: list[list[tuple[int, float]]] = [[] for _ in vertices]
     for (a, b), length in zip(ends.tolist(), lengths.tolist(), strict=True):
         around[a].append((b, length))
         around[b].append((a, length))
     cell = np.full(len(vertices), -1)
-    waiting = [(0.0, vertex, place) for place, vertex in enumerate(picked.tolist())]
-    while waiting:
-        gone, vertex, place = heapq.heappop(waiting)
-        if cell[vertex] < 0:  # the first to come is the nearest (Dijkstra)
-            cell[vertex] = place
+    queue = [(0.0, vertex, index) for index, vertex in enumerate(picked.tolist())]
+    while queue:
+        distance, vertex, index = heapq.heappop(queue)
+        if cell[vertex] < 0:  # the first visit is the nearest (Dijkstra)
+            cell[vertex] = index
             for other, length in around[vertex]:
-                heapq.heappush(waiting, (gone + length, other, place))
+                heapq.heappush(queue, (distance + length, other, index))
     return cell

@@ -1,4 +1,4 @@
-"""Tables of results as Markdown: models down, settings across, mean and error over the seeds."""
+"""Markdown tables of results: models as rows, settings as columns, mean and error over seeds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def models(rows: Sequence[Row]) -> list[str]:
 
 
 def ascending(names: Sequence[str]) -> list[float] | None:
-    """Return settings as numbers if all of them are, for the axis of a curve."""
+    """Return settings as numbers if possible, for the axis of a curve."""
     try:
         return [float(name) for name in names]
     except ValueError:
@@ -42,19 +42,19 @@ def ascending(names: Sequence[str]) -> list[float] | None:
 
 
 def table(about: Mapping[str, Any], rows: Sequence[Row]) -> str:
-    """Return the table; the best of each column, and what is within its error, is bold."""
+    """Return the table; the best value of each column, and values within its error, are bold."""
     columns = _columns(rows)
     timed = about["recipe"]["seconds"] is not None
     head = ["model", *columns, "parameters", "CPU s", "learning rate", "equivariance error"]
     head += ["steps"] if timed else []
     lines = [_line(head), _line(["---", *["--:"] * (len(head) - 1)])]
-    for title, found in about.get("references", {}).items():
+    for title, reference in about.get("references", {}).items():
         line = [
             title,
-            *(f"{number:.{about.get('decimals', 1)}f}" for number in _known(found, rows)),
+            *(f"{number:.{about.get('decimals', 1)}f}" for number in _known(reference, rows)),
         ]
         lines.append(_line(line + [""] * (len(head) - len(line))))
-    cells = {name: _cells(about, found) for name, found in columns.items()}
+    cells = {name: _cells(about, values) for name, values in columns.items()}
     for model in models(rows):
         own = [row for row in rows if row.model == model]
         line = [about["titles"].get(model, model), *[cells[name][model] for name in columns]]
@@ -70,23 +70,23 @@ def _rates(rows: Sequence[Row]) -> str:
     return ", ".join(f"{rate:g}" for rate in sorted({row.learning_rate for row in rows}))
 
 
-def _places(rows: Sequence[Row]) -> list[tuple[str, str | None]]:
-    """Return the setting of each column, and which other figure it has, if not the main one."""
+def _column_keys(rows: Sequence[Row]) -> list[tuple[str, str | None]]:
+    """Return setting and additional measure of each column; ``None`` for the main measure."""
     return list(itertools.product(settings(rows), [None, *rows[0].also]))
 
 
-def _known(found: Mapping[str, Mapping[str, float]], rows: Sequence[Row]) -> list[float]:
-    """Return the figures of a reference, column by column."""
-    return [found[setting][other or "figure"] for setting, other in _places(rows)]
+def _known(reference: Mapping[str, Mapping[str, float]], rows: Sequence[Row]) -> list[float]:
+    """Return the values of a reference, column by column."""
+    return [reference[setting][other or "figure"] for setting, other in _column_keys(rows)]
 
 
 def _columns(rows: Sequence[Row]) -> dict[str, dict[str, list[float]]]:
-    """Return for each column of figures those of each model."""
+    """Return for each column the values of each model."""
     names = settings(rows)
-    found: dict[str, dict[str, list[float]]] = {}
-    for setting, other in _places(rows):
+    columns: dict[str, dict[str, list[float]]] = {}
+    for setting, other in _column_keys(rows):
         title = setting if other is None else other if len(names) == 1 else f"{setting}, {other}"
-        found[title] = {
+        columns[title] = {
             model: [
                 row.figure if other is None else row.also[other]
                 for row in rows
@@ -94,11 +94,11 @@ def _columns(rows: Sequence[Row]) -> dict[str, dict[str, list[float]]]:
             ]
             for model in models(rows)
         }
-    return found
+    return columns
 
 
 def _cells(about: Mapping[str, Any], figures: Mapping[str, Sequence[float]]) -> dict[str, str]:
-    """Return what a column says of each model."""
+    """Return the cells of a column for each model."""
     sign, digits = -1 if about.get("lower") else 1, about.get("decimals", 1)
     known = {model: mean_and_error(values) for model, values in figures.items()}
     best = max(sign * mean for mean, _ in known.values())
@@ -111,7 +111,7 @@ def _cells(about: Mapping[str, Any], figures: Mapping[str, Sequence[float]]) -> 
 
 
 def caption(about: Mapping[str, Any], rows: Sequence[Row]) -> str:
-    """Return what the table shows, and how it was measured."""
+    """Return the caption: content of the table, and the conditions of the measurement."""
     recipe, seeds = about["recipe"], _seeds(rows)
     runs = about.get("runs", "seeds")
     size = "Full size" if about["size"] == "full" else f"**{about['size'].capitalize()} size**"

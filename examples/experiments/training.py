@@ -23,7 +23,7 @@ from experiments.recipe import Data, Recipe
 
 __all__ = ["Training"]
 
-_SEEDING = threading.Lock()  # torch has one global generator
+_SEEDING = threading.Lock()  # the global generator of torch is shared by all threads
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -56,7 +56,7 @@ class _Plan:
 
 
 class _Supervised(Objective):
-    """A loss of outputs and answers; batches are a function of seed and step."""
+    """A loss of outputs and targets; batches are a function of seed and step."""
 
     draws_from_torch = False  # several trainings run in threads
 
@@ -78,16 +78,16 @@ class _Supervised(Objective):
 
 
 class Training(Loop):
-    """The training of one model by a recipe.
+    """The training of one model with a recipe.
 
     Arguments:
-        build: makes the model; the seed decides on its weights.
-        recipe: how to train.
-        learning_rate: the highest.
+        build: returns the model; its weights follow from the seed.
+        recipe: the training configuration.
+        learning_rate: the maximum.
         seed: of weights and batches.
-        data: to train on.
-        loss: of output and answer.
-        checkpoint: file from which to go on, if it exists and is of this training.
+        data: training data.
+        loss: of output and target.
+        checkpoint: file to resume from, if it exists and is of this training.
     """
 
     checkpoint: Path
@@ -125,14 +125,14 @@ class Training(Loop):
         return self.average.value
 
     def report_to(self, report: Callable[[int, float], None]) -> None:
-        """Call ``report`` after each step with what is done of the length, and the recent loss."""
+        """Call ``report`` after each step with the progress and the running mean of the loss."""
         by_steps = self.recipe.seconds is None
         self.average.report = lambda step, value: report(
             step if by_steps else int(self.seconds), value
         )
 
     def answer(self, sets: Tensor) -> Tensor:
-        """Return what the model makes of many sets."""
+        """Return the output of the model for many sets."""
         self.model.eval()
         with torch.inference_mode():
-            return torch.cat([self.model(few) for few in sets.split(self.recipe.batch)])
+            return torch.cat([self.model(chunk) for chunk in sets.split(self.recipe.batch)])

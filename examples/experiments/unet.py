@@ -1,11 +1,11 @@
-"""A set U-Net in each of the nine designs: sets of images in, sets of images out.
+"""A set U-Net in each of the nine designs, from sets of images to sets of images.
 
-Some levels down and up by strided convolutions, with skips. A design with a DeepSets head has it at
-the bottom, as in the paper: two layers that share over the set. Late aggregation is one mean before
-the last layer.
+Down- and up-sampling by strided convolutions, with skip connections. A DeepSets head is at the
+bottom, as in the paper: two layers that share information over the set. Late aggregation is one
+mean before the last layer.
 
-Where a set becomes one image, the maximum over the set follows the decoder, then two convolutions,
-as in the paper; late aggregation has the mean there.
+If the output is one image, the decoder is followed by the maximum over the set and two
+convolutions, as in the paper; late aggregation uses the mean.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from experiments.plan import fit_budget
 
 __all__ = ["SetUNet", "UNetPlan", "unets_of"]
 
-_BEGIN = 0.1  # of the usual scale, where a correction begins
+_INITIAL_SCALE = 0.1  # of the last layer, relative to the default
 
 
 @dataclass(frozen=True)
 class UNetPlan:
-    """What the U-Nets of a task have in common.
+    """The common configuration of the U-Nets of a task.
 
     Arguments:
         symmetry: translations with a stride of ``begin`` times 2 to the number of levels.
         channels: of the input and the output.
-        element: sizes of an element, ``(channels, H, W)``, multiples of that stride.
-        budget: parameters of every model, to within 5 %.
-        levels: how often the resolution is halved.
-        fuse: make one image of a set.
-        begin: stride of the first layer, and of the last one back.
+        element: shape of an element, ``(channels, H, W)``, multiples of that stride.
+        budget: number of parameters of every model, within 5 %.
+        levels: number of down-sampling steps by 2.
+        fuse: whether the output is one image per set.
+        begin: stride of the first and of the last layer.
     """
 
     symmetry: ElementSymmetry
@@ -90,10 +90,10 @@ class SetUNet(nn.Module):
         last = DSS(plan.symmetry, fine, channels, aggregation="none", kernel_size=outer)
         between = [self._layer(design, fine, fine, kernel_size=3, use="none")] if plan.fuse else []
         self.leave = SetSequential(*between, last)
-        if plan.fuse:  # begin near the mean of the set, which is no bad answer
+        if plan.fuse:  # the initial output is near the mean of the set
             with torch.no_grad():
                 for weight in last.parameters():
-                    weight.mul_(_BEGIN)
+                    weight.mul_(_INITIAL_SCALE)
 
     def _twice(self, spec: str) -> str:
         count, _, step = spec.partition(" ")
@@ -111,9 +111,9 @@ class SetUNet(nn.Module):
     ) -> SetSequential:
         aggregation = use or (design.first if first else design.rest)
         layer = DSS(self.symmetry, source, target, aggregation=aggregation, **options)
-        kept: FeatureType = layer.out_type
+        features: FeatureType = layer.out_type
         return SetSequential(
-            layer, norm(self.symmetry, kept, "batch"), nonlinearity(self.symmetry, kept)
+            layer, norm(self.symmetry, features, "batch"), nonlinearity(self.symmetry, features)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -132,8 +132,8 @@ class SetUNet(nn.Module):
         return x.mean(1) + fused
 
 
-class _Plain(nn.Module):
-    """DeepSets on flattened images: the symmetry of the elements is forgotten."""
+class _Flattened(nn.Module):
+    """DeepSets on flattened images, without the symmetry of the elements."""
 
     def __init__(self, plan: UNetPlan, design: Design, scale: int) -> None:
         super().__init__()
@@ -156,12 +156,12 @@ class _Plain(nn.Module):
 
 
 def build_unet(plan: UNetPlan, name: str) -> nn.Module:
-    """Return the U-Net of a design with as many parameters as the plan says."""
+    """Return the U-Net of a design with the number of parameters of the plan."""
     design = DESIGNS[name]
-    kind = SetUNet if design.symmetric else _Plain
+    kind = SetUNet if design.symmetric else _Flattened
     return fit_budget(lambda scale: kind(plan, design, scale), plan.budget, plan.levels + 1, name)
 
 
 def unets_of(plan: UNetPlan) -> dict[str, Callable[[], nn.Module]]:
-    """Return for each of the nine names how to build the model."""
+    """Return for each of the nine names a function that builds the model."""
     return {name: partial(build_unet, plan, name) for name in DESIGNS}

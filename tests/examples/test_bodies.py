@@ -64,7 +64,7 @@ def test_poses_keep_the_lengths_of_bones(bodies, generator):
     )
     hand, foot = skeleton.names.index("hand_l"), skeleton.names.index("foot_l")
     span = np.linalg.norm(heads[:, hand] - heads[:, foot], axis=1)
-    assert np.ptp(span) > 0.05, "the control: what no bone joins moves apart"
+    assert np.ptp(span) > 0.05, "the control: the distance of unconnected points varies"
 
 
 def test_points_of_one_bone_move_rigidly(bodies, generator):

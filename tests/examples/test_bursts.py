@@ -1,4 +1,4 @@
-"""Burst deblurring: one scene in all frames, kernels that keep brightness, honest figures."""
+"""Burst deblurring: one scene in all frames, kernels that preserve brightness, measures."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def test_kernels_keep_brightness_and_are_centred(generator):
     assert kernels.shape == (20, 6, 13, 13)
     assert (kernels >= 0).all()
     assert torch.allclose(kernels.sum((-2, -1)), torch.ones(20, 6))
-    place = torch.arange(-6.0, 7.0)
+    position = torch.arange(-6.0, 7.0)
     for axis in (-2, -1):
-        centre = (kernels.sum(axis) * place).sum(-1)
+        centre = (kernels.sum(axis) * position).sum(-1)
         assert centre.abs().max() < 1e-4, "no frame is displaced: the truth is where they agree"
-    widths = (kernels.sum(-1) * place.square()).sum(-1).sqrt()
+    widths = (kernels.sum(-1) * position.square()).sum(-1).sqrt()
     assert widths.max() > 5 * widths.min(), "frames are blurred differently"
 
 
@@ -58,11 +58,11 @@ def test_photos_are_trained_or_tested_on():
 
 
 def slow_ssim(image, truth):
-    """Wang et al. 2004, equation 13, at each place that the window of 11 pixels fits."""
-    place = torch.arange(-5.0, 6.0, dtype=torch.float64)
-    bell = (-0.5 * (place / 1.5).square()).exp()
+    """Wang et al. 2004, equation 13, at each position of the window of 11 pixels."""
+    position = torch.arange(-5.0, 6.0, dtype=torch.float64)
+    bell = (-0.5 * (position / 1.5).square()).exp()
     window = torch.outer(bell, bell) / bell.sum() ** 2
-    found = []
+    values = []
     for x, y in zip(image.double(), truth.double(), strict=True):
         for top in range(x.shape[0] - 10):
             for left in range(x.shape[1] - 10):
@@ -70,8 +70,8 @@ def slow_ssim(image, truth):
                 u, v = (window * a).sum(), (window * b).sum()
                 aa, bb, ab = ((window * p).sum() for p in (a * a, b * b, a * b))
                 likeness = (2 * u * v + 1e-4) * (2 * (ab - u * v) + 9e-4)
-                found.append(likeness / (u * u + v * v + 1e-4) / (aa - u * u + bb - v * v + 9e-4))
-    return float(torch.stack(found).mean())
+                values.append(likeness / (u * u + v * v + 1e-4) / (aa - u * u + bb - v * v + 9e-4))
+    return float(torch.stack(values).mean())
 
 
 def test_ssim_is_that_of_the_paper(generator):

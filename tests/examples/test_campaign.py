@@ -70,9 +70,9 @@ def run(folder: Path, experiment: Experiment = EXPERIMENT) -> list[dict[str, obj
 
 def test_every_model_setting_and_seed_has_a_row(tmp_path):
     rows = run(tmp_path)
-    found = {(row["setting"], row["seed"], row["model"]) for row in rows}
-    assert found == {(n, seed, name) for n in ("32", "64") for seed in (0, 1) for name in MODELS}
-    assert len(rows) == len(found)
+    result = {(row["setting"], row["seed"], row["model"]) for row in rows}
+    assert result == {(n, seed, name) for n in ("32", "64") for seed in (0, 1) for name in MODELS}
+    assert len(rows) == len(result)
     assert all(row["equivariance_error"] < 1e-5 and 0 <= row["figure"] <= 100 for row in rows)
     assert not list(tmp_path.rglob("*.pt")), "checkpoints go when the row is written"
 
@@ -88,15 +88,15 @@ def test_further_figures_and_references_are_measured(tmp_path):
 
     rows = run(
         tmp_path,
-        replace(EXPERIMENT, references={"by hand": spread}, also={"place": chosen}, decimals=2),
+        replace(EXPERIMENT, references={"by hand": spread}, also={"rank": chosen}, decimals=2),
     )
-    assert all(0 <= row["also"]["place"] <= 4 for row in rows)  # type: ignore[index]
+    assert all(0 <= row["also"]["rank"] <= 4 for row in rows)  # type: ignore[index]
     about, read = read_results(tmp_path / "loudest-smoke.json")
-    found = about["references"]["by hand"]
-    assert [found[setting]["figure"] for setting in ("32", "64")] == [100.0, 100.0]
+    result = about["references"]["by hand"]
+    assert [result[setting]["figure"] for setting in ("32", "64")] == [100.0, 100.0]
     line = next(line for line in table(about, read).splitlines() if "by hand" in line)
-    places = [f"100.00 | {found[setting]['place']:.2f}" for setting in ("32", "64")]
-    assert line.startswith(f"| by hand | {' | '.join(places)} | ")
+    cells = [f"100.00 | {result[setting]['rank']:.2f}" for setting in ("32", "64")]
+    assert line.startswith(f"| by hand | {' | '.join(cells)} | ")
     draw(tmp_path / "plot.png", about, read)
 
 

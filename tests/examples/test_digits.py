@@ -23,19 +23,19 @@ from digits.tables import TABLES, fill
 ROOT = Path(__file__).parents[2]
 
 
-class Found(NamedTuple):
+class Output(NamedTuple):
     g: Tensor
 
 
 class Given(nn.Module):
-    """An inference that says what it is told."""
+    """An inference with a given output."""
 
     def __init__(self, family, eta):
         super().__init__()
         self.family, self.eta = family, eta
 
     def forward(self, x):
-        return Found(self.family.element(self.eta))
+        return Output(self.family.element(self.eta))
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_label_paired_error_is_that_of_images_done_one_by_one(generator):
     x = 2 * torch.rand(7, 1, 9, 9, generator=generator) - 1
     labels = torch.tensor([0, 0, 1, 2, 2, 2, 3])  # the third and the last have no partner
     eta = family.sample(7, generator=generator).float()
-    found = label_paired(Given(family, eta), x, labels, seed=3)
+    result = label_paired(Given(family, eta), x, labels, seed=3)
     other = partners(labels, torch.Generator().manual_seed(3)).tolist()
     errors = []
     for i, j in enumerate(other):
@@ -76,7 +76,7 @@ def test_label_paired_error_is_that_of_images_done_one_by_one(generator):
         prototype = family.act(torch.linalg.inv(g), x[i])
         errors.append(float((x[j] - family.act(h, prototype)).square().mean()))
     assert len(errors) == 5
-    assert found == pytest.approx(sum(errors) / 5, rel=1e-4)
+    assert result == pytest.approx(sum(errors) / 5, rel=1e-4)
     assert math.isnan(label_paired(Given(family, eta[:2]), x[:2], torch.tensor([0, 1])))
 
 
@@ -92,7 +92,7 @@ def test_label_paired_error_vanishes_for_one_orbit_and_not_for_two(generator):
     assert label_paired(Given(family, quarters), two, labels) > 0.1
 
 
-def test_neighbours_tell_mixed_classes_from_apart(generator):
+def test_neighbours_distinguish_mixed_and_separate_classes(generator):
     same = torch.randn(2, 60, 1, 2, 2, generator=generator)
     assert neighbours(same[0], same[1]) == pytest.approx(1.0, abs=0.15)
     assert neighbours(same[0], same[1] + 20) == 0.0
@@ -105,8 +105,8 @@ ANGLES = (torch.arange(72) + 0.5) * (2 * pi / 72) - pi
 def test_modes_are_counted(count):
     density = torch.exp(4 * torch.cos(count * (ANGLES - 0.3)))
     assert len(modes(density)) == count
-    places = sorted(float(ANGLES[place]) for place in modes(density))
-    assert all(abs(math.sin(count * (place - 0.3) / 2)) < 0.1 * count for place in places), (
+    angles = sorted(float(ANGLES[index]) for index in modes(density))
+    assert all(abs(math.sin(count * (index - 0.3) / 2)) < 0.1 * count for index in angles), (
         "at the top"
     )
 
@@ -114,9 +114,9 @@ def test_modes_are_counted(count):
 def test_modes_are_highest_first_and_go_around_the_circle():
     across_the_seam = torch.exp(8 * torch.cos(ANGLES - pi))
     second = 0.6 * torch.exp(8 * torch.cos(ANGLES))
-    found = modes(across_the_seam + second)
-    assert [place in (0, 71) for place in found] == [True, False]
-    assert abs(float(ANGLES[found[1]])) < 0.1
+    result = modes(across_the_seam + second)
+    assert [index in (0, 71) for index in result] == [True, False]
+    assert abs(float(ANGLES[result[1]])) < 0.1
     faint = modes(across_the_seam + 0.3 * second)
     assert len(faint) == 1, "less than a third of the highest"
 
@@ -158,15 +158,15 @@ def test_digits_are_turned_and_coloured_by_what_is_said(generator):
     assert angle.abs().max() < 15 / 180 * pi
     assert not torch.equal(images, turned(x, 15, seed=2)[0])
     assert torch.equal(images, turned(x, 15, seed=1)[0])
-    made = coloured(x)
-    assert made.images.shape == (50, 3, 28, 28)
-    assert made.hue.min() > HUE[0]
-    assert made.hue.max() < HUE[1]
-    assert made.saturation.min() > SATURATION[0]
-    assert made.saturation.max() < SATURATION[1]
+    data = coloured(x)
+    assert data.images.shape == (50, 3, 28, 28)
+    assert data.hue.min() > HUE[0]
+    assert data.hue.max() < HUE[1]
+    assert data.saturation.min() > SATURATION[0]
+    assert data.saturation.max() < SATURATION[1]
     family = eqsets.transformation("hue-saturation")
-    eta = torch.stack([made.hue, made.saturation.log()], -1)
-    red = family.act(family.group.inverse(family.element(eta)), made.images)
+    eta = torch.stack([data.hue, data.saturation.log()], -1)
+    red = family.act(family.group.inverse(family.element(eta)), data.images)
     assert torch.allclose(red[:, :1], x, atol=1e-5)
     assert torch.allclose(red[:, 1:], torch.full_like(red[:, 1:], -1), atol=1e-5)
 
@@ -178,20 +178,20 @@ def test_the_published_network_learns_and_goes_on_where_it_was_killed(tmp_path, 
     assert torch.equal(network(x).g, torch.eye(3).expand(20, 3, 3)), "begins as the identity"
     plan = replace(PUBLISHED.plan, steps=4, batch=4, check_every=2)
     settings = replace(PUBLISHED, plan=plan)
-    looks = []
+    curve = []
 
     class Killed(RuntimeError):
         pass
 
-    def look(network):
-        looks.append(float(network.eta(x).detach().abs().sum()))
-        if len(looks) == 2:
+    def evaluate(network):
+        curve.append(float(network.eta(x).detach().abs().sum()))
+        if len(curve) == 2:
             raise Killed
-        return {"share": looks[-1]}
+        return {"share": curve[-1]}
 
     with pytest.raises(Killed):
-        train(x, settings, look, folder=tmp_path)
-    again = train(x, settings, look, folder=tmp_path)[1]
+        train(x, settings, evaluate, folder=tmp_path)
+    again = train(x, settings, evaluate, folder=tmp_path)[1]
     whole = train(x, settings, lambda n: {"share": float(n.eta(x).detach().abs().sum())})[1]
     assert [row["share"] for row in again] == [row["share"] for row in whole]
     assert again[0]["share"] != again[1]["share"], "it learns"
@@ -203,7 +203,7 @@ def test_the_published_network_wants_the_time_of_ours(tmp_path, monkeypatch, cap
         "discover_digits.py",
         "--degrees",
         "15",
-        "--pictures",
+        "--figures",
         str(tmp_path / "new" / "folder"),
     ]
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)  # of other tests
@@ -223,12 +223,12 @@ def test_the_page_says_what_the_committed_rows_say():
     assert page.count("<!-- table: ") == len(TABLES)
 
 
-def test_the_table_of_the_race_has_the_best_look_until_then():
-    looks = [
+def test_the_comparison_table_has_the_best_evaluation_so_far():
+    curve = [
         {"cpu": cpu, "share": share, "median": 0.5, "energy": 1.0, "paired": 0.3}
         for cpu, share in ((50, 0.6), (89, 0.5), (200, 0.55), (301, 0.4))
     ]
-    about = {"batch": 2, "samples": 1, "order": 1, "rate": 3e-4, "curve": looks}
+    about = {"batch": 2, "samples": 1, "order": 1, "rate": 3e-4, "curve": curve}
     table = TABLES["race"][1]([{"runner": "tuned", "seed": 0, **about}])
     cells = [[cell.strip() for cell in line.split("|")[2:4]] for line in table.splitlines()[2:]]
     assert cells == [["89", "50.0%"], ["301", "40.0%"]]

@@ -1,4 +1,4 @@
-"""What the data-efficiency example says of its rows, and the published InvVAE beside it."""
+"""The tables of the data-efficiency example, and the published InvVAE."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def cells(text: str) -> list[list[str]]:
 
 
 def test_losses_are_paired_by_seed_and_shares_of_the_gain(rows):
-    found = cells(markdown(ABOUT, rows))
-    assert found[0][:4] == ["nats", "4,000", "1,000", "lost: 4,000 to 1,000"]
-    assert found[2][:3] == ["VAE", "50.0 ± 10.0", "-80.0 ± 0.0"]
-    assert found[2][3] == "130.0 ± 10.0 (20.0 ± 1.2 %)"  # 120 of 640 and 140 of 660
+    table = cells(markdown(ABOUT, rows))
+    assert table[0][:4] == ["nats", "4,000", "1,000", "lost: 4,000 to 1,000"]
+    assert table[2][:3] == ["VAE", "50.0 ± 10.0", "-80.0 ± 0.0"]
+    assert table[2][3] == "130.0 ± 10.0 (20.0 ± 1.2 %)"  # 120 of 640 and 140 of 660
     assert "over 2 seeds" in markdown(ABOUT, rows)
     assert "over 1 to 2 seeds" in markdown(ABOUT, rows[:-1])
-    assert found[3][:4] == ["AugVAE, rotations", "100.0 ± 0.0", "", ""], "nothing is made up"
+    assert table[3][:4] == ["AugVAE, rotations", "100.0 ± 0.0", "", ""], "nothing is interpolated"
 
 
 def test_shares_do_not_depend_on_the_units_of_pixels(rows):
@@ -64,14 +64,14 @@ def test_rows_of_two_processes_are_all_kept(tmp_path, rows):
     path = tmp_path / "data-efficiency.json"
     for one in reversed(rows):
         add_row(path, ABOUT, one)
-    about, kept = read_rows(path)
+    about, rows_read = read_rows(path)
     assert about == ABOUT
-    assert sorted(kept, key=str) == sorted(rows, key=str)
-    assert [one["seed"] for one in kept] == sorted(one["seed"] for one in rows)
-    assert markdown(ABOUT, kept) in (render(path, "picture.png") or "")
+    assert sorted(rows_read, key=str) == sorted(rows, key=str)
+    assert [one["seed"] for one in rows_read] == sorted(one["seed"] for one in rows)
+    assert markdown(ABOUT, rows_read) in (render(path, "image.png") or "")
     assert plot(path, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
-    assert render(tmp_path / "signals.json", "picture.png") is None
+    assert render(tmp_path / "signals.json", "image.png") is None
     draw(tmp_path / "few.png", ABOUT, rows[:1])
 
 
@@ -103,10 +103,10 @@ def test_shares_of_the_published_bound_add_up(turned_digits):
     shares = nats_of_prototypes(vae, model, x, 2)
     assert shares.pixels == 14 * 28
     assert shares.hit == 1.0, "the stroke goes through the upper half"
-    made = model.prototype(x).clamp(-1, 1)
+    prototypes = model.prototype(x).clamp(-1, 1)
     with torch.no_grad():
-        z, _ = vae.encode(made, 1, torch.Generator().manual_seed(0))
-        whole = vae.log_noisy(made, vae.decoder(z[0])).mean()
+        z, _ = vae.encode(prototypes, 1, torch.Generator().manual_seed(0))
+        whole = vae.log_noisy(prototypes, vae.decoder(z[0])).mean()
     assert shares.floor + shares.others == pytest.approx(float(whole), rel=1e-4)
     assert shares.floor < shares.others, "ink where none is expected costs most"
     own = [shares._asdict() | {"kind": "published", "digits": 40, "seed": 0, "best": 9.0}]

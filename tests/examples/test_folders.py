@@ -39,31 +39,31 @@ def ucf101(tmp_path):
 
 
 def test_images_are_split_by_name(celeba):
-    found = load_images(celeba, 8)
-    assert {split: len(images) for split, images in found.items()} == {
+    by_split = load_images(celeba, 8)
+    assert {split: len(images) for split, images in by_split.items()} == {
         "train": 16,
         "validation": 2,
         "test": 2,
     }
-    assert found["train"].shape[1:] == (1, 8, 8)
-    assert found["test"][:, 0, 0, 0].tolist() == pytest.approx([180 / 255, 190 / 255], abs=2e-3)
+    assert by_split["train"].shape[1:] == (1, 8, 8)
+    assert by_split["test"][:, 0, 0, 0].tolist() == pytest.approx([180 / 255, 190 / 255], abs=2e-3)
 
 
 def test_images_follow_the_official_split(celeba):
     lines = [f"{number:06}.png {(number % 3)}" for number in range(20)]
     (celeba.parent / "list_eval_partition.txt").write_text("\n".join(lines) + "\n")
-    found = load_images(celeba, 8)
-    assert [len(found[split]) for split in ("train", "validation", "test")] == [7, 7, 6]
+    by_split = load_images(celeba, 8)
+    assert [len(by_split[split]) for split in ("train", "validation", "test")] == [7, 7, 6]
 
 
 def test_clips_come_in_order_and_by_groups(ucf101):
-    found = load_clips(ucf101, FRAMES, 8)
-    assert {split: len(clips) for split, clips in found.items()} == {
+    by_split = load_clips(ucf101, FRAMES, 8)
+    assert {split: len(clips) for split, clips in by_split.items()} == {
         "train": 2,
         "validation": 1,
         "test": 1,
     }
-    brightness = found["train"][0, :, 0, 0, 0]
+    brightness = by_split["train"][0, :, 0, 0, 0]
     assert brightness.tolist() == sorted(brightness.tolist())
     assert brightness[[0, -1]].mul(255).tolist() == pytest.approx([100, 114], abs=0.5)
     assert clip_split("v_Archery_g07_c02", 0) == "test"
@@ -71,8 +71,8 @@ def test_clips_come_in_order_and_by_groups(ucf101):
 
 
 def test_no_more_images_are_read_than_the_limit(celeba):
-    found = load_images(celeba, 8, limit=12)
-    assert sum(map(len, found.values())) == 10, "every second one of 20"
+    by_split = load_images(celeba, 8, limit=12)
+    assert sum(map(len, by_split.values())) == 10, "every second one of 20"
     assert sum(map(len, load_images(celeba, 8, limit=20).values())) == 20
 
 
@@ -125,8 +125,8 @@ def test_clips_without_groups_are_numbered_without_folders_and_short_clips(tmp_p
     for clip in range(12):
         for number in range(FRAMES if clip else 1):  # the first is too short
             paint(tmp_path / f"kind{clip % 2}" / f"clip{clip:02}" / f"{number}.png", 100)
-    found = load_clips(tmp_path, FRAMES, 8)
-    assert [len(found[split]) for split in ("test", "validation", "train")] == [7, 2, 2]
+    by_split = load_clips(tmp_path, FRAMES, 8)
+    assert [len(by_split[split]) for split in ("test", "validation", "train")] == [7, 2, 2]
 
 
 def test_users_data_make_sets(celeba, ucf101):

@@ -14,11 +14,11 @@ from eqsets_permutations.esan import DSSGNN
 from eqsets_permutations.policies import NodeDeleted
 from experiments import count_parameters
 from experiments.graphs import (
-    alike_to_message_passing,
     cai_fuerer_immerman,
-    kinds_of,
+    indistinguishable,
     loops,
     read_mutag,
+    refinement_classes,
     reordered,
     stratified_folds,
     to_data,
@@ -57,9 +57,9 @@ def test_folds_are_of_equal_size_and_mix():
 
 @pytest.mark.parametrize("seed", [0, 9, 12])
 def test_a_fold_is_tested_the_next_chooses_and_eight_are_trained_on(seed):
-    found = bags_of_subgraphs.mutag("MUTAG", seed)
-    trained = set(found.draw(4000, torch.Generator().manual_seed(0))[0].tolist())
-    validated, tested = set(found.validation[0].tolist()), set(found.test[0].tolist())
+    sets = bags_of_subgraphs.mutag("MUTAG", seed)
+    trained = set(sets.draw(4000, torch.Generator().manual_seed(0))[0].tolist())
+    validated, tested = set(sets.validation[0].tolist()), set(sets.test[0].tolist())
     assert len(trained) + len(validated) + len(tested) == 188
     assert trained | validated | tested == set(range(188))
 
@@ -70,9 +70,9 @@ def test_ten_seeds_test_every_graph_once():
 
 
 @pytest.mark.parametrize("base", BASES, ids=lambda base: f"{len(base)}-{base.size()}")
-def test_pairs_are_alike_to_message_passing_and_not_isomorphic(base):
+def test_pairs_are_indistinguishable_and_not_isomorphic(base):
     straight, twisted = (cai_fuerer_immerman(base, kind) for kind in (False, True))
-    assert alike_to_message_passing(straight, twisted)
+    assert indistinguishable(straight, twisted)
     assert not nx.is_isomorphic(straight, twisted)
 
 
@@ -89,13 +89,13 @@ def test_over_a_loop_a_pair_is_one_loop_against_two():
     assert nx.is_isomorphic(straight, nx.disjoint_union(nx.cycle_graph(5), nx.cycle_graph(5)))
 
 
-def test_colour_refinement_tells_others_apart():
+def test_colour_refinement_distinguishes_others():
     """The negative control: a path and a star have as many nodes and edges."""
-    assert not alike_to_message_passing(nx.path_graph(4), nx.star_graph(3))
-    assert not alike_to_message_passing(nx.path_graph(6), nx.path_graph(5))
-    assert alike_to_message_passing(nx.path_graph(6), nx.path_graph(6))
+    assert not indistinguishable(nx.path_graph(4), nx.star_graph(3))
+    assert not indistinguishable(nx.path_graph(6), nx.path_graph(5))
+    assert indistinguishable(nx.path_graph(6), nx.path_graph(6))
     ours = nx.random_regular_graph(3, 8, seed=0), nx.random_regular_graph(3, 8, seed=1)
-    assert alike_to_message_passing(*ours)
+    assert indistinguishable(*ours)
 
 
 def test_the_graphs_to_classify_are_such_pairs():
@@ -103,40 +103,40 @@ def test_the_graphs_to_classify_are_such_pairs():
     assert len(graphs) == 4 * bags_of_subgraphs.PAIRS
     for number in (0, 22, 2 * bags_of_subgraphs.PAIRS):
         first, second = (to_networkx(graphs[number + k]) for k in (0, 1))
-        assert alike_to_message_passing(first, second)
+        assert indistinguishable(first, second)
         assert nx.number_connected_components(second) == 2, "and a tree"
 
 
 def test_kinds_are_those_of_colour_refinement():
     generator = torch.Generator().manual_seed(0)
-    made = [cai_fuerer_immerman(base, twisted) for base in BASES for twisted in (False, True)]
-    again = [reordered(to_data(graph), generator) for graph in made]
-    kind = kinds_of([*map(to_data, made), *again]).view(2, -1, 2)
+    graphs = [cai_fuerer_immerman(base, twisted) for base in BASES for twisted in (False, True)]
+    again = [reordered(to_data(graph), generator) for graph in graphs]
+    kind = refinement_classes([*map(to_data, graphs), *again]).view(2, -1, 2)
     assert torch.equal(kind[0], kind[1]), "the order of nodes does not matter"
-    for i, j in itertools.combinations(range(len(made)), 2):
+    for i, j in itertools.combinations(range(len(graphs)), 2):
         same = bool(kind[0].flatten()[i] == kind[0].flatten()[j])
-        assert same == alike_to_message_passing(made[i], made[j])
+        assert same == indistinguishable(graphs[i], graphs[j])
 
 
 @pytest.mark.parametrize("setting", bags_of_subgraphs.SETTINGS)
 def test_both_graphs_of_a_pair_are_on_the_same_side(setting):
-    found = bags_of_subgraphs.told(setting, 1)
-    for number, label in (found.validation, found.test):
+    sets = bags_of_subgraphs.pairs(setting, 1)
+    for number, label in (sets.validation, sets.test):
         pairs = number.view(-1, 2)
         assert torch.equal(pairs[:, 0] // 2, pairs[:, 1] // 2)
         assert label.view(-1, 2).tolist() == [[0, 1]] * len(pairs)
     graphs = bags_of_subgraphs.GRAPHS["pairs"]()
-    trained = found.draw(2000, torch.Generator().manual_seed(0))[0].unique()
-    kind = kinds_of(graphs)
-    for number, _ in (found.validation, found.test):
+    trained = sets.draw(2000, torch.Generator().manual_seed(0))[0].unique()
+    kind = refinement_classes(graphs)
+    for number, _ in (sets.validation, sets.test):
         assert set(kind[number].tolist()).isdisjoint(kind[trained].tolist()), "seen before"
-    held = {*found.validation[0].tolist(), *found.test[0].tolist()}
-    assert len(held) == len(found.validation[0]) + len(found.test[0])
-    assert held.isdisjoint(found.draw(2000, torch.Generator().manual_seed(0))[0].tolist())
+    held = {*sets.validation[0].tolist(), *sets.test[0].tolist()}
+    assert len(held) == len(sets.validation[0]) + len(sets.test[0])
+    assert held.isdisjoint(sets.draw(2000, torch.Generator().manual_seed(0))[0].tolist())
 
 
 def gap(base: nx.Graph, layers: int) -> float:
-    """How far an untrained DSS-GNN on node-deleted subgraphs tells a pair apart, in float64."""
+    """Relative difference of the outputs of an untrained DSS-GNN for a pair, in float64."""
     torch.manual_seed(0)
     model = DSSGNN(1, 16, hidden=8, layers=layers, normalization=None).double()
     for weight in model.parameters():  # far from zero, so that differences do not shrink
@@ -150,7 +150,7 @@ def gap(base: nx.Graph, layers: int) -> float:
 
 
 def test_two_loops_are_far_harder_and_some_pairs_are_beyond_the_model():
-    """What docs/results.md says of the pairs over two loops, that nobody learns."""
+    """The statement of docs/results.md about the pairs over two loops."""
     one, two = [gap(base, 5) for base in loops(1, 6)], [gap(base, 5) for base in loops(2, 4)]
     assert min(one) > 1e-5
     assert max(one) > 1e-2
@@ -167,7 +167,9 @@ def test_reordering_keeps_a_graph():
     assert not torch.equal(data.edge_index, moved.edge_index)
 
 
-@pytest.mark.parametrize("experiment", [bags_of_subgraphs.MUTAG, bags_of_subgraphs.TOLD])
+@pytest.mark.parametrize(
+    "experiment", [bags_of_subgraphs.MUTAG, bags_of_subgraphs.PAIRS_EXPERIMENT]
+)
 def test_networks_are_of_one_size(experiment):
     for build in experiment.models.values():
         assert count_parameters(build()) == pytest.approx(bags_of_subgraphs.BUDGET, rel=0.05)
@@ -176,7 +178,7 @@ def test_networks_are_of_one_size(experiment):
 @pytest.mark.parametrize("name", bags_of_subgraphs.MODELS)
 def test_gin_gives_one_answer_for_both_graphs_of_a_pair(name):
     torch.manual_seed(0)
-    model = bags_of_subgraphs.TOLD.models[name]().eval()
+    model = bags_of_subgraphs.PAIRS_EXPERIMENT.models[name]().eval()
     with torch.no_grad():
         first, second = model(torch.tensor([0, 1]))
     gap = float((first - second).norm() / first.norm())

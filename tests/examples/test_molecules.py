@@ -57,15 +57,15 @@ def test_smiles_that_mean_nothing_are_refused():
 
 def test_the_embedding_is_kept(few, tmp_path):
     again = load_molecules(tmp_path, conformers.CONFORMERS, 12)
-    kept = load_molecules(tmp_path, conformers.CONFORMERS, 12)
-    for first, second, third in zip(few, again, kept, strict=True):
+    stored = load_molecules(tmp_path, conformers.CONFORMERS, 12)
+    for first, second, third in zip(few, again, stored, strict=True):
         assert torch.equal(first, second)
         assert torch.equal(first, third)
 
 
-@pytest.mark.parametrize("name", ["dss", "apart", "siamese", "bonds", "orders", "counts"])
+@pytest.mark.parametrize("name", ["dss", "separate", "siamese", "bonds", "orders", "counts"])
 def test_padding_changes_nothing(name, packed):
-    """A molecule alone, cut to its atoms, gets the answer that it gets beside larger ones."""
+    """The output for a molecule is the same alone and in a batch with larger ones."""
     together = predict(name, packed)
     for number in range(3):
         size = int((packed[number, 0, :, 0] != 0).sum())
@@ -78,7 +78,7 @@ def test_padding_changes_nothing(name, packed):
         assert float((alone - together[number]).abs().max()) < 1e-12
 
 
-@pytest.mark.parametrize("name", ["dss", "apart", "siamese", "one", "bonds", "orders"])
+@pytest.mark.parametrize("name", ["dss", "separate", "siamese", "one", "bonds", "orders"])
 def test_each_conformer_may_turn_and_shift_by_itself(name, packed):
     group = conformers.SPACE.group
     g = group.sample(len(packed), conformers.CONFORMERS, generator=torch.Generator().manual_seed(0))
@@ -112,10 +112,10 @@ def test_only_one_conformer_depends_on_the_order(packed):
     reordered = packed[:, [3, 1, 0, 4, 2]]
     changes = {
         name: float((predict(name, reordered) - predict(name, packed)).abs().max())
-        for name in ("dss", "apart", "one")
+        for name in ("dss", "separate", "one")
     }
     assert changes["dss"] < 1e-12
-    assert changes["apart"] < 1e-12
+    assert changes["separate"] < 1e-12
     assert changes["one"] > 1e-6
 
 
@@ -124,7 +124,7 @@ def test_conformers_share_only_in_dss(packed):
     changed = packed.clone()
     changed[:, 0, 0, -3:] += 0.3
     changes = {}
-    for name in ("dss", "apart"):
+    for name in ("dss", "separate"):
         torch.manual_seed(0)
         model = conformers.EXPERIMENT.models[name]().double()
         seen = []
@@ -134,15 +134,15 @@ def test_conformers_share_only_in_dss(packed):
             model(changed)
         changes[name] = float((seen[0] - seen[1])[:, 1:].abs().max())
     assert changes["dss"] > 1e-6
-    assert changes["apart"] == 0
+    assert changes["separate"] == 0
 
 
 def test_splits_have_no_molecule_twice():
-    found = conformers.data("first 40", 0)
-    (first, _), (second, _) = found.validation, found.test
+    sets = conformers.data("first 40", 0)
+    (first, _), (second, _) = sets.validation, sets.test
     assert len(first) == 64 * 40 // 642
     assert len(second) == 128 * 40 // 642
-    train, _ = found.draw(500, torch.Generator().manual_seed(0))
+    train, _ = sets.draw(500, torch.Generator().manual_seed(0))
     keys = [
         {tuple(x[..., -3:].flatten().tolist()) for x in part} for part in (first, second, train)
     ]

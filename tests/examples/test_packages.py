@@ -17,5 +17,7 @@ def test_the_folder_of_a_package_is_found_without_importing_it():
 
 
 def test_a_package_that_is_not_there_is_named():
-    with pytest.raises(OptionError, match=r"found no nosuchdata.*install --no-deps nosuchdata==3"):
+    with pytest.raises(
+        OptionError, match=r"nosuchdata is not installed.*install --no-deps nosuchdata==3"
+    ):
         package_folder("nosuchdata", "3")

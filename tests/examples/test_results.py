@@ -47,7 +47,7 @@ def test_tables_have_means_and_errors_over_seeds():
     assert cells[3][:3] == ["early", "70.0 ± 0.0", "**95.0 ± 1.2**"], "as good, within its error"
 
 
-def test_a_lower_figure_may_be_better_and_others_stand_beside_it():
+def test_lower_is_better_on_request_and_further_measures_are_shown():
     rows = [replace(row, also={"RMSE": 2 * row.figure}) for row in ROWS if row.setting == "100"]
     lines = table({**ABOUT, "lower": True, "decimals": 2}, rows).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
@@ -80,7 +80,7 @@ def test_plots_are_drawn(tmp_path, named):
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_page_is_filled_between_its_marks(tmp_path):
+def test_a_page_is_filled_between_its_comments(tmp_path):
     write_results(tmp_path / "loudest.json", ABOUT, ROWS)
     assert read_results(tmp_path / "loudest.json") == (ABOUT, ROWS)
     page = "before\n<!-- results: loudest -->\nold\n<!-- end of results -->\nafter\n"
@@ -92,7 +92,7 @@ def test_a_page_is_filled_between_its_marks(tmp_path):
     assert render_page(filled, tmp_path) == filled
 
 
-def test_results_that_nobody_measured_are_refused(tmp_path):
+def test_missing_results_are_an_error(tmp_path):
     write_results(tmp_path / "loudest.json", ABOUT, ROWS)
     page = "<!-- results: laudest -->\n<!-- end of results -->\n"
     with pytest.raises(OptionError, match="Did you mean 'loudest'"):
@@ -107,10 +107,10 @@ def test_the_pages_show_the_committed_rows():
         names = re.findall(r"<!-- results: ([\w-]+) -->", page)
         assert names, f"{name} shows some results"
         shown += names
-    pictures = re.findall(
+    images = re.findall(
         r"\(images/(results-[\w-]+\.png)\)",
         "".join((ROOT / name).read_text(encoding="utf-8") for name in PAGES),
     )
-    assert all((ROOT / "docs" / "images" / picture).exists() for picture in pictures)
+    assert all((ROOT / "docs" / "images" / image).exists() for image in images)
     digits = {Path(name).stem for name, _ in TABLES.values()}  # on a page of their own, see there
     assert {path.stem for path in (ROOT / "results").glob("*.json")} == set(shown) | digits

@@ -14,7 +14,7 @@ from eqsets import OptionError
 from experiments import accuracy, dfaust
 from experiments.dfaust import load_dfaust
 from experiments.plots import draw_frames
-from experiments.shapes import FRAMES, View, made_shapes, make_sets, nearest_to_mean
+from experiments.shapes import FRAMES, View, generated_shapes, make_sets, nearest_to_mean
 
 SUBJECTS = ("50004", "50020", "50021", "50022", "50025")
 
@@ -24,7 +24,7 @@ def seeded():
 
 
 def clock(frames=20, points=9):
-    """Return a motion that tells frame (x) and point (y)."""
+    """Return a motion whose coordinates are the frame (x) and the point (y)."""
     time, point = torch.meshgrid(torch.arange(frames), torch.arange(points), indexing="ij")
     return torch.stack([time, point, torch.zeros_like(time)], 2).float()
 
@@ -34,12 +34,12 @@ def test_answers_name_the_middle_frame(loose):
     sets, answer = make_sets([clock()], View(4, noise=0.0, loose=loose), 30, seeded())
     assert sets.shape == (30, FRAMES, 4, 3)
     time, point = 0.4 * sets[..., 0], 0.4 * sets[..., 1]
-    for row, place in zip(time[:, :, 0], answer, strict=True):
-        assert row[place] == pytest.approx(float(row.median()))
+    for row, index in zip(time[:, :, 0], answer, strict=True):
+        assert row[index] == pytest.approx(float(row.median()))
         assert (row.sort().values.diff() - 2).abs().max() < 1e-4
     assert answer.bincount(minlength=FRAMES).min() > 0
-    alike = torch.equal(point, point[:, :1].expand_as(point))
-    assert alike != loose, "registered points are the same in all frames, loose ones are not"
+    same = torch.equal(point, point[:, :1].expand_as(point))
+    assert same != loose, "registered points are the same in all frames, loose ones are not"
     if loose:
         assert len(point.round().unique()) == 9
         assert (point.sort(2).values.diff(dim=2) > 0.5).all(), "no point comes twice"
@@ -52,9 +52,9 @@ def test_noise_is_in_metres():
 
 
 def test_no_body_or_motion_is_trained_and_tested_on():
-    motions = made_shapes(select_meshes.VERTICES).motions
-    assert [len(found) for found in motions.values()] == [320, 50, 200]
-    first = {split: torch.stack(list(found))[:, 0] for split, found in motions.items()}
+    motions = generated_shapes(select_meshes.VERTICES).motions
+    assert [len(result) for result in motions.values()] == [320, 50, 200]
+    first = {split: torch.stack(list(result))[:, 0] for split, result in motions.items()}
     for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
         gap = torch.cdist(first[one].flatten(1), first[other].flatten(1))
         assert gap.min() > 0.1
@@ -62,10 +62,10 @@ def test_no_body_or_motion_is_trained_and_tested_on():
 
 def test_the_frame_nearest_to_the_mean_is_no_answer():
     """What needs no learning does better than chance, and leaves something to learn."""
-    found = select_clouds.experiment()
-    sets, answer = found.data("registered", 0).test
+    result = select_clouds.experiment()
+    sets, answer = result.data("registered", 0).test
     assert accuracy(nearest_to_mean(sets), answer) == pytest.approx(57, abs=6)
-    sets, answer = found.data("loose", 0).test
+    sets, answer = result.data("loose", 0).test
     assert accuracy(nearest_to_mean(sets), answer) == pytest.approx(100 / FRAMES, abs=5)
 
 
@@ -111,7 +111,7 @@ def folder(tmp_path):
 
 def test_registrations_are_split_by_subject(folder):
     shapes = load_dfaust(folder, 16, 73)
-    assert {split: len(found) for split, found in shapes.motions.items()} == {
+    assert {split: len(result) for split, result in shapes.motions.items()} == {
         "train": 3,
         "validation": 1,
         "test": 1,
@@ -119,16 +119,16 @@ def test_registrations_are_split_by_subject(folder):
     motion = shapes.motions["test"][0]
     assert motion.shape == (90, 16, 3)
     assert motion.mean((0, 1)).abs().max() < 1e-6
-    assert torch.equal(motion[0, :, :2], motion[-1, :, :2]), "points keep their place"
+    assert torch.equal(motion[0, :, :2], motion[-1, :, :2]), "points have a fixed order"
     assert (motion[0, :, 2] - motion[30, :, 2]).abs().max() > 0.1
     gap = torch.cdist(motion[0, :, :2], motion[0, :, :2])[tuple(shapes.edges)]
     assert 0 < gap.max() < 5, "of 9.9 from corner to corner"
 
 
-def test_one_file_is_enough(tmp_path):
+def test_one_file_suffices(tmp_path):
     write_registrations(tmp_path / "registrations_f.hdf5", SUBJECTS)
     shapes = load_dfaust(tmp_path / "registrations_f.hdf5", 12, 73)
-    assert [len(found) for found in shapes.motions.values()] == [3, 1, 1]
+    assert [len(result) for result in shapes.motions.values()] == [3, 1, 1]
 
 
 def test_what_does_not_do_is_refused(folder, tmp_path, monkeypatch):
@@ -161,11 +161,11 @@ def test_what_does_not_do_is_refused(folder, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("example", [select_clouds, select_meshes], ids=["clouds", "meshes"])
 def test_users_registrations_make_sets(example, folder, monkeypatch):
-    found = example.experiment(folder)
+    result = example.experiment(folder)
     monkeypatch.setattr(example, "load_dfaust", None)  # gigabytes: they are read once
-    assert found.name.endswith("-dfaust")
-    (setting,) = found.sizes["full"].settings
-    sets, answer = found.data(setting, 0).draw(2, seeded())
+    assert result.name.endswith("-dfaust")
+    (setting,) = result.sizes["full"].settings
+    sets, answer = result.data(setting, 0).draw(2, seeded())
     assert sets.shape == (2, FRAMES, 64, 3)
-    loss = found.loss(found.models["dss-mean"]()(sets), answer)
+    loss = result.loss(result.models["dss-mean"]()(sets), answer)
     assert torch.isfinite(loss)

@@ -20,10 +20,10 @@ from experiments.sprite_laws import (
     log_density,
     turns,
 )
-from experiments.sprites import FOLDS, SHAPES, centroid, draw
+from experiments.sprites import SHAPES, SYMMETRY_ORDERS, centroid, draw
 
 AREAS = {"square": 1.0, "ellipse": pi * 0.8 * 0.4, "arrow": 0.4 * 0.7 + 0.6 * 0.8}
-PLACE = torch.tensor([0.62, 0.41, 0.7, 0.9], dtype=torch.float64)  # x, y, orientation, scale
+POSE = torch.tensor([0.62, 0.41, 0.7, 0.9], dtype=torch.float64)  # x, y, orientation, scale
 
 
 def drawn(generator: torch.Generator, name: str, n: int) -> Tensor:
@@ -47,8 +47,8 @@ def inside(name: str, x: float, y: float) -> bool:
 
 @pytest.mark.parametrize("name", AREAS)
 def test_pixels_are_the_area_covered(name):
-    f = element(PLACE)
-    picture = draw(name, f[None], 32, samples=8)[0].double()
+    f = element(POSE)
+    image = draw(name, f[None], 32, samples=8)[0].double()
     pixel = 2 / 31
     back = torch.linalg.inv(f)
     cx, cy = centroid(name)
@@ -58,36 +58,36 @@ def test_pixels_are_the_area_covered(name):
             for j in range(20):
                 x = -1 + (column + (i + 0.5) / 20 - 0.5) * pixel
                 y = -1 + (row + (j + 0.5) / 20 - 0.5) * pixel
-                place = back @ torch.tensor([x, y, 1.0], dtype=torch.float64)
-                count += inside(name, float(place[0]) + cx, float(place[1]) + cy)
-        assert float(picture[row, column]) == pytest.approx(count / 400, abs=0.06)
-    area = float(picture.sum()) * pixel**2 / (RADIUS * float(PLACE[3])) ** 2
+                source = back @ torch.tensor([x, y, 1.0], dtype=torch.float64)
+                count += inside(name, float(source[0]) + cx, float(source[1]) + cy)
+        assert float(image[row, column]) == pytest.approx(count / 400, abs=0.06)
+    area = float(image.sum()) * pixel**2 / (RADIUS * float(POSE[3])) ** 2
     assert area == pytest.approx(AREAS[name], rel=0.02)
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_centroid_is_where_the_sprite_is_put(name):
-    picture = draw(name, element(PLACE)[None], 40, samples=4)[0].double()
+    image = draw(name, element(POSE)[None], 40, samples=4)[0].double()
     steps = torch.linspace(-1, 1, 40, dtype=torch.float64)
-    x = float((picture.sum(0) * steps).sum() / picture.sum())
-    y = float((picture.sum(1) * steps).sum() / picture.sum())
-    assert x == pytest.approx(SPAN * (float(PLACE[0]) - 0.5), abs=0.004)
-    assert y == pytest.approx(SPAN * (float(PLACE[1]) - 0.5), abs=0.004)
+    x = float((image.sum(0) * steps).sum() / image.sum())
+    y = float((image.sum(1) * steps).sum() / image.sum())
+    assert x == pytest.approx(SPAN * (float(POSE[0]) - 0.5), abs=0.004)
+    assert y == pytest.approx(SPAN * (float(POSE[1]) - 0.5), abs=0.004)
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_folds_are_the_turns_that_cannot_be_seen(name):
+def test_symmetry_orders_count_the_rotations_to_itself(name):
     def turned(angle: float) -> Tensor:
-        moved = PLACE.clone()
+        moved = POSE.clone()
         moved[2] += angle
         return draw(name, element(moved)[None], 32, samples=4)
 
-    still, folds = turned(0.0), FOLDS.get(name, 1)
+    static, order = turned(0.0), SYMMETRY_ORDERS.get(name, 1)
     for angle in turns(name).tolist():
-        assert float((turned(angle) - still).abs().max()) < 1e-3
+        assert float((turned(angle) - static).abs().max()) < 1e-3
     for other in range(2, 7):  # negative control: no other part of a turn
-        if folds % other:
-            assert float((turned(2 * pi / other) - still).abs().max()) > 0.2
+        if order % other:
+            assert float((turned(2 * pi / other) - static).abs().max()) > 0.2
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -95,15 +95,15 @@ def test_latents_follow_their_laws(name, generator):
     v = drawn(generator, name, 4000)
     assert torch.allclose(latents(element(v))[..., [0, 1, 3]], v[..., [0, 1, 3]], atol=1e-9)
     for law, column in zip(LAWS[name], v.unbind(-1), strict=True):
-        places = column.sort().values
-        apart = law.mass(places) - (torch.arange(4000) + 0.5) / 4000
-        assert float(apart.abs().max()) < 0.035  # of Kolmogorov and Smirnov, p = 1e-4
+        ordered = column.sort().values
+        gap = law.mass(ordered) - (torch.arange(4000) + 0.5) / 4000
+        assert float(gap.abs().max()) < 0.035  # of Kolmogorov and Smirnov, p = 1e-4
         low, high = law.pieces[0][0], law.pieces[-1][1]
         fine = low + (high - low) * (torch.arange(20000, dtype=torch.float64) + 0.5) / 20000
         assert float(law.log_prob(fine).exp().mean() * (high - low)) == pytest.approx(1, abs=1e-3)
     shifted = Law(((0.0, 0.8),)).mass(torch.rand(4000, generator=generator).sort().values)
-    apart = shifted - (torch.arange(4000) + 0.5) / 4000  # negative control
-    assert float(apart.abs().max()) > 0.1
+    gap = shifted - (torch.arange(4000) + 0.5) / 4000  # negative control
+    assert float(gap.abs().max()) > 0.1
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -118,18 +118,18 @@ def test_folded_densities_integrate_to_one_in_the_chart_of_the_model(name, gener
     eta = low + (high - low) * torch.rand(400_000, 4, generator=generator, dtype=torch.float64)
     v = latents(chart.element(eta) @ c)
     volume = float((high - low).prod())
-    total = float(log_density(name, v).exp().mean()) * volume / FOLDS.get(name, 1)
+    total = float(log_density(name, v).exp().mean()) * volume / SYMMETRY_ORDERS.get(name, 1)
     assert total == pytest.approx(1, abs=0.05)
     # Negative control: without the factor of the scale it is the mean scale.
     without = float((log_density(name, v) - v[..., 3].log()).nan_to_num(-9e9).exp().mean())
-    assert without * volume / FOLDS.get(name, 1) > total * 1.04
+    assert without * volume / SYMMETRY_ORDERS.get(name, 1) > total * 1.04
 
 
 @pytest.mark.parametrize("name", LAWS)
 def test_bins_hold_what_falls_into_them(name, generator):
     v = drawn(generator, name, 40_000)
-    for place, column in enumerate(v.unbind(-1)):
-        edges, true, period = bins_of(name, place)
+    for latent, column in enumerate(v.unbind(-1)):
+        edges, true, period = bins_of(name, latent)
         assert float(true.sum()) == pytest.approx(1, abs=1e-9)
         if period:
             column = (column - edges[0]).remainder(period) + edges[0]

@@ -60,8 +60,8 @@ def test_models_are_equal_in_size_and_fit_the_data(name):
         assert math.isfinite(experiment.score(output.detach(), answer)), model_name
         loss = experiment.loss(output, answer)
         loss.backward()
-        still = [key for key, weight in model.named_parameters() if weight.grad is None]
-        assert not still, f"{model_name} never learns {still}"
+        frozen = [key for key, weight in model.named_parameters() if weight.grad is None]
+        assert not frozen, f"{model_name} has no gradient for {frozen}"
     if name != "signals-published":  # whose point is that they differ
         assert max(counts) < 1.1 * min(counts), "within 5 % of the budget"
 
@@ -76,7 +76,7 @@ def test_some_models_run_by_themselves(tmp_path):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_sizes_are_honest(name):
+def test_sizes_are_as_documented(name):
     """Full size has three seeds, and every setting that is named exists."""
     experiment = EXPERIMENTS[name]
     assert len(experiment.sizes["full"].seeds) >= 3
@@ -114,12 +114,12 @@ def test_answers_name_the_least_damaged_frame():
     images = torch.rand(4, 1, 30, 30)
     seen = []
 
-    def watch(frames, strength, generator):
+    def record(frames, strength, generator):
         seen.append(strength)
         return frames
 
     generator = torch.Generator().manual_seed(0)
-    sets, answer = select_frames.make_sets(images, watch, 5, generator)
+    sets, answer = select_frames.make_sets(images, record, 5, generator)
     assert sets.shape == (5, 8, 1, 24, 24)
     assert (seen[0].flatten(1).gather(1, answer[:, None]) == seen[0].flatten(1).amin(1, True)).all()
 
@@ -137,8 +137,8 @@ def test_one_leaf_is_of_another_species():
     spectrum = torch.fft.rfft(outlines).abs()  # does not see where the walk begins
     gap = torch.cdist(torch.fft.rfft(sets[:, :, 0]).abs().flatten(0, 1), spectrum)
     kinds = species[gap.argmin(1)].view(30, 5)
-    for row, place in zip(kinds.tolist(), odd.tolist(), strict=True):
-        other = row.pop(place)
+    for row, index in zip(kinds.tolist(), odd.tolist(), strict=True):
+        other = row.pop(index)
         assert len(set(row)) == 1
         assert other not in row
 
@@ -157,8 +157,8 @@ def test_frames_show_one_channel_of_the_truth(camera):
     assert (filled.sum(2) == 1).all(), "one channel in each frame"
     assert (filled.sum(1) == 2).all(), "each channel in two frames"
     assert torch.equal(shown[filled], whole[filled])
-    still = torch.equal(whole[:, :1].expand_as(whole), whole)
-    assert still == (camera == "still")
+    same = torch.equal(whole[:, :1].expand_as(whole), whole)
+    assert same == (camera == "still")
 
 
 @pytest.mark.parametrize("name", [name for name, design in DESIGNS.items() if design.symmetric])
@@ -168,7 +168,7 @@ def test_u_nets_commute_with_shifts_by_their_stride(name):
     assert error.max < 1e-12
 
 
-def test_one_digit_is_odd_and_its_place_is_the_answer():
+def test_one_digit_is_odd_and_its_index_is_the_target():
     """Images are those of the split, in the pose they have once and for all."""
     images, labels = discover_then_compose.digits()["test"]
     known = {
@@ -176,9 +176,9 @@ def test_one_digit_is_odd_and_its_place_is_the_answer():
     }
     rng = torch.Generator().manual_seed(0)
     sets, odd = discover_then_compose.make_sets("another", "test", 20, rng)
-    for images, place in zip(sets, odd.tolist(), strict=True):
+    for images, index in zip(sets, odd.tolist(), strict=True):
         kinds = [known[image.numpy().tobytes()] for image in images]
-        assert kinds.count(kinds[place]) == 1
+        assert kinds.count(kinds[index]) == 1
         assert len(set(kinds)) == 2
     sets, odd = discover_then_compose.make_sets("mirrored", "test", 20, rng)
     sets[torch.arange(20), odd] = sets[torch.arange(20), odd].flip(-1)
@@ -189,13 +189,13 @@ def test_one_digit_is_odd_and_its_place_is_the_answer():
 
 
 def test_sources_are_alone_and_may_be_laid_down():
-    found = discover_galaxies.sources()
-    x = found.images
+    detected = discover_galaxies.sources()
+    x = detected.images
     assert x.shape[1:] == (3, 20, 20)
-    assert len(x) == len(found.regions) > 500
+    assert len(x) == len(detected.regions) > 500
     assert x.amin() == -1
     assert torch.allclose(x.amax((1, 2, 3)), torch.ones(len(x)))
-    assert found.regions.unique().tolist() == list(range(16))
+    assert detected.regions.unique().tolist() == list(range(16))
     border = torch.cat([x[..., 0, :], x[..., -1, :], x[..., :, 0], x[..., :, -1]], -1)
     assert float((border + 1).mean()) < 0.1 * float((x + 1).mean())
     before = discover_galaxies.long_axis(x).abs().mean()
@@ -212,7 +212,7 @@ def test_a_group_with_reflections_for_each_image_cannot_see_which_is_mirrored(re
     sets, odd = discover_then_compose.make_sets(
         "mirrored", "test", 3, torch.Generator().manual_seed(0)
     )
-    mended = sets.clone()
-    mended[torch.arange(3), odd] = sets[torch.arange(3), odd].flip(-1)
+    reflected = sets.clone()
+    reflected[torch.arange(3), odd] = sets[torch.arange(3), odd].flip(-1)
     with torch.no_grad():
-        assert torch.allclose(model(sets), model(mended), atol=1e-5) == blind
+        assert torch.allclose(model(sets), model(reflected), atol=1e-5) == blind

@@ -1,4 +1,4 @@
-"""Training learns, and an interrupted one goes on as if nothing had happened."""
+"""Training reduces the loss, and an interrupted run resumes exactly."""
 
 from __future__ import annotations
 

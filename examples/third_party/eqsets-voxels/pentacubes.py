@@ -1,14 +1,14 @@
-"""Tell the 29 pentacubes apart from a few bad scans, turned as they never were in training.
+"""Classify the 29 pentacubes from a few noisy scans, in orientations that are not in training.
 
     python pentacubes.py            # half a minute on one CPU core
     python pentacubes.py --smoke    # a few steps only
 
-Five cubes, joined face to face, make 29 shapes; 12 of them are 6 mirror pairs. A scanner takes each
-voxel of a shape for full with probability 3/4, and each empty one with probability 1/100. A set is
+Five cubes, joined face to face, make 29 shapes; 12 of them are 6 mirror pairs. A scanner detects
+each voxel of a shape with probability 3/4, and each empty voxel with probability 1/100. A set is
 four scans of one shape in one orientation. All training sets have the *same* orientation; networks
 are tested in all 24.
 
-Expected: DSS 95 % as trained and turned, dense layers 99 % as trained and 11 % turned.
+Expected: DSS 95 % as trained and rotated, dense layers 99 % as trained and 11 % rotated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import eqsets
 SIZE = 5
 SCANS = 4
 STEPS = 300
-FULL, FALSE = 0.75, 0.01  # how often a full, and an empty voxel is taken for full
+FULL, FALSE = 0.75, 0.01  # probability that a full, and an empty voxel is detected
 AXES = [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
 
 Cell = tuple[int, ...]
@@ -34,13 +34,13 @@ Shape = frozenset[Cell]
 
 
 def corner(cells: list[Cell]) -> Shape:
-    """Move cells into the corner of space, so that shifted shapes are equal."""
+    """Shift cells to the origin, so that shifted shapes are equal."""
     low = [min(axis) for axis in zip(*cells, strict=True)]
     return frozenset(tuple(a - b for a, b in zip(cell, low, strict=True)) for cell in cells)
 
 
 def grown(shapes: set[Shape]) -> Iterator[Shape]:
-    """Yield each shape with one more cube on each of its faces."""
+    """Yield each shape with an additional cube on each of its faces."""
     for shape in shapes:
         for x, y, z in shape:
             for a, b, c in AXES:
@@ -49,7 +49,7 @@ def grown(shapes: set[Shape]) -> Iterator[Shape]:
 
 
 def grid(shape: Shape) -> Tensor:
-    """Return the voxels ``(1, 5, 5, 5)`` of a shape, in the middle."""
+    """Return the voxels ``(1, 5, 5, 5)`` of a shape, centred."""
     voxels = torch.zeros(1, SIZE, SIZE, SIZE)
     rest = [(SIZE - 1 - max(axis)) // 2 for axis in zip(*shape, strict=True)]
     for cell in shape:
@@ -62,13 +62,13 @@ def pentacubes(symmetry: eqsets.ElementSymmetry) -> Tensor:
     shapes: set[Shape] = {frozenset([(0, 0, 0)])}
     for _ in range(4):
         shapes = set(grown(shapes))
-    found, known = [], set()
+    grids, known = [], set()
     for shape in sorted(shapes, key=sorted):
         if shape not in known:
-            found.append(grid(shape))
+            grids.append(grid(shape))
             images = symmetry.feature_type(1).transform(symmetry.group.elements(), grid(shape))
             known |= {corner(image[0].nonzero().tolist()) for image in images}
-    return torch.stack(found)
+    return torch.stack(grids)
 
 
 def scans(shapes: Tensor, generator: torch.Generator) -> Tensor:
@@ -78,7 +78,7 @@ def scans(shapes: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def fit(network: nn.Module, sets: Callable[[torch.Generator], Tensor], steps: int) -> float:
-    """Train a network on new scans of two sets of each shape a step; return the CPU time."""
+    """Train a network on new scans of two sets of each shape per step; return the CPU time."""
     generator, started = torch.Generator().manual_seed(0), time.process_time()
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -94,14 +94,14 @@ def fit(network: nn.Module, sets: Callable[[torch.Generator], Tensor], steps: in
 
 @torch.no_grad()
 def accuracy(network: nn.Module, sets: Callable[[torch.Generator], Tensor]) -> float:
-    """Return the part of 40 sets of each shape that get the right name."""
+    """Return the accuracy on 40 sets of each shape."""
     generator = torch.Generator().manual_seed(1)
     named = torch.cat([network(sets(generator)).argmax(1) for _ in range(40)])
     return float((named == torch.arange(named.numel() // 40).repeat(40)).double().mean())
 
 
 def dense(shapes: int) -> nn.Module:
-    """Return a set network that knows nothing of space: Deep Sets on 125 numbers."""
+    """Return a set network without symmetry: Deep Sets on 125 numbers."""
     widths = [SIZE**3, 128, 128]
     return nn.Sequential(
         nn.Flatten(2), eqsets.SetNetwork("trivial", widths, aggregation="mean", readout=shapes)
@@ -116,7 +116,7 @@ def main() -> None:
     space = eqsets.element_group("voxels", size=SIZE)
     mirrored = eqsets.element_group("voxels", size=SIZE, reflections=True)
     shapes = pentacubes(space)
-    print(f"{len(shapes)} pentacubes, {len(pentacubes(mirrored))} if mirror images are one shape")
+    print(f"{len(shapes)} pentacubes, {len(pentacubes(mirrored))} up to reflections")
 
     def upright(generator: torch.Generator) -> Tensor:
         return scans(shapes, generator)
@@ -127,12 +127,12 @@ def main() -> None:
 
     runs = {
         "DSS, rotations": (space, upright, steps),
-        "DSS, rotations and mirrors": (mirrored, upright, steps),
+        "DSS, rotations, reflections": (mirrored, upright, steps),
         "dense": (None, upright, steps),
-        "dense, trained on all turns": (None, turned, steps),
-        "dense, the same, 5 x as long": (None, turned, 5 * steps),
+        "dense, all orientations": (None, turned, steps),
+        "dense, the same, 5 x the steps": (None, turned, 5 * steps),
     }
-    print(f"{'':30}{'weights':>8}{'as trained':>12}{'turned':>9}{'CPU':>8}")
+    print(f"{'':30}{'weights':>8}{'as trained':>12}{'rotated':>9}{'CPU':>8}")
     for name, (symmetry, seen, count) in runs.items():
         torch.manual_seed(0)
         network = (
@@ -151,7 +151,7 @@ def main() -> None:
                 before = network(sets)
                 change = network(space.feature_type(1).transform(turns, sets)) - before
             exact = float(change.norm() / before.norm())
-    print(f"turning its sets changes the scores of the first network by {exact:.0e}")
+    print(f"rotating its sets changes the scores of the first network by {exact:.0e}")
 
 
 if __name__ == "__main__":

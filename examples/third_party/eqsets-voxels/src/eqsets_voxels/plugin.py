@@ -1,4 +1,4 @@
-"""The entry point: names, and where they lead. A name is imported when it is first used."""
+"""The entry point: names with lazy references. A name is imported when it is first used."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ api_version = 1
 
 @hookimpl
 def eqsets_element_symmetries() -> dict[str, str]:
-    """Say what ``eqsets.element_group(name)`` calls."""
+    """Return the references of element groups."""
     return {"voxels": "eqsets_voxels.symmetry:voxels"}
 
 
 @hookimpl
 def eqsets_test_specs() -> dict[str, str]:
-    """Say what ``eqsets check`` tries the laws on."""
+    """Return the references of contract specs."""
     return {"voxels": "eqsets_voxels.contract:subject"}

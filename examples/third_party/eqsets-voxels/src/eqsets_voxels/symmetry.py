@@ -1,4 +1,4 @@
-"""Cubes of voxels that may be turned, and mirrored if you say so."""
+"""Cubes of voxels with rotations, and optionally reflections."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def voxels(size: int = 3, reflections: bool = False) -> ElementSymmetry:
 
     Arguments:
         size: voxels along an edge.
-        reflections: whether a mirror image is the same thing. It is not for screws, hands and
-            molecules: leave it, and the layers can tell left from right.
+        reflections: whether mirror images are equivalent. They are not for chiral objects such as
+            screws and molecules.
 
     Example:
         >>> voxels(3).group.order, voxels(3, reflections=True).group.order

@@ -1,4 +1,4 @@
-"""Pictures of digits: originals, prototypes, resamples; and how each class is turned."""
+"""Figures of digits: originals, prototypes, resamples; and the rotations of each class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-__all__ = ["draw_digits", "draw_race", "draw_turns"]
+__all__ = ["draw_comparison", "draw_digits", "draw_rotations"]
 
 
 def draw_digits(path: Path, panels: Sequence[tuple[str, Sequence[tuple[str, Tensor]]]]) -> None:
@@ -33,10 +33,10 @@ def draw_digits(path: Path, panels: Sequence[tuple[str, Sequence[tuple[str, Tens
     figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})
 
 
-def draw_turns(
+def draw_rotations(
     path: Path, panels: Sequence[tuple[str, Tensor]], names: Sequence[str], *, height: float = 1.1
 ) -> None:
-    """Write a PNG of densities ``(classes, shown, bins)`` of the rotation, a panel for each row."""
+    """Write a PNG of densities ``(classes, shown, bins)`` of the rotation, a row per panel."""
     figure = Figure((8.0, height * len(panels) + 0.5), dpi=110, layout="constrained")
     grid = figure.subplots(len(panels), len(names), sharex=True, squeeze=False)
     for number, (line, (title, densities)) in enumerate(zip(grid, panels, strict=True)):
@@ -58,14 +58,14 @@ def draw_turns(
     figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})
 
 
-def draw_race(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write a PNG of what is left of the variance against the seconds of CPU."""
+def draw_comparison(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write a PNG of the remaining variance against CPU seconds."""
     figure = Figure((7.0, 3.6), dpi=110, layout="constrained")
     axes = figure.subplots()
     for row in rows:
-        looks = row["curve"]
-        seconds = [look["cpu"] for look in looks]
-        shares = [100 * look["share"] for look in looks]
+        curve = row["curve"]
+        seconds = [point["cpu"] for point in curve]
+        shares = [100 * point["share"] for point in curve]
         if row["runner"] == "ours":
             axes.plot(seconds, shares, "o", color="#1b6ca8", markersize=5)
             if row["seed"] == 0:

@@ -17,7 +17,7 @@ def generator():
     return torch.Generator().manual_seed(0)
 
 
-def test_kernels_keep_brightness_and_are_centred(generator):
+def test_kernels_preserve_brightness_and_are_centred(generator):
     kernels = deblur_bursts.blur_kernels(20, generator)
     assert kernels.shape == (20, 6, 13, 13)
     assert (kernels >= 0).all()
@@ -31,10 +31,10 @@ def test_kernels_keep_brightness_and_are_centred(generator):
 
 
 def test_a_frame_is_the_scene_convolved_with_its_kernel(generator, monkeypatch):
-    """Against torch's convolution: no wrapping, and the truth is in the middle."""
+    """Against torch's convolution: no wrapping, and a centred ground truth."""
     monkeypatch.setattr(deblur_bursts, "NOISE", (0.0, 0.0))
     scenes = torch.rand(2, 3, 30, 28, generator=generator)
-    frames = deblur_bursts.shoot(scenes, torch.Generator().manual_seed(1))
+    frames = deblur_bursts.take_bursts(scenes, torch.Generator().manual_seed(1))
     kernels = deblur_bursts.blur_kernels(2, torch.Generator().manual_seed(1))
     for scene, burst, own in zip(scenes, frames, kernels, strict=True):
         expected = F.conv2d(scene.unsqueeze(1), own.flip(-2, -1).unsqueeze(1)).movedim(1, 0)

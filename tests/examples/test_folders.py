@@ -99,7 +99,7 @@ def test_a_split_without_data_is_refused(celeba, ucf101):
 @pytest.mark.parametrize("line", ["000001.png 3", "image_id,partition", "000001.png 0 1"])
 def test_another_list_of_the_split_is_refused(celeba, line):
     (celeba / "list_eval_partition.txt").write_text(f"000000.png 0\n{line}\n")
-    with pytest.raises(OptionError, match=f"the line '{line}'.*CelebA's own file"):
+    with pytest.raises(OptionError, match=f"the line '{line}'.*Use the original file"):
         load_images(celeba, 8)
 
 

@@ -68,5 +68,5 @@ def test_scores_look_at_the_other_elements(name):
 def test_unknown_models_and_small_budgets_are_refused():
     with pytest.raises(OptionError, match="Did you mean 'dss-max'"):
         build_model(PLAN, "dss-maks")
-    with pytest.raises(OptionError, match="expected 30 to within 5 %"):
+    with pytest.raises(OptionError, match="expected 30 within 5 %"):
         build_model(replace(PLAN, budget=30), "dss-sum")

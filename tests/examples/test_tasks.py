@@ -185,10 +185,10 @@ def test_one_digit_is_odd_and_its_index_is_the_target():
     for images in sets:
         kinds = {known[image.numpy().tobytes()] for image in images}
         assert len(kinds) == 1
-        assert kinds <= set(discover_then_compose.HANDED)
+        assert kinds <= set(discover_then_compose.CHIRAL)
 
 
-def test_sources_are_alone_and_may_be_laid_down():
+def test_sources_are_single_and_can_be_aligned():
     detected = discover_galaxies.sources()
     x = detected.images
     assert x.shape[1:] == (3, 20, 20)
@@ -199,7 +199,7 @@ def test_sources_are_alone_and_may_be_laid_down():
     border = torch.cat([x[..., 0, :], x[..., -1, :], x[..., :, 0], x[..., :, -1]], -1)
     assert float((border + 1).mean()) < 0.1 * float((x + 1).mean())
     before = discover_galaxies.long_axis(x).abs().mean()
-    after = discover_galaxies.long_axis(discover_galaxies.lie_down(x)).abs().mean()
+    after = discover_galaxies.long_axis(discover_galaxies.aligned(x)).abs().mean()
     assert before > 0.7
     assert after < 0.02
 

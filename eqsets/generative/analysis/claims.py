@@ -22,15 +22,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log, pi, sqrt
+from math import exp, log, sqrt
 
 import torch
 from torch import Tensor
 
 from eqsets.families import Parameter
 from eqsets.generative.analysis.evidence import Evidence
+from eqsets.generative.analysis.units import quantity
+from eqsets.optional import require
 
-__all__ = ["ALPHA", "VISIBLE", "Claim", "claims_of"]
+__all__ = ["ALPHA", "VISIBLE", "Claim", "claims_of", "holm", "one_sided_t_test"]
 
 ALPHA = 0.01
 """Level of the tests, after correction."""
@@ -168,7 +170,7 @@ def _numbers(evidence: Evidence, generator: torch.Generator) -> _Numbers:
         float(floor.mean().exp()) * (1.0 if discrete else evidence.spacing / 2),
         float(log(count) - scores.mean()),
         (around[0], around[1]),
-        _one_sided(excess - margin),
+        one_sided_t_test(excess - margin),
         None if parameter.period is None else _random_moves(evidence, generator),
         resolved,
     )
@@ -179,11 +181,11 @@ def _longer(parameter: Parameter) -> float:
     return log(2.0) if parameter.period is None else 0.0
 
 
-def _one_sided(values: Tensor) -> float:
-    """Return the p-value of "the mean is at most 0"; by the normal distribution."""
-    error = float(values.std()) / sqrt(len(values))
-    t = float(values.mean()) / max(error, 1e-9)
-    return float(torch.special.erfc(torch.tensor(t / sqrt(2.0), dtype=torch.float64)) / 2)
+def one_sided_t_test(values: Tensor) -> float:
+    """Return the p-value of "the mean is at most 0", by Student's t."""
+    stats = require("scipy.stats")
+    error = float(values.std()) / sqrt(len(values))  # 0 where all are equal: hence not ttest_1samp
+    return float(stats.t.sf(float(values.mean()) / max(error, 1e-9), len(values) - 1))
 
 
 def _random_moves(evidence: Evidence, generator: torch.Generator) -> float:
@@ -251,9 +253,8 @@ def _sentence(numbers: _Numbers, verdict: str, p_uniform: float | None) -> str:
         return f"{name}: absent"
     if verdict == "full":
         if p_uniform is None:
-            return (
-                f"{name}: as wide as searched (±{numbers.searched:.2g} {parameter.unit}) or wider"
-            )
+            searched = quantity(numbers.searched, parameter.unit)
+            return f"{name}: as wide as searched (±{searched}) or wider"
         where = "over all levels" if parameter.levels else "over the circle"
         if p_uniform < ALPHA:
             trace = f"{numbers.below:.1g} nats below (p = {p_uniform:.1g})"
@@ -261,6 +262,4 @@ def _sentence(numbers: _Numbers, verdict: str, p_uniform: float | None) -> str:
         return f"{name}: uniform {where}, p = {p_uniform:.2g}"
     if parameter.levels:
         return f"{name}: occurs, not uniformly ({numbers.extent:.1f} of {parameter.levels} levels)"
-    if parameter.unit == "radians":
-        return f"{name}: within ±{numbers.extent * 180 / pi:.0f}°"
-    return f"{name}: within ±{numbers.extent:.2g} {parameter.unit}"
+    return f"{name}: within ±{quantity(numbers.extent, parameter.unit)}"

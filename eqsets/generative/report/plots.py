@@ -2,97 +2,97 @@
 
 from __future__ import annotations
 
-from html import escape
-from math import cos, pi, sin, sqrt
+import io
+import re
+from math import pi, sqrt
+from typing import TYPE_CHECKING, Any
 
 from eqsets.generative.analysis.claims import Claim
 from eqsets.generative.analysis.curves import Curve
+from eqsets.generative.analysis.units import brief
+from eqsets.optional import require
 
-__all__ = ["number", "plot"]
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
-_SIZE, _MIDDLE, _RADIUS = 200, 100, 62
-_WIDE, _HIGH, _BASE = 320, 150, 118
+__all__ = ["plot"]
 
-
-def number(value: float) -> str:
-    """Return a number as people write it."""
-    return f"{0.0 if abs(value) < 5e-4 else value:.2g}".replace("-", "\N{MINUS SIGN}")
+_KINDS = ("density", "extent", "uniform", "axis")  # artists that the style sheet colours
 
 
-def plot(curve: Curve, claim: Claim) -> str:
-    """Return the SVG of a component: its density, and the extent that the claim is about."""
-    draw = {"circle": _circle, "line": _line, "levels": _levels}[curve.kind]
+def plot(curve: Curve, claim: Claim) -> Markup:
+    """Return the SVG of a component: its density, and the extent that the claim is about.
+
+    Raises:
+        OptionError: matplotlib or jinja2 is not installed.
+    """
+    require("matplotlib")
+    require("jinja2")
+    from markupsafe import Markup
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    circle = curve.kind == "circle"
+    figure = Figure(figsize=(2.6, 2.6) if circle else (4.2, 2.0), layout="constrained")
+    figure.patch.set_visible(False)
+    axes = figure.add_subplot(projection="polar" if circle else None)
+    axes.patch.set_visible(False)
+    {"circle": _circle, "line": _line, "levels": _levels}[curve.kind](axes, curve, claim)
+    file = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": claim.name}):
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     label = f"Learned distribution of {claim.name.replace('_', ' ')}. {claim.sentence}"
-    width, height = (_SIZE, _SIZE) if curve.kind == "circle" else (_WIDE, _HIGH)
-    return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}" '
-        f'class="{curve.kind}">{draw(curve, claim)}</svg>'
-    )
+    start = Markup('<svg role="img" aria-label="{}" class="{}" ').format(label, curve.kind)
+    return start + Markup(_inline(file.getvalue(), claim.name))
 
 
-def _point(angle: float, radius: float) -> str:
-    return f"{_MIDDLE - radius * sin(angle):.1f},{_MIDDLE - radius * cos(angle):.1f}"
+def _inline(svg: str, name: str) -> str:
+    """Return the attributes and content of an SVG element, with ids that are unique in a page."""
+    body = svg[svg.index("<svg ") + len("<svg ") :]
+    body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL)
+    body = re.sub(r'(width|height)="[\d.]+pt" ', "", body, count=2)
+    body = re.sub(rf'id="({"|".join(_KINDS)})"', r'class="\1"', body)
+    safe = re.sub(r"\W", "-", name)
+    return re.sub(r'((?:xlink:href|id)="#?|url\(#)', rf"\g<1>{safe}-", body)
 
 
-def _circle(curve: Curve, claim: Claim) -> str:
+def _circle(axes: Any, curve: Curve, claim: Claim) -> None:
     """Up is the centre of each prototype; areas are probabilities."""
     half = -curve.places[0] + (curve.places[1] - curve.places[0]) / 2
-    turn = pi / half
-    uniform = 1 / (2 * half)
-    points = []
-    for place, height in zip(curve.places, curve.heights, strict=True):
-        radius = min(_RADIUS * sqrt(height / uniform) * 0.8, 92.0)
-        points.append(_point(place * turn, radius))
-    ends = ""
-    if claim.verdict == "partial":
-        reach = claim.extent * turn
-        large = int(2 * reach > pi)
-        start, end = _point(-reach, 95), _point(reach, 95)
-        ends = f'<path class="extent" d="M {start} A 95 95 0 {large} 0 {end}"/>'
-    if claim.verdict == "full":
-        ends = f'<circle class="extent" cx="{_MIDDLE}" cy="{_MIDDLE}" r="95"/>'
-    return (
-        f'<circle class="uniform" cx="{_MIDDLE}" cy="{_MIDDLE}" r="{_RADIUS * 0.8:.1f}"/>'
-        f'<path class="axis" d="M {_MIDDLE} 8 V 192 M 8 {_MIDDLE} H 192"/>'
-        f'<polygon class="density" points="{" ".join(points)}"/>{ends}'
-    )
+    angles = [place * pi / half for place in curve.places]
+    radii = [min(sqrt(height * 2 * half), 1.8) for height in curve.heights]
+    axes.set_theta_zero_location("N")
+    axes.fill(angles, radii, gid="density")
+    turn = [i * 2 * pi / 90 for i in range(91)]
+    axes.plot(turn, [1.0] * len(turn), gid="uniform", linestyle="--", linewidth=1)
+    reach = {"partial": claim.extent * pi / half, "full": pi}.get(claim.verdict, 0.0)
+    if reach:
+        arc = [-reach + 2 * reach * i / 90 for i in range(91)]
+        axes.plot(arc, [1.95] * len(arc), gid="extent", linewidth=4)
+    axes.set(ylim=(0, 2), xticks=[i * pi / 2 for i in range(4)], yticks=[])
+    axes.set_xticklabels([])
+    axes.spines["polar"].set_visible(False)
+    axes.grid(gid="axis", linewidth=0.6)
 
 
-def _line(curve: Curve, claim: Claim) -> str:
-    left, right = curve.places[0], curve.places[-1]
-    top = max([*curve.heights, 1e-9])
-
-    def x(place: float) -> float:
-        return 10 + (_WIDE - 20) * (place - left) / (right - left)
-
-    points = [f"{x(left):.1f},{_BASE}"]
-    points += [
-        f"{x(p):.1f},{_BASE - 100 * h / top:.1f}"
-        for p, h in zip(curve.places, curve.heights, strict=True)
-    ]
-    points.append(f"{x(right):.1f},{_BASE}")
-    marks = "".join(
-        f'<text x="{x(place):.1f}" y="{_BASE + 24}">{number(place)}</text>'
-        f'<path class="axis" d="M {x(place):.1f} {_BASE} v 6"/>'
-        for place in (-claim.searched, 0.0, claim.searched)
-    )
-    extent = ""
+def _line(axes: Any, curve: Curve, claim: Claim) -> None:
+    axes.fill_between(curve.places, curve.heights, gid="density")
     if claim.verdict in ("partial", "full"):
-        extent = (
-            f'<path class="extent" d="M {x(-claim.extent):.1f} {_BASE} H {x(claim.extent):.1f}"/>'
-        )
-    return (
-        f'<path class="axis" d="M 10 {_BASE} H {_WIDE - 10}"/>{marks}'
-        f'<polygon class="density" points="{" ".join(points)}"/>{extent}'
-    )
+        axes.plot([-claim.extent, claim.extent], [0, 0], gid="extent", linewidth=4)
+    ticks = [-claim.searched, 0.0, claim.searched]
+    axes.set(xlim=(curve.places[0], curve.places[-1]), ylim=(0, 1.05 * max(*curve.heights, 1e-9)))
+    _baseline(axes, ticks, [brief(value, claim.unit) for value in ticks])
 
 
-def _levels(curve: Curve, claim: Claim) -> str:
-    width = (_WIDE - 20) / len(curve.heights)
-    bars = "".join(
-        f'<rect class="density" x="{12 + i * width:.1f}" y="{_BASE - 100 * h:.1f}" '
-        f'width="{width - 4:.1f}" height="{100 * h:.1f}"/>'
-        f'<text x="{10 + (i + 0.5) * width:.1f}" y="{_BASE + 24}">{i}</text>'
-        for i, h in enumerate(curve.heights)
-    )
-    return f'<path class="axis" d="M 10 {_BASE} H {_WIDE - 10}"/>{bars}'
+def _levels(axes: Any, curve: Curve, claim: Claim) -> None:
+    axes.bar(curve.places, curve.heights, gid="density")
+    axes.set(ylim=(0, 1))
+    _baseline(axes, list(curve.places), [str(i) for i in range(len(curve.places))])
+
+
+def _baseline(axes: Any, ticks: list[float], names: list[str]) -> None:
+    axes.set(yticks=[])
+    axes.set_xticks(ticks, names)
+    for side in ("left", "right", "top"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_gid("axis")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from eqsets.generative.analysis.units import brief, number
 from eqsets.generative.report.data import ReportData
-from eqsets.generative.report.plots import number
 from eqsets.optional import require
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def print_summary(report: ReportData, console: Console) -> None:
     for head in ("", "verdict", "95 % of the extent", "nats below uniform"):
         table.add_column(head)
     for claim in report.claims:
-        low, high = (number(end) for end in claim.interval)
+        low, high = (brief(end, claim.unit) for end in claim.interval)
         table.add_row(
             Text(claim.name.replace("_", " ")),
             Text(claim.sentence.partition(": ")[2], style=_STYLES[claim.verdict]),

@@ -106,7 +106,7 @@ def test_units_of_other_plugins_are_text_in_plots():
     claim, curve = report().claims[0], report().curves[0]
     found = plot(curve, replace(claim, sentence='hue: within 3"><script>x</script>'))
     assert "<script>" not in found
-    assert "&quot;&gt;&lt;script&gt;" in found
+    assert "&#34;&gt;&lt;script&gt;" in found
     assert "hue: partial" in plot(curve, claim)  # control: what needs no escape stays
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from eqsets.cli._group import EXIT_LAW, EXIT_NOTHING
+from eqsets.cli._output import JsonCommand, echo_json
 from eqsets.cli._subject import spec_of
 from eqsets.errors import EqsetsError
 
@@ -27,7 +28,7 @@ def _expected(
     return {check_id.strip(): reason.strip() for check_id, _, reason in pairs}
 
 
-@click.command("check")
+@click.command("check", cls=JsonCommand)
 @click.argument("subject", metavar="NAME|module:attr")
 @click.option(
     "--profile",
@@ -72,9 +73,12 @@ def command(
             report = check(found, profile=profile, expected_failures=expected_failures, **options)
     except EqsetsError as error:
         if as_json:
-            click.echo(json.dumps({"subject": subject, "ok": False, "error": str(error)}, indent=2))
+            echo_json(json.dumps({"subject": subject, "ok": False, "error": str(error)}, indent=2))
         raise
-    click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
+    if as_json:
+        echo_json(json.dumps(report.to_dict(), indent=2))
+    else:
+        click.echo(str(report))
     if all(result.status == "skipped" for result in report.results):
         click.echo("nothing was checked: no law applies, or all that do were skipped", err=True)
         ctx.exit(EXIT_NOTHING)

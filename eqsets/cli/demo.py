@@ -8,10 +8,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from eqsets.cli._output import JsonCommand, echo_json
+
 __all__ = ["command"]
 
 
-@click.command("demo")
+@click.command("demo", cls=JsonCommand)
 @click.option("--quick", is_flag=True, help="A smoke test of a few seconds.")
 @click.option(
     "--output",
@@ -31,4 +33,4 @@ def command(quick: bool, output: Path, as_json: bool) -> None:
 
     report = run_demo(output, quick=quick, console=Console(stderr=as_json))
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2))
+        echo_json(json.dumps(report.to_dict(), indent=2))

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from eqsets.cli._output import JsonCommand, echo_json
 from eqsets.errors import OptionError, ShapeError
 
 __all__ = ["command"]
@@ -16,7 +17,7 @@ __all__ = ["command"]
 EXIT_INTERRUPTED = 130
 
 
-@click.command("discover")
+@click.command("discover", cls=JsonCommand)
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
     "--family", default="auto", show_default=True, help="Which transformations to search."
@@ -110,7 +111,7 @@ def command(
         progress.print(f"interrupted; go on with: [bold]{_again()}[/]", soft_wrap=True)
         ctx.exit(EXIT_INTERRUPTED)
     if as_json:
-        click.echo(report.to_json())
+        echo_json(report.to_json())
         return
     print_summary(report, console)
     written = f"\n{page}  (open it in a browser)\n{numbers}\n{model}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from eqsets.cli._output import JsonCommand, echo_json
 from eqsets.cli._scaffold import Names, check_free, files, write
 from eqsets.errors import OptionError
 from eqsets.registry import Registry, default_registry
@@ -15,7 +16,7 @@ from eqsets.registry import Registry, default_registry
 __all__ = ["command"]
 
 
-@click.command("new-plugin")
+@click.command("new-plugin", cls=JsonCommand)
 @click.argument("name")
 @click.option(
     "--directory",
@@ -38,7 +39,7 @@ def command(registry: Registry | None, name: str, directory: Path, as_json: bool
         write(folder, texts)
     except OptionError as error:
         if as_json:
-            click.echo(json.dumps({"name": name, "ok": False, "error": str(error)}, indent=2))
+            echo_json(json.dumps({"name": name, "ok": False, "error": str(error)}, indent=2))
         raise
     following = [
         f"cd {shlex.quote(str(folder))}",
@@ -55,7 +56,7 @@ def command(registry: Registry | None, name: str, directory: Path, as_json: bool
             "files": sorted(texts),
             "next": following,
         }
-        click.echo(json.dumps(made, indent=2))
+        echo_json(json.dumps(made, indent=2))
         return
     click.echo(f"made {folder}:")
     for path in sorted(texts):

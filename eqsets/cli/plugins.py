@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from eqsets.cli._output import JsonCommand, echo_json
 from eqsets.errors import PluginError
 from eqsets.registry import PluginRecord, Registry, default_registry
 from eqsets.registry._references import describe
@@ -20,7 +21,7 @@ _STYLES = {"ok": "green", "disabled": "dim"}
 _WIDTH = 160  # where the output is no terminal: wide enough not to break a name
 
 
-@click.command("plugins")
+@click.command("plugins", cls=JsonCommand)
 @click.option("--json", "as_json", is_flag=True, help="Print the records as a JSON list.")
 @click.option("--load", is_flag=True, help="Import what stands behind every name as well (slow).")
 @click.pass_obj
@@ -35,7 +36,7 @@ def command(registry: Registry | None, as_json: bool, load: bool) -> None:
     if load:
         records = [_loaded(record, registry) for record in records]
     if as_json:
-        click.echo(json.dumps([record.to_dict() for record in records], indent=2))
+        echo_json(json.dumps([record.to_dict() for record in records], indent=2))
         return
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -74,6 +74,11 @@ def bag(
     if not len(graphs):
         raise ShapeError("bag got no graph, expected at least one. Leave empty sets out.")
     for position, graph in enumerate(graphs):
+        if not isinstance(graph, Data):
+            raise ShapeError(
+                f"bag got {type(graph).__name__} at position {position}, expected a PyG Data. "
+                "Write Data(x=x, edge_index=edge_index)."
+            )
         if graph.x is None or graph.x.dim() != 2 or graph.edge_index is None:
             raise ShapeError(
                 f"bag got the graph {graph} at position {position}, expected node features x "
@@ -146,7 +151,7 @@ def as_sets(data: BagData) -> tuple[SetBatch, BagStructure]:
         ShapeError: it is not a bag, or an index is out of range.
     """
     for key in ("element", "node", "num_elements", "num_originals"):
-        if key not in data:
+        if not isinstance(data, Data) or key not in data:
             raise ShapeError(
                 f"got {type(data).__name__} without {key!r}, expected a bag of graphs. Make it "
                 "with eqsets_permutations.bags.bag, or with a policy for subgraphs."

@@ -43,7 +43,7 @@ class GCN(nn.Module):
         self, in_channels: int, out_channels: int, *, bias: bool = True, improved: bool = False
     ) -> None:
         super().__init__()
-        self.improved = improved
+        self.improved = _flag("improved", improved)
         self.lin = _glorot(nn.Linear(in_channels, out_channels, bias=False))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
@@ -147,7 +147,7 @@ class GIN(nn.Module):
     ) -> None:
         super().__init__()
         self.nn = mlp(in_channels, out_channels, bias=bias)
-        if train_eps:
+        if _flag("train_eps", train_eps):
             self.eps = nn.Parameter(torch.full((1,), eps))
         else:
             self.register_buffer("eps", torch.full((1,), eps))
@@ -170,6 +170,12 @@ def mlp(in_channels: int, out_channels: int, bias: bool = True) -> nn.Sequential
         nn.ReLU(),
         nn.Linear(out_channels, out_channels, bias=bias),
     )
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise FeatureTypeError(f"got {name}={value!r}, expected True or False.")
+    return value
 
 
 def _glorot(linear: nn.Linear) -> nn.Linear:

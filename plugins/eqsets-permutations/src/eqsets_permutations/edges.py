@@ -76,24 +76,13 @@ class Edges:
                 "Edges.stack([...], nodes=P)."
             )
         for name, values, rank in (("weight", self.weight, 1), ("attr", self.attr, 2)):
-            if values is None:
-                continue
-            if values.dim() != rank or len(values) != index.shape[1]:
-                raise ShapeError(
-                    f"Edges got {name} {tuple(values.shape)} for {index.shape[1]} edges, expected "
-                    f"{'(M,)' if rank == 1 else '(M, D)'}. Give one row for each column of index."
-                )
-            if values.device != index.device or not values.is_floating_point():
-                raise ShapeError(
-                    f"Edges got {name} of {values.dtype} on {values.device} and an index on "
-                    f"{index.device}, expected floating point on one device. Convert with .to()."
-                )
-            if _readable(values) and not bool(values.detach().isfinite().all()):
-                raise ShapeError(
-                    f"Edges got {name} that is NaN or infinite on "
-                    f"{int((~values.detach().isfinite()).reshape(len(values), -1).any(1).sum())} "
-                    f"of {len(values)} edges, expected finite numbers. Take such edges out."
-                )
+            if values is not None:
+                _check_values(name, values, rank, index)
+        if self.context is not None and not isinstance(self.context, Edges):
+            raise ShapeError(
+                f"Edges got context of type {type(self.context).__name__}, expected Edges or None. "
+                "Write context=Edges(edge_index)."
+            )
         if self.nodes is not None:
             self.check(self.blocks * self.nodes)
 
@@ -181,6 +170,30 @@ class Edges:
         blocks = f"{self.blocks} block{'s' * (self.blocks > 1)}"
         nodes = "" if self.nodes is None else f" of {self.nodes} nodes"
         return f"Edges({self.index.shape[1]} edges, {blocks}{nodes})"
+
+
+def _check_values(name: str, values: object, rank: int, index: Tensor) -> None:
+    if not isinstance(values, Tensor):
+        raise ShapeError(
+            f"Edges got {name} of type {type(values).__name__}, expected a tensor. Convert "
+            "it with torch.as_tensor(...)."
+        )
+    if values.dim() != rank or len(values) != index.shape[1]:
+        raise ShapeError(
+            f"Edges got {name} {tuple(values.shape)} for {index.shape[1]} edges, expected "
+            f"{'(M,)' if rank == 1 else '(M, D)'}. Give one row for each column of index."
+        )
+    if values.device != index.device or not values.is_floating_point():
+        raise ShapeError(
+            f"Edges got {name} of {values.dtype} on {values.device} and an index on "
+            f"{index.device}, expected floating point on one device. Convert with .to()."
+        )
+    if _readable(values) and not bool(values.detach().isfinite().all()):
+        raise ShapeError(
+            f"Edges got {name} that is NaN or infinite on "
+            f"{int((~values.detach().isfinite()).reshape(len(values), -1).any(1).sum())} "
+            f"of {len(values)} edges, expected finite numbers. Take such edges out."
+        )
 
 
 def as_edges(structure: Any) -> Edges:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 import eqsets
+from eqsets import FeatureTypeError
 from eqsets_permutations.bags import BagData, OnBags
 from eqsets_permutations.symmetry import Permutations
 
@@ -91,7 +92,14 @@ def vote(
         graphs: plain graphs.
         policy: draws a bag from each; with ``fraction=1`` one vote is enough.
         votes: number of draws.
+
+    Raises:
+        FeatureTypeError: ``votes`` is no whole number of at least 1.
     """
+    if isinstance(votes, bool) or not isinstance(votes, int) or votes < 1:
+        raise FeatureTypeError(
+            f"vote got votes={votes!r}, expected a whole number of at least 1. Write votes=5."
+        )
     with torch.no_grad():
         draws = [model(Batch.from_data_list([policy(g) for g in graphs])) for _ in range(votes)]
     return torch.stack(draws).mean(0)

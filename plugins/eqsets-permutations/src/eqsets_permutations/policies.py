@@ -66,6 +66,11 @@ class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is
                 fit the numbers of nodes and edges.
         """
         name = type(self).__name__
+        if not isinstance(data, Data):
+            raise ShapeError(
+                f"{name} got {type(data).__name__}, expected a PyG Data. Write "
+                "Data(x=x, edge_index=edge_index)."
+            )
         nodes = data.num_nodes if data.edge_index is not None else 0
         if not nodes:
             raise ShapeError(
@@ -216,6 +221,8 @@ class EgoNets(SubgraphPolicy):
                 f"EgoNets got hops={hops!r}, expected a whole number of at least 0. "
                 "The paper's is 2 or 3."
             )
+        if not isinstance(marked, bool):
+            raise FeatureTypeError(f"EgoNets got marked={marked!r}, expected True or False.")
         self.hops, self.marked = hops, marked
 
     def roots(self, edge_index: Tensor, nodes: int) -> Tensor:

@@ -119,6 +119,11 @@ def pyg_convolution(
         options = {"bias": bias, **options}
     width = out_channels
     heads = options.get("heads", 1)
+    if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1:
+        raise FeatureTypeError(
+            f"convolution {name!r} got heads={heads!r}, expected a whole number of at least 1. "
+            "Write heads=4."
+        )
     if isinstance(conv, str) and heads != 1 and options.get("concat", True):
         if out_channels % heads:
             raise FeatureTypeError(

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from eqsets import FeatureTypeError
 from eqsets.constants import Constants
 from eqsets_planar.features import PlanarFields
-from eqsets_planar.options import ConvOptions
+from eqsets_planar.options import ConvOptions, flag
 from eqsets_planar.representations import Representation
 
 __all__ = ["SteerableConv"]
@@ -88,7 +88,7 @@ class SteerableConv(nn.Module):
                 )
         self.constants = Constants(**exact)
         count = sum(many for many, r in out_type.blocks if r.has_invariant)
-        self.bias = nn.Parameter(torch.empty(count)) if bias and count else None
+        self.bias = nn.Parameter(torch.empty(count)) if flag("bias", bias) and count else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -11,7 +11,14 @@ from math import gcd
 import torch
 from torch import Tensor
 
-from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, Group, element_group
+from eqsets import (
+    ElementSymmetry,
+    FeatureType,
+    FeatureTypeError,
+    Group,
+    ShapeError,
+    element_group,
+)
 from eqsets_planar.parsing import Blocks
 from eqsets_planar.point_group import PointGroup, Pose
 from eqsets_planar.rotation import transform_image
@@ -101,7 +108,16 @@ class PlanarFields(FeatureType):
         return [slice(end - size, end) for size, end in zip(sizes, accumulate(sizes), strict=True)]
 
     def split(self, x: Tensor) -> list[Tensor]:
-        """Return ``x: (..., C, H, W)`` as one ``(..., count, d, H, W)`` for each block."""
+        """Return ``x: (..., C, H, W)`` as one ``(..., count, d, H, W)`` for each block.
+
+        Raises:
+            ShapeError: ``x`` has another number of channels.
+        """
+        if x.dim() < 3 or x.shape[-3] != self.size:
+            raise ShapeError(
+                f"fields {self} got features of shape {tuple(x.shape)}, expected "
+                f"(..., {self.size}, H, W). Declare the type of x, or reshape it."
+            )
         return [
             x[..., place, :, :].unflatten(-3, (count, r.size(self.points)))
             for place, (count, r) in zip(self.slices(), self.blocks, strict=True)

@@ -12,6 +12,7 @@ import copy
 
 from torch import Tensor, nn
 
+from eqsets import FeatureTypeError
 from eqsets_planar.convolution import SteerableConv
 
 __all__ = ["FrozenConv", "freeze"]
@@ -62,6 +63,9 @@ def freeze(model: nn.Module) -> nn.Module:
     Arguments:
         model: any module, or a convolution itself.
 
+    Raises:
+        FeatureTypeError: it is no module.
+
     Example:
         >>> import torch
         >>> from eqsets import DSS
@@ -70,6 +74,10 @@ def freeze(model: nn.Module) -> nn.Module:
         >>> torch.equal(frozen(x), layer(x)), len(list(frozen.parameters()))
         (True, 0)
     """
+    if not isinstance(model, nn.Module):
+        raise FeatureTypeError(
+            f"freeze got {type(model).__name__}, expected a torch.nn.Module. Pass the network."
+        )
     frozen = copy.deepcopy(model)
     if isinstance(frozen, SteerableConv):
         return FrozenConv(frozen)

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eqsets import FeatureTypeError
+from eqsets import FeatureTypeError, ShapeError
 from eqsets.errors import choices
 from eqsets_planar.output_grid import check_output_grid
 from eqsets_planar.point_group import PointGroup
 
-__all__ = ["ConvOptions", "whole"]
+__all__ = ["ConvOptions", "flag", "whole"]
 
 _PADDINGS = ("circular", "reflect", "replicate", "zeros")
 
@@ -29,6 +29,20 @@ def whole(name: str, value: Any, least: int) -> int:
             f"element group 'planar' got {name}={value!r}, expected one whole number of at least "
             f"{least}: images are treated alike along both axes. Write for example {name}="
             f"{max(least, 3) if name == 'kernel_size' else max(least, 1)}."
+        )
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return ``value`` if it is True or False.
+
+    Raises:
+        FeatureTypeError: it is not; text such as ``"no"`` would count as True.
+    """
+    if not isinstance(value, bool):
+        raise FeatureTypeError(
+            f"element group 'planar' got {name}={value!r}, expected True or False. Write for "
+            f"example {name}=True."
         )
     return value
 
@@ -63,6 +77,7 @@ class ConvOptions:
     frequencies_cutoff: float | None = None
 
     def __post_init__(self) -> None:
+        flag("exact", self.exact)
         for name in ("kernel_size", "stride", "dilation"):
             whole(name, getattr(self, name), 1)
         if self.padding_mode not in _PADDINGS:
@@ -98,9 +113,16 @@ class ConvOptions:
 
     def check_image(self, points: PointGroup, x: Tensor) -> None:
         """Raise :class:`~eqsets.ShapeError` where ``x`` is too small or breaks exactness."""
-        check_output_grid(
-            points, tuple(x.shape[-2:]), self.span, self.margin, self.stride, exact=self.exact
-        )
+        sizes = tuple(x.shape[-2:])
+        least = {"reflect": self.margin + 1, "circular": max(1, self.margin)}
+        if min(sizes) < least.get(self.padding_mode, 1):
+            raise ShapeError(
+                f"SteerableConv got an image of {sizes[0]} x {sizes[1]} pixels, expected sides of "
+                f"at least {least.get(self.padding_mode, 1)} for padding_mode="
+                f"{self.padding_mode!r} and padding by {self.margin}. Use larger images, a smaller "
+                "kernel_size or padding_mode='replicate'."
+            )
+        check_output_grid(points, sizes, self.span, self.margin, self.stride, exact=self.exact)
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Convolve ``x: (E, C_in, H, W)`` with ``weight: (C_out, C_in, k, k)``."""

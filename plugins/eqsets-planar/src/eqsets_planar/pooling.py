@@ -8,7 +8,7 @@ from math import ceil
 import torch
 from torch import Tensor, nn
 
-from eqsets import FeatureTypeError
+from eqsets import FeatureTypeError, ShapeError
 from eqsets.constants import Constants, on_cpu
 from eqsets_planar.features import PlanarFields
 from eqsets_planar.nonlinearities import field_length
@@ -54,7 +54,17 @@ class BlurPool(nn.Module):
         self.constants = Constants(odd=odd, even=even)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``x: (E, C, H, W)`` to ``(E, C, ceil(H / stride), ceil(W / stride))``."""
+        """Map ``x: (E, C, H, W)`` to ``(E, C, ceil(H / stride), ceil(W / stride))``.
+
+        Raises:
+            ShapeError: the channels do not fit, or there are no pixels.
+        """
+        self.in_type.check(x, ("E",), "BlurPool")
+        if 0 in x.shape[2:]:
+            raise ShapeError(
+                f"BlurPool got images of {x.shape[2]} x {x.shape[3]} pixels, expected at least "
+                "one. Leave empty images out."
+            )
         if self.maximum:
             around = self.stride // 2
             x = torch.nn.functional.max_pool2d(x, 2 * around + 1, stride=1, padding=around)

@@ -13,6 +13,7 @@ from eqsets import (
     FeatureType,
     FeatureTypeError,
     InvariantFeatures,
+    ShapeError,
     element_group,
 )
 from eqsets.constants import on_cpu
@@ -126,7 +127,16 @@ class IrrepsFeatures(FeatureType):
         return replace(self, blocks=(Block(channels, 0, 1),), written=None)
 
     def split(self, x: Tensor) -> list[Tensor]:
-        """Return the blocks of ``(*batch, dim)``, each ``(*batch, count, 2 l + 1)``."""
+        """Return the blocks of ``(*batch, dim)``, each ``(*batch, count, 2 l + 1)``.
+
+        Raises:
+            ShapeError: ``x`` has another number of components.
+        """
+        if x.shape[-1:] != (self.dim,):
+            raise ShapeError(
+                f"irreps {self} got features of shape {tuple(x.shape)}, expected "
+                f"(..., {self.dim}). Declare the type of x, or reshape it."
+            )
         parts = x.split([block.width for block in self.blocks], -1)
         return [
             part.reshape(*part.shape[:-1], block.count, block.size)
@@ -134,6 +144,7 @@ class IrrepsFeatures(FeatureType):
         ]
 
     def transform(self, g: Tensor, x: Tensor) -> Tensor:
+        self.group.check(g)
         matrices = wigner_matrices(g, max(block.degree for block in self.blocks))
         sign = reflection_sign(g)[..., None, None]
         moved = []

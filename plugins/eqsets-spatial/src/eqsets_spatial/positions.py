@@ -53,6 +53,11 @@ def rotate_positions(g: Tensor, positions: Tensor) -> Tensor:
     """Return positions ``(*batch, P, 3)`` moved by ``g: (*batch, 3, 3)``; batches broadcast."""
     lead = g.dim() - 2
     kept = positions.dim() - 2
+    if g.shape[-2:] != (3, 3) or positions.dim() < 2 or positions.shape[-1] != 3:
+        raise ShapeError(
+            f"got matrices {tuple(g.shape)} and positions {tuple(positions.shape)}, expected "
+            "(*batch, 3, 3) and (*batch, P, 3). Give one matrix to each cloud."
+        )
     if lead > kept > 0:  # g for each element, positions for each set
         positions = positions.reshape(
             *positions.shape[:kept], *[1] * (lead - kept), *positions.shape[kept:]
@@ -93,8 +98,23 @@ def set_positions(structure: object, layout: Layout) -> Tensor:
     return rows if shared else layout.mean(rows)
 
 
+def _require_same_sets(positions: SetBatch, features: SetBatch) -> None:
+    same = positions.num_sets == features.num_sets
+    same = same and positions.index.shape == features.index.shape
+    on_cpu = positions.index.device.type == features.index.device.type == "cpu"
+    if same and on_cpu and not torch.compiler.is_compiling():
+        same = torch.equal(positions.index, features.index)
+    if not same:
+        raise ShapeError(
+            f"got positions as {positions!r} for features as {features!r}, expected the same sets, "
+            "row by row. Make them from lists of the same lengths, or pass the positions as one "
+            "tensor (R, P, 3)."
+        )
+
+
 def _raw_rows(structure: object, layout: Layout) -> Tensor:
     if isinstance(layout, Ragged) and isinstance(structure, SetBatch):
+        _require_same_sets(structure, layout.source)
         structure = structure.values
     if not isinstance(structure, Tensor):
         raise ShapeError(

@@ -146,16 +146,17 @@ class Spatial(ElementSymmetry):
         return SpatialLinear(in_type, out_type, bias=bias)
 
     def invariant(self, in_type: FeatureType) -> nn.Module:
-        return SpatialInvariant(in_type)
+        return SpatialInvariant(self.feature_type(in_type))
 
     def shared_invariant(self, in_type: FeatureType) -> nn.Module:
         """Return the invariants of each point: points of one number belong together."""
         return SpatialInvariant(in_type, pooled=False)
 
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
-        return SpatialEmbedding(features, out_type)
+        return SpatialEmbedding(features, self.feature_type(out_type))
 
     def norm(self, in_type: FeatureType, kind: str = "element") -> nn.Module:
+        in_type = self.feature_type(in_type)
         if kind == "element" and isinstance(in_type, IrrepsFeatures):
             return RootMeanSquareNorm(in_type)
         if kind == "batch" and not in_type.pointwise:
@@ -166,11 +167,13 @@ class Spatial(ElementSymmetry):
         return super().norm(in_type, kind)
 
     def nonlinearity(self, in_type: FeatureType, name: str = "relu") -> nn.Module:
+        in_type = self.feature_type(in_type)
         if isinstance(in_type, IrrepsFeatures) and not in_type.pointwise:
             return Gate(in_type, name)
         return super().nonlinearity(in_type, name)
 
     def dropout(self, in_type: FeatureType, p: float) -> nn.Module:
+        in_type = self.feature_type(in_type)
         if isinstance(in_type, IrrepsFeatures):
             return CopyDropout(in_type, p)
         return super().dropout(in_type, p)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from eqsets import FeatureTypeError, ShapeError
 from eqsets_translations.features import GridFeatures
-from eqsets_translations.options import per_axis
+from eqsets_translations.options import flag, per_axis
 
 __all__ = ["Convolution"]
 
@@ -58,7 +58,9 @@ class Convolution(nn.Module):
         self.in_type, self.out_type, self.groups = in_type, out_type, groups
         dims = in_type.dims
         steps = list(zip(in_type.step, out_type.step, strict=True))
-        self.transposed = transposed or any(coarse > fine for coarse, fine in steps)
+        self.transposed = flag(transposed, "transposed") or any(
+            coarse > fine for coarse, fine in steps
+        )
         self.stride = tuple(max(a, b) // min(a, b) for a, b in steps)
         self.kernel_size = per_axis(kernel_size, dims, "kernel_size")
         self.dilation = per_axis(dilation, dims, "dilation")
@@ -69,12 +71,13 @@ class Convolution(nn.Module):
         shape = (channels[0], channels[1] // groups, *self.kernel_size)
         bound = 1 / sqrt(prod(shape[1:]))  # as torch.nn.Conv2d begins
         self.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
-        offset = torch.empty(out_type.count).uniform_(-bound, bound) if bias else None
+        offset = torch.empty(out_type.count).uniform_(-bound, bound) if flag(bias, "bias") else None
         self.bias = None if offset is None else nn.Parameter(offset)
 
     def _check_options(self) -> None:
         counts = (self.in_type.count, self.out_type.count)
-        if self.groups < 1 or any(count % self.groups for count in counts):
+        whole = isinstance(self.groups, int) and not isinstance(self.groups, bool)
+        if not whole or self.groups < 1 or any(count % self.groups for count in counts):
             raise FeatureTypeError(
                 f"got groups={self.groups} for {counts[0]} -> {counts[1]} channels, expected a "
                 "number that divides both. Write groups=1 or change the channels."
@@ -89,11 +92,12 @@ class Convolution(nn.Module):
         """Map ``x: (E, C, *grid)`` to ``(E, C', *grid)``, with the grid that the types say.
 
         Raises:
-            ShapeError: a circular grid is smaller than the kernel, or no multiple of the stride.
+            ShapeError: channels do not fit, or the grid is smaller than the kernel, or a circular
+                grid is no multiple of the stride.
         """
+        self.in_type.check(x, ("E",), "Convolution")
         x = _channels_last(x)
-        if self.circular:
-            self._check_grid(x.shape[2:])
+        self._check_grid(x.shape[2:])
         return self._transposed(x) if self.transposed else self._strided(x)
 
     def _reach(self) -> list[int]:
@@ -128,7 +132,22 @@ class Convolution(nn.Module):
             y = y.narrow(axis, start, size)
         return y
 
+    def _check_padded(self, grid: torch.Size) -> None:
+        least = [1] * len(grid)
+        if self.padding is not None:
+            pairs = zip(self._reach(), self.padding, strict=True)
+            least = [max(1, reach + 1 - 2 * points) for reach, points in pairs]
+        if any(size < low for size, low in zip(grid, least, strict=True)):
+            raise ShapeError(
+                f"a grid of {tuple(grid)} met kernel_size={self.kernel_size}, dilation="
+                f"{self.dilation}, padding={self.padding}: expected at least {tuple(least)}. "
+                "Use a smaller kernel or a larger grid, or leave padding out."
+            )
+
     def _check_grid(self, grid: torch.Size) -> None:
+        if not self.circular:
+            self._check_padded(grid)
+            return
         stride = (1,) * len(grid) if self.transposed else self.stride
         for size, reach, step in zip(grid, self._reach(), stride, strict=True):
             if size <= reach or size % step:

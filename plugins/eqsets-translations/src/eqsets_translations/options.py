@@ -1,4 +1,4 @@
-"""Read options that are one number, or one number for each axis of the grid."""
+"""Read options: flags, and one number or one number for each axis of the grid."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from eqsets import FeatureTypeError
 
-__all__ = ["per_axis"]
+__all__ = ["flag", "per_axis"]
 
 
 def per_axis(value: Any, dims: int, name: str, smallest: int = 1) -> tuple[int, ...]:
@@ -23,3 +23,16 @@ def per_axis(value: Any, dims: int, name: str, smallest: int = 1) -> tuple[int, 
             f"them, one for each axis of the grid. Write for example {name}={max(smallest, 1)}."
         )
     return values
+
+
+def flag(value: Any, name: str) -> bool:
+    """Return ``value`` if it is True or False.
+
+    Raises:
+        FeatureTypeError: it is not; text such as ``"no"`` would count as True.
+    """
+    if not isinstance(value, bool):
+        raise FeatureTypeError(
+            f"got {name}={value!r}, expected True or False. Write for example {name}=True."
+        )
+    return value

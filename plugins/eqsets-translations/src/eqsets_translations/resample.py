@@ -52,6 +52,7 @@ class GridPool(nn.Module):
         Raises:
             ShapeError: a circular grid is no multiple of the block, or a grid is smaller than one.
         """
+        self.in_type.check(x, ("E",), "GridPool")
         grid = x.shape[2:]
         circular = self.in_type.padding_mode == "circular"
         for points, block in zip(grid, self.size, strict=True):
@@ -95,6 +96,7 @@ class GridUpsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x: (E, C, *grid)`` to the grid times ``factor``."""
+        self.in_type.check(x, ("E",), "GridUpsample")
         mode = _FILTERS[self.kind][self.in_type.dims]
         scale = [float(times) for times in self.factor]
         if self.kind == "nearest":

@@ -1,1 +1,1 @@
-"""What measures speed and memory; ``python -m benchmarks`` or ``make bench`` runs it all."""
+"""Benchmarks of speed and memory: ``python -m benchmarks`` or ``make bench``."""

@@ -1,6 +1,6 @@
 """The page "cost" of the docs: the tables and the plot of the section ``cost``.
 
-``python -m benchmarks.cost_page`` writes them anew from ``benchmarks/results.json``.
+``python -m benchmarks.cost_page`` writes them from ``benchmarks/results.json``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["fill", "render"]
 
 DOCS = Path(__file__).parents[1] / "docs"
 TIME, MEMORY = "training step over Siamese", "peak memory over Siamese"
-_PLACE = re.compile(
+_BLOCK = re.compile(
     r"(?P<begin><!-- cost -->\n).*?(?P<end><!-- end of cost -->)",
     re.DOTALL,
 )
@@ -69,8 +69,8 @@ def _draw(path: Path, rows: Sequence[Row]) -> None:
     for axes, size in zip(panels, sizes, strict=True):
         for number, model in enumerate(_distinct(rows, "model")):
             counts = [int(n) for n in _distinct(rows, "n")]
-            found = [(n, _value(rows, TIME, model, n, size)) for n in counts]
-            points = [(n, value) for n, value in found if value is not None]
+            points = [(n, _value(rows, TIME, model, n, size)) for n in counts]
+            points = [(n, value) for n, value in points if value is not None]
             across, values = zip(*points, strict=True)
             axes.plot(across, values, color=f"C{number}", marker="osD^vPX"[number], label=model)
         axes.set_xscale("log")
@@ -88,11 +88,11 @@ def _draw(path: Path, rows: Sequence[Row]) -> None:
 
 
 def fill(results: Path, docs: Path = DOCS) -> None:
-    """Write what was measured into the page, between its two comments."""
+    """Write the measured rows into the page, between its two comments."""
     section = read(results)["cost"]
     page = docs / "cost.md"
     text = render(section.machine, section.rows)
-    filled = _PLACE.sub(lambda at: at["begin"] + text + at["end"], page.read_text("utf-8"))
+    filled = _BLOCK.sub(lambda at: at["begin"] + text + at["end"], page.read_text("utf-8"))
     page.write_text(filled, encoding="utf-8")
     _draw(docs / "images" / "cost.png", section.rows)
 

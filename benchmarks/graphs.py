@@ -1,4 +1,4 @@
-"""The graph block of the DSS paper against two ways to write it with PyG alone.
+"""The graph block of the DSS paper and two implementations with PyG alone.
 
 All have the same weights and give the same numbers. The dense maps alone, without any edge, are the
 floor that all share: no way to treat the graph can be faster than that.
@@ -16,7 +16,7 @@ from torch_geometric.nn import GCNConv, GraphConv
 
 from benchmarks.plugins import ring
 from benchmarks.report import Row
-from benchmarks.timing import Effort, race
+from benchmarks.timing import Effort, interleave
 from benchmarks.work import step
 from eqsets import SetNetwork
 
@@ -54,7 +54,7 @@ class Static(nn.Module):
 
 
 class Lists(Static):
-    """A list of Data, made into a batch for each branch of each layer, as the paper's code does."""
+    """A list of Data, batched for each map of each layer, as in the paper's code."""
 
     def convolve(self, conv: nn.Module, elements: Tensor, edges: Tensor) -> Tensor:
         batch = Batch.from_data_list([Data(x=x, edge_index=edges) for x in elements])
@@ -63,7 +63,7 @@ class Lists(Static):
 
 
 class Dense(Static):
-    """The linear maps of the same block, on points: what is left when edges cost nothing."""
+    """The linear maps of the same block on points: the cost without edges."""
 
     def convolve(self, conv: nn.Module, elements: Tensor, edges: Tensor) -> Tensor:
         maps = [map for map in conv.modules() if hasattr(map, "weight")]
@@ -72,7 +72,7 @@ class Dense(Static):
 
 
 def graphs(effort: Effort) -> Iterator[Row]:
-    """Yield how much longer the others take than ours, and ours than the dense maps alone."""
+    """Yield the time of the others relative to ours, and of ours relative to the dense maps."""
     edges = ring(NODES)
     size = f"{SETS} sets of {SIZE} graphs, {NODES} nodes, {'-'.join(map(str, WIDTHS))}"
     for conv in THEIRS:
@@ -86,7 +86,7 @@ def graphs(effort: Effort) -> Iterator[Row]:
         }
         _require_equal(models, x, edges)
         models["dense maps alone"] = Dense(conv, ours)
-        found = race(
+        timings = interleave(
             {
                 name: step(lambda x, model=model: model(x, edges), x, list(model.parameters()))
                 for name, model in models.items()
@@ -95,11 +95,11 @@ def graphs(effort: Effort) -> Iterator[Row]:
         )
         setting = f"{conv}, {size}"
         for name, goal in GOALS.items():
-            yield Row.of(f"{name} over ours", setting, found.ratio(name, "ours"), goal)
+            yield Row.of(f"{name} over ours", setting, timings.ratio(name, "ours"), goal)
         yield Row.of(
-            "ours over its dense maps alone", setting, found.ratio("ours", "dense maps alone")
+            "ours over its dense maps alone", setting, timings.ratio("ours", "dense maps alone")
         )
-        ms = found.milliseconds("ours")
+        ms = timings.milliseconds("ours")
         yield Row("graph block, forward and backward", setting, ms, "ms")
 
 

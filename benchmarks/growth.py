@@ -1,4 +1,4 @@
-"""Time and memory of an element as the set grows."""
+"""Time and memory per element for growing sets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from benchmarks.report import Row
-from benchmarks.timing import Effort, race
+from benchmarks.timing import Effort, interleave
 from benchmarks.work import bytes_of, images, on_ragged, peak_bytes, step
 from eqsets import DSS, SetBatch
 
@@ -30,7 +30,7 @@ def growth(effort: Effort) -> Iterator[Row]:
     runs, peaks = {}, {}
     for n in SIZES:
         rows = images(n, CHANNELS, SIZE)
-        # as many passes for small sets that all entrants take about as long
+        # more passes for small sets, so that all runs have a similar duration
         passes = max(1, 256 // n)
         batch = SetBatch(rows, torch.zeros(n, dtype=torch.int64), 1)
         once = step(layer, rows[None], weights)
@@ -39,11 +39,11 @@ def growth(effort: Effort) -> Iterator[Row]:
         runs[f"n = {n}, ragged"] = _repeat(once_ragged, passes)
         peaks[f"n = {n}"] = peak_bytes(once) / bytes_of(rows)
         peaks[f"n = {n}, ragged"] = peak_bytes(once_ragged) / bytes_of(rows)
-    found = race(runs, effort.times(10))
+    timings = interleave(runs, effort.times(10))
     for name in runs:
         n = int(name.split(",")[0].removeprefix("n = "))
         elements = max(1, 256 // n) * n / 256
-        ratio = found.ratio(name, "n = 16") / elements
+        ratio = timings.ratio(name, "n = 16") / elements
         goal = ("<=", 1.1) if n >= 16 and "ragged" not in name else None
         yield Row.of("time of an element, over n = 16", name, ratio, goal)
     for name, peak in peaks.items():

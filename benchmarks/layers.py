@@ -1,4 +1,4 @@
-"""DSS layers against their floor, and their three layouts against each other."""
+"""DSS layers relative to a lower bound of their cost, and the three layouts."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.report import Row
-from benchmarks.timing import Effort, race
+from benchmarks.timing import Effort, interleave
 from benchmarks.work import images, on_ragged, step
 from eqsets import DSS, SetBatch, SetNetwork
 
 __all__ = ["any_size", "compiled", "eager", "layouts"]
 
-ROWS, SIZE = 64, 32  # 64 images of 32 x 32, however many sets they make
+ROWS, SIZE = 64, 32  # 64 images of 32 x 32, in any number of sets
 WIDTHS = ((3, 32), (32, 32), (64, 64))
 SETS = (2, 8, 32, 64)
 
@@ -34,25 +34,25 @@ def _setting(width: tuple[int, int], n: int) -> str:
 
 
 def eager(effort: Effort) -> Iterator[Row]:
-    """Yield the time of DSS over its floor, eager."""
+    """Yield the time of DSS over its lower bound, eager."""
     for width in WIDTHS:
         layer, rows = _layer(width), images(ROWS, width[0], SIZE)
         weights = list(layer.parameters())
         for n in SETS:
-            found = race(
+            timings = interleave(
                 {
                     "element": step(layer.siamese, rows, weights),
                     "dss": step(layer, _fold(rows, n), weights),
                 },
                 effort,
             )
-            ratio = found.ratio("dss", "element") / (1 + 1 / n)
+            ratio = timings.ratio("dss", "element") / (1 + 1 / n)
             goal = ("<=", 1.10) if width[0] >= 32 else None
             yield Row.of("DSS over floor, eager", _setting(width, n), ratio, goal)
 
 
 def compiled(effort: Effort) -> Iterator[Row]:
-    """Yield the time of compiled DSS over the floor of the compiled element layer.
+    """Yield the time of compiled DSS over the lower bound by the compiled element layer.
 
     Compiled for one set size each, as torch does first.
     """
@@ -63,20 +63,20 @@ def compiled(effort: Effort) -> Iterator[Row]:
         for n in (2, 8, 64):
             torch._dynamo.reset()
             fast = torch.compile(layer, fullgraph=True, dynamic=False)
-            found = race(
+            timings = interleave(
                 {
                     "element": step(element, rows, weights),
                     "dss": step(fast, _fold(rows, n), weights),
                 },
                 effort,
             )
-            ratio = found.ratio("dss", "element") / (1 + 1 / n)
+            ratio = timings.ratio("dss", "element") / (1 + 1 / n)
             goal = ("<=", 1.05) if width[0] >= 32 else None
             yield Row.of("DSS over floor, compiled", _setting(width, n), ratio, goal)
 
 
 def any_size(effort: Effort) -> Iterator[Row]:
-    """Yield what one compiled network costs that takes sets of all sizes, and whether it does."""
+    """Yield the cost of one compiled network for sets of all sizes, and its number of graphs."""
     torch.manual_seed(0)
     torch._dynamo.reset()
     torch._dynamo.config.recompile_limit = 32
@@ -100,10 +100,10 @@ def any_size(effort: Effort) -> Iterator[Row]:
             "any": step(free, _fold(rows, n), weights),
             "fixed": step(fixed, _fold(rows, n), weights),
         }
-        found = race(runs, effort)
+        timings = interleave(runs, effort)
         at = f"{setting}, n = {n}"
-        yield Row.of("compiled for any size over for one size", at, found.ratio("any", "fixed"))
-        yield Row.of("compiled for any size over eager", at, found.ratio("any", "eager"))
+        yield Row.of("compiled for any size over for one size", at, timings.ratio("any", "fixed"))
+        yield Row.of("compiled for any size over eager", at, timings.ratio("any", "eager"))
 
 
 def layouts(effort: Effort) -> Iterator[Row]:
@@ -115,7 +115,7 @@ def layouts(effort: Effort) -> Iterator[Row]:
             sets = ROWS // n
             batch = SetBatch(rows, torch.arange(sets).repeat_interleave(n), sets)
             mask = torch.ones(sets, n, dtype=torch.bool)
-            found = race(
+            timings = interleave(
                 {
                     "dense": step(layer, _fold(rows, n), weights),
                     "ragged": step(partial(on_ragged, layer, batch), rows, weights),
@@ -125,7 +125,7 @@ def layouts(effort: Effort) -> Iterator[Row]:
             )
             goal = ("<=", 1.20) if width[0] >= 32 else None
             setting = _setting(width, n)
-            yield Row.of("ragged over dense", setting, found.ratio("ragged", "dense"), goal)
+            yield Row.of("ragged over dense", setting, timings.ratio("ragged", "dense"), goal)
             yield Row.of(
-                "padded, nothing absent, over dense", setting, found.ratio("padded", "dense")
+                "padded, nothing absent, over dense", setting, timings.ratio("padded", "dense")
             )

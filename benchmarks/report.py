@@ -1,7 +1,7 @@
-"""What was measured, as rows: to the screen, to a page, and to JSON.
+"""Measured rows: on the screen, as a page, and as JSON.
 
-The JSON keeps the rows of each section with the machine that measured them; a run that measures
-some sections again keeps the others.
+The JSON has the rows of each section with a description of the machine; a run of some sections does
+not change the others.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ __all__ = ["Row", "Section", "machine", "page", "read", "write"]
 
 @dataclass(frozen=True)
 class Row:
-    """One measured number with its spread, and the goal it is held to, if any.
+    """One measured number with its quartiles, and a target, if any.
 
     Attributes:
-        what: what was compared or counted.
+        what: name of the measure.
         setting: sizes and options.
         value: the median; ``low`` and ``high`` are the quartiles.
-        cpu: the same by CPU time, where it is a ratio of times or a speed.
-        foreign: share of the machine that other programs took meanwhile.
+        cpu: the same by CPU time, for ratios of times and speeds.
+        foreign: share of the CPUs that other programs used at the same time.
         goal: ``("<=", 1.1)``, or ``None``.
         at: the setting in parts, for tables with several settings across.
     """
@@ -61,7 +61,7 @@ class Row:
 
     @property
     def ok(self) -> bool | None:
-        """Whether the goal is met, ``None`` without one."""
+        """Whether the target is met, ``None`` without one."""
         if self.goal is None:
             return None
         return self.value <= self.goal[1] if self.goal[0] == "<=" else self.value >= self.goal[1]
@@ -78,7 +78,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """Rows that one run measured, and on what."""
+    """Rows of one run, and a description of the machine."""
 
     machine: str
     rows: tuple[Row, ...]
@@ -97,23 +97,23 @@ def page(sections: Mapping[str, Section]) -> str:
     return "\n".join(lines)
 
 
-_INTRODUCTION = """Written by `make bench`. Ratios of times are measured side by side in one
-process, the alternatives taking turns; the median and the quartiles of the paired ratios are given,
-and the same ratio by CPU time. *others* is the share of the machine that other programs took
-meanwhile: above a few per cent, a line measures them too. *Floor*: the element layer alone times
-(1 + 1/n), which the second map of a DSS layer, run once a set, costs in any implementation. Forward
-and backward, float32."""
+_INTRODUCTION = """Written by `make bench`. Ratios of times are measured in interleaved runs in
+one process; the median and the quartiles of the paired ratios are given, and the same ratio by CPU
+time. *others* is the share of the CPUs that other programs used at the same time: above a few per
+cent it affects the result. *Floor* is a lower bound of the cost: the element layer alone times
+(1 + 1/n), since every implementation applies the second map of a DSS layer once per set. Forward and
+backward, float32."""
 
 
 def machine() -> str:
-    """Return what measures, in a sentence."""
+    """Return a description of the machine."""
     versions = f"torch {torch.__version__}, Python {platform.python_version()}"
     threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} CPUs"
     return f"{versions}, {threads}, load {os.getloadavg()[0]:.1f}."
 
 
 def read(folder: Path) -> dict[str, Section]:
-    """Return the sections that :func:`write` wrote, none without a file."""
+    """Return the sections of a file of :func:`write`, none without a file."""
     path = folder / "results.json"
     if not path.exists():
         return {}
@@ -130,7 +130,7 @@ def _row(plain: Mapping[str, Any]) -> Row:
 
 
 def write(sections: Mapping[str, Section], folder: Path) -> None:
-    """Write ``results.md`` and ``results.json``; sections that are not measured anew are kept."""
+    """Write ``results.md`` and ``results.json``; other sections do not change."""
     folder.mkdir(parents=True, exist_ok=True)
     known = {**read(folder), **sections}
     (folder / "results.md").write_text(page(known))

@@ -1,4 +1,4 @@
-"""What imports cost over ``import torch``, in fresh processes, and building a planar model."""
+"""Cost of imports relative to ``import torch``, in new processes, and of a planar model."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ for _ in range(2):
 
 def startup(effort: Effort) -> Iterator[Row]:
     """Yield the cost of importing eqsets after torch, of listing plugins, and of a first model."""
-    found = [_run(_IMPORT.format(backends=BACKENDS)) for _ in range(_times(effort))]
-    yield _row("import eqsets, over torch", [one[0] for one in found], 1e3, "ms", ("<=", 50))
-    yield _row("eqsets.plugins(), the first time", [one[1] for one in found], 1e3, "ms")
-    loaded = max(one[2][0] for one in found)
+    timings = [_run(_IMPORT.format(backends=BACKENDS)) for _ in range(_times(effort))]
+    yield _row("import eqsets, over torch", [one[0] for one in timings], 1e3, "ms", ("<=", 50))
+    yield _row("eqsets.plugins(), the first time", [one[1] for one in timings], 1e3, "ms")
+    loaded = max(one[2][0] for one in timings)
     names = ", ".join(BACKENDS)
     yield Row("backends imported by then", f"of {names}", loaded, "", goal=("<=", 0))
     built = [_run(_PLANAR) for _ in range(3)]
     yield _row("import escnn", [one[1] for one in built], 1, "s")
-    for what, place in (("the first", 2), ("the next", 3)):
-        yield _row(f"build a planar model, {what}", [one[place] for one in built], 1, "s")
+    for what, index in (("the first", 2), ("the next", 3)):
+        yield _row(f"build a planar model, {what}", [one[index] for one in built], 1, "s")
 
 
 def _times(effort: Effort) -> int:
@@ -80,8 +80,8 @@ def _row(
 
 def _run(program: str) -> list[tuple[float, float]]:
     """Return wall and CPU time of each lap."""
-    found = subprocess.run(
+    timings = subprocess.run(
         [sys.executable, "-c", _CLOCK + program], capture_output=True, text=True, check=True
     )
-    pairs = [line.split() for line in found.stdout.splitlines()]
+    pairs = [line.split() for line in timings.stdout.splitlines()]
     return [(float(wall), float(cpu)) for wall, cpu in pairs]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from benchmarks.report import Row
-from benchmarks.timing import Effort, race
+from benchmarks.timing import Effort, interleave
 from eqsets import transformation
 from eqsets.generative import PRESETS, Inference, LossWeights, StagePlan
 from eqsets.generative.fitting.inference_stage import InferenceObjective
@@ -26,18 +26,18 @@ __all__ = ["steps"]
 
 
 def steps(effort: Effort) -> Iterator[Row]:
-    """Yield steps per second of both, and how many times as long the published one takes."""
+    """Yield steps per second of both, and their ratio."""
     images = digits()[0][:4500]
     family, preset = transformation("affine-no-shear"), PRESETS["quick"]
     torch.manual_seed(0)
     inference = Inference(family, SHAPE, "canonical").train()
     ours = InferenceObjective(inference, images, images[:1], preset, family.bounds, LossWeights())
     theirs = PublishedObjective(Published(SHAPE), images, PUBLISHED, lambda _: {})
-    found = race(
+    timings = interleave(
         {"ours": _step(ours, preset.inference), "published": _step(theirs, PUBLISHED.plan)}, effort
     )
     for name, plan in (("ours", preset.inference), ("published", PUBLISHED.plan)):
-        speeds = [1 / seconds for seconds in found.wall[name]]
+        speeds = [1 / seconds for seconds in timings.wall[name]]
         low, median, high = statistics.quantiles(speeds, n=4)
         yield Row(
             f"step of stage 1, {name}",
@@ -46,10 +46,10 @@ def steps(effort: Effort) -> Iterator[Row]:
             "steps/s",
             low,
             high,
-            statistics.median(1 / seconds for seconds in found.cpu[name]),
-            foreign=found.foreign,
+            statistics.median(1 / seconds for seconds in timings.cpu[name]),
+            foreign=timings.foreign,
         )
-    yield Row.of("published over ours", "step of stage 1", found.ratio("published", "ours"))
+    yield Row.of("published over ours", "step of stage 1", timings.ratio("published", "ours"))
 
 
 def _step(objective: Objective, plan: StagePlan) -> Callable[[], None]:

@@ -1,8 +1,8 @@
-"""Time alternatives side by side: in one process, taking turns, so that noise hits all alike.
+"""Interleaved timing of alternatives in one process, so that noise affects all equally.
 
-A ratio is the median over rounds of the paired ratios, with its quartiles. Rounds during which
-other programs were busy do not count: with two threads on two CPUs, one that waits for the other
-measures the machine's other work.
+A ratio is the median over rounds of the paired ratios, with its quartiles. Rounds with load by
+other programs are excluded: with two threads on two CPUs, waiting for the other thread would
+measure the other load.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Effort", "Race", "Ratio", "race"]
+__all__ = ["Effort", "Ratio", "Timings", "interleave"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Ratio:
     """A paired ratio: median and quartiles over the rounds, and the same for CPU time.
 
     Attributes:
-        foreign: share of the machine that other programs took meanwhile.
+        foreign: share of the CPUs that other programs used at the same time.
     """
 
     median: float
@@ -41,11 +41,11 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class Race:
+class Timings:
     """Seconds of each round, wall and CPU, by name.
 
     Attributes:
-        foreign: share of the machine that other programs took during the rounds that count.
+        foreign: share of the CPUs that other programs used in the selected rounds.
     """
 
     wall: Mapping[str, list[float]]
@@ -53,7 +53,7 @@ class Race:
     foreign: float
 
     def ratio(self, name: str, reference: str) -> Ratio:
-        """Return how many times as long ``name`` takes as ``reference``."""
+        """Return the time of ``name`` relative to ``reference``."""
         wall, cpu = (
             [a / b for a, b in zip(times[name], times[reference], strict=True)]
             for times in (self.wall, self.cpu)
@@ -68,11 +68,11 @@ class Race:
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure.
+    """The duration of a measurement.
 
     Attributes:
-        seconds: for each comparison, in undisturbed rounds.
-        patience: how many seconds a comparison may wait for other programs to pause.
+        seconds: for each comparison, in rounds without other load.
+        patience: maximum waiting time of a comparison for an idle machine, in seconds.
     """
 
     seconds: float = 3.0
@@ -83,60 +83,60 @@ class Effort:
         return Effort(factor * self.seconds, factor * self.patience)
 
 
-def race(entrants: Mapping[str, Callable[[], object]], effort: Effort) -> Race:
-    """Run all entrants in turn until undisturbed rounds have taken long enough in all.
+def interleave(runs: Mapping[str, Callable[[], object]], effort: Effort) -> Timings:
+    """Run all runs in turn until rounds without other load have taken the required time.
 
-    The order turns around from round to round, so that none always runs behind the same. A round in
-    which other programs took more than a twentieth of the machine does not count; where quiet is
-    rare, the five quietest rounds do.
+    The order is reversed in every second round. A round in which other programs used more than a
+    twentieth of the CPUs is excluded; if there are too few, the five rounds with the least load are
+    used.
     """
-    for run in entrants.values():
+    for run in runs.values():
         run()
         run()
     rounds: list[tuple[float, dict[str, tuple[float, float]]]] = []
     gc.collect()
     gc.disable()
     try:
-        end, quiet = time.perf_counter() + 4 * effort.seconds + effort.patience, 0.0
-        while len(rounds) < _FEWEST or (time.perf_counter() < end and quiet < effort.seconds):
+        end, idle = time.perf_counter() + 4 * effort.seconds + effort.patience, 0.0
+        while len(rounds) < _MIN_ROUNDS or (time.perf_counter() < end and idle < effort.seconds):
             if effort.patience:
-                _wait_for_quiet(end)
-            before, began = _foreign_seconds(), time.perf_counter()
+                _wait_until_idle(end)
+            before, round_start = _foreign_seconds(), time.perf_counter()
             times = {}
-            for name in list(entrants)[:: -1 if len(rounds) % 2 else 1]:
+            for name in list(runs)[:: -1 if len(rounds) % 2 else 1]:
                 start, start_cpu = time.perf_counter(), time.process_time()
-                entrants[name]()
+                runs[name]()
                 stop_cpu = time.process_time()
                 times[name] = (time.perf_counter() - start, stop_cpu - start_cpu)
-            took = time.perf_counter() - began
+            took = time.perf_counter() - round_start
             share = max(0.0, _foreign_seconds() - before) / (took * (os.cpu_count() or 1))
-            quiet += took if share <= _QUIET else 0
+            idle += took if share <= _IDLE_SHARE else 0
             rounds.append((share, times))
     finally:
         gc.enable()
     rounds.sort(key=lambda one: one[0])
-    kept = max(_FEWEST, sum(share <= _QUIET for share, _ in rounds))
+    selected = max(_MIN_ROUNDS, sum(share <= _IDLE_SHARE for share, _ in rounds))
     wall, cpu = (
-        {name: [times[name][kind] for _, times in rounds[:kept]] for name in entrants}
+        {name: [times[name][kind] for _, times in rounds[:selected]] for name in runs}
         for kind in (0, 1)
     )
-    return Race(wall, cpu, statistics.fmean(share for share, _ in rounds[:kept]))
+    return Timings(wall, cpu, statistics.fmean(share for share, _ in rounds[:selected]))
 
 
-_FEWEST, _QUIET, _MOMENT = 5, 0.05, 0.3
+_MIN_ROUNDS, _IDLE_SHARE, _MOMENT = 5, 0.05, 0.3
 
 
-def _wait_for_quiet(end: float) -> None:
-    """Wait until other programs have paused for a moment, at most until ``end``."""
+def _wait_until_idle(end: float) -> None:
+    """Wait until the machine is idle for a moment, at most until ``end``."""
     while time.perf_counter() < end:
         before = _foreign_seconds()
         time.sleep(_MOMENT)
-        if _foreign_seconds() - before <= _QUIET * _MOMENT * (os.cpu_count() or 1):
+        if _foreign_seconds() - before <= _IDLE_SHARE * _MOMENT * (os.cpu_count() or 1):
             return
 
 
 def _foreign_seconds() -> float:
-    """Return the CPU seconds of all programs but this one since the start; 0 where unknown."""
+    """Return the CPU seconds of all other programs since boot; 0 if unknown."""
     try:
         numbers = Path("/proc/stat").read_text().split(maxsplit=9)[1:9]
     except OSError:

@@ -1,4 +1,4 @@
-"""Warp 512 images of 28 x 28 pixels: against torch's grid_sample, scipy, and the obvious spline.
+"""Warp 512 images of 28 x 28 pixels: against torch's grid_sample, scipy, and a simple spline.
 
 The published JAX code does 4,480 images/s at order 3 and 99,000 at order 1, forward, on two CPUs of
 this kind under load: these are the goals. References warp in the same run, taking turns.
@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from benchmarks.report import Row
-from benchmarks.timing import Effort, Race, race
+from benchmarks.timing import Effort, Timings, interleave
 from eqsets import transformation
 from eqsets_affine.spline import spline_matrix
 
@@ -28,7 +28,7 @@ FAMILY = transformation("affine-no-shear")
 
 
 def warps(effort: Effort) -> Iterator[Row]:
-    """Yield images per second, and how many times as long the references take."""
+    """Yield images per second, and the relative time of the references."""
     generator = torch.Generator().manual_seed(0)
     eta = FAMILY.sample(COUNT, generator=generator)
     x = 2 * torch.rand(COUNT, 1, SIZE, SIZE, generator=generator) - 1
@@ -41,10 +41,12 @@ def warps(effort: Effort) -> Iterator[Row]:
         if order == 3:
             forward["scipy.ndimage"] = lambda: _scipy(eta, x)
         _agree(forward["ours"](), forward[reference]())
-        found = race(forward, effort)
-        yield from _rows(found, f"order {order}, forward", PUBLISHED[order])
+        timings = interleave(forward, effort)
+        yield from _rows(timings, f"order {order}, forward", PUBLISHED[order])
         both = {name: _with_backward(run, eta, above) for name, run in _leafy(x, order, known)}
-        yield from _rows(race(both, effort), f"order {order}, forward and backward to eta", None)
+        yield from _rows(
+            interleave(both, effort), f"order {order}, forward and backward to eta", None
+        )
 
 
 def _leafy(
@@ -63,8 +65,8 @@ def _with_backward(
     return once
 
 
-def _rows(found: Race, what: str, goal: float | None) -> Iterator[Row]:
-    speeds = [COUNT / seconds for seconds in found.wall["ours"]]
+def _rows(timings: Timings, what: str, goal: float | None) -> Iterator[Row]:
+    speeds = [COUNT / seconds for seconds in timings.wall["ours"]]
     low, median, high = statistics.quantiles(speeds, n=4)
     yield Row(
         f"warp, {what}",
@@ -73,17 +75,17 @@ def _rows(found: Race, what: str, goal: float | None) -> Iterator[Row]:
         "images/s",
         low,
         high,
-        statistics.median(COUNT / seconds for seconds in found.cpu["ours"]),
-        foreign=found.foreign,
+        statistics.median(COUNT / seconds for seconds in timings.cpu["ours"]),
+        foreign=timings.foreign,
         goal=None if goal is None else (">=", goal),
     )
-    for name in found.wall:
+    for name in timings.wall:
         if name != "ours":
-            yield Row.of(f"{name} over ours", what, found.ratio(name, "ours"))
+            yield Row.of(f"{name} over ours", what, timings.ratio(name, "ours"))
 
 
 def _agree(ours: Tensor, other: Tensor) -> None:
-    """Check that what is compared does the same, away from the border."""
+    """Check that the alternatives are equal in the interior."""
     gap = (ours - other)[..., 8:20, 8:20].abs()
     if gap.median() > 1e-4:
         raise ArithmeticError(f"the warps differ by {float(gap.median()):.0e}, expected rounding.")
@@ -99,16 +101,16 @@ def _sampled(eta: Tensor, x: Tensor) -> Tensor:
 
 
 def _gathered(eta: Tensor, x: Tensor) -> Tensor:
-    """Evaluate the cubic spline as one writes it down, and leave derivatives to torch."""
+    """Evaluate the cubic spline by its definition, with derivatives by autograd."""
     grid = F.affine_grid(_backward_matrices(eta), list(x.shape), align_corners=True)
-    place = (grid + 1) / 2 * (SIZE - 1)
-    outside = ((place < 0) | (place > SIZE - 1)).any(-1)[:, None]
-    place = place.clamp(0, SIZE - 1)
+    position = (grid + 1) / 2 * (SIZE - 1)
+    outside = ((position < 0) | (position > SIZE - 1)).any(-1)[:, None]
+    position = position.clamp(0, SIZE - 1)
     prefilter = spline_matrix(SIZE).float()
     c = (prefilter @ x @ prefilter.mT).flatten(1)
-    cell = place.detach().floor().clamp(max=SIZE - 2)
+    cell = position.detach().floor().clamp(max=SIZE - 2)
     column, row = cell.long().unbind(-1)
-    weights = [_basis(place - cell - tap) for tap in (-1, 0, 1, 2)]
+    weights = [_basis(position - cell - tap) for tap in (-1, 0, 1, 2)]
     y = torch.zeros_like(x[:, 0])
     for j in range(4):
         for i in range(4):

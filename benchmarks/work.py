@@ -17,7 +17,7 @@ __all__ = ["bytes_of", "images", "on_ragged", "peak_bytes", "step"]
 
 
 def images(rows: int, channels: int, size: int) -> Tensor:
-    """Return random images ``(rows, C, size, size)``, channels last as layers hand them on."""
+    """Return random images ``(rows, C, size, size)``, channels last as between layers."""
     return torch.randn(rows, channels, size, size).to(memory_format=torch.channels_last)
 
 
@@ -37,28 +37,28 @@ def step(
 
 
 def on_ragged(layer: nn.Module, batch: SetBatch, values: Tensor) -> Tensor:
-    """Return what a layer makes of the rows of a ragged batch, as rows."""
-    found: Tensor = layer(batch.replace(values)).values
-    return found
+    """Return the output rows of a layer for a ragged batch."""
+    output: Tensor = layer(batch.replace(values)).values
+    return output
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what torch's profiler writes to the error stream about itself off the screen."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    """Suppress the messages of torch's profiler on stderr."""
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(null, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)
 
 
 def peak_bytes(run: Callable[[], object]) -> int:
-    """Return the most memory that torch holds at once for a run, beyond what it held before.
+    """Return the peak memory of a run in bytes, relative to the start.
 
-    Counted by torch's own allocator, so exact and the same every time.
+    Counted by torch's allocator, so it is exact and reproducible.
     """
     run()
     with _quiet(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:

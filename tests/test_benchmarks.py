@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders import CONTENDERS
 from benchmarks.cost_page import fill, render
 from benchmarks.report import Row, Section, read, write
+from benchmarks.set_networks import SET_NETWORKS
 
 torch = pytest.importorskip("torch")
 HOME = Path(__file__).parents[1]
@@ -55,10 +55,10 @@ def test_the_committed_page_is_what_the_committed_rows_say(tmp_path):
     assert (tmp_path / "cost.md").read_text("utf-8") == page
 
 
-@pytest.mark.parametrize("name", CONTENDERS)
-def test_contenders_do_not_see_the_order(name):
+@pytest.mark.parametrize("name", SET_NETWORKS)
+def test_networks_are_invariant_to_the_order(name):
     torch.manual_seed(0)
-    network = CONTENDERS[name](8).double().eval()
+    network = SET_NETWORKS[name](8).double().eval()
     x = torch.randn(2, 6, 3, 8, 8, dtype=torch.float64)
     with torch.no_grad():
         y = network(x)

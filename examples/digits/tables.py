@@ -25,7 +25,7 @@ _BLOCK = re.compile(
 )
 
 
-def race_table(rows: Sequence[Row]) -> str:
+def networks_table(rows: Sequence[Row]) -> str:
     """Return the best prototypes after several CPU times."""
     lines = []
     for row in rows:
@@ -117,7 +117,7 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 TABLES: dict[str, tuple[str, Callable[[Sequence[Row]], str]]] = {
-    "race": ("race-digits.json", race_table),
+    "networks": ("inference-networks.json", networks_table),
     "digits": ("discover-digits.json", digits_table),
     "classes": ("discover-digits.json", classes_table),
     "colours": ("discover-colours.json", colours_table),
@@ -139,8 +139,8 @@ def main() -> None:
     """Write the tables into the page, and draw the comparison."""
     page, results = Path("docs/discover-digits.md"), Path("results")
     page.write_text(fill(page.read_text(encoding="utf-8"), results), encoding="utf-8")
-    race = json.loads((results / TABLES["race"][0]).read_text(encoding="utf-8"))
-    draw_comparison(page.parent / "images" / "digits-race.png", race)
+    rows = json.loads((results / TABLES["networks"][0]).read_text(encoding="utf-8"))
+    draw_comparison(page.parent / "images" / "digits-networks.png", rows)
 
 
 if __name__ == "__main__":

@@ -229,6 +229,6 @@ def test_the_comparison_table_has_the_best_evaluation_so_far():
         for cpu, share in ((50, 0.6), (89, 0.5), (200, 0.55), (301, 0.4))
     ]
     about = {"batch": 2, "samples": 1, "order": 1, "rate": 3e-4, "curve": curve}
-    table = TABLES["race"][1]([{"runner": "tuned", "seed": 0, **about}])
+    table = TABLES["networks"][1]([{"runner": "tuned", "seed": 0, **about}])
     cells = [[cell.strip() for cell in line.split("|")[2:4]] for line in table.splitlines()[2:]]
     assert cells == [["89", "50.0%"], ["301", "40.0%"]]

@@ -1,11 +1,11 @@
-"""CPU seconds to good prototypes: the published network and ours, on the same digits.
+"""Quality of prototypes against CPU time: the published network and ours, on the same digits.
 
-``python -m benchmarks.race published --seconds 1800`` trains the papers' configuration until it has
-had half an hour of CPU, looking at the prototypes of 300 held-out digits all the while;
-``tuned`` is the same network with what served it best in that time (``--rate``, ``--batch``,
-``--samples``, ``--order`` try others); ``ours`` fits frames and short corrections. Each adds a row
-to ``--rows``. With ``--folder`` a training that is killed goes on; the seconds of both parts count,
-and ``--collect`` makes a row of what there is.
+``python -m benchmarks.inference_networks published --seconds 1800`` trains the papers'
+configuration for half an hour of CPU time, with regular evaluations on 300 held-out digits;
+``tuned`` is the same network with the best settings for that time (``--rate``, ``--batch``,
+``--samples``, ``--order`` set others); ``ours`` fits frames and short corrections. Each adds a row
+to ``--rows``. With ``--folder`` an interrupted training resumes, and its time is counted;
+``--collect`` adds the row of an unfinished training.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from examples.digits.data import SHAPE, digits
 from examples.digits.measures import quality
 from examples.digits.published import PUBLISHED, TUNED, Settings, train, with_time_limit
 
-KNOWN, HELD_OUT, LOOKS = 4_500, 300, 30
+KNOWN, HELD_OUT, CHECKS = 4_500, 300, 30
 
 
 def reference(args: argparse.Namespace) -> dict[str, Any]:
-    """Train the published network for about ``args.seconds`` of CPU, return its row."""
+    """Train the published network for about ``args.seconds`` of CPU time, return its row."""
     x, labels = digits()
     known = x[:KNOWN]
     measure = quality(x[KNOWN : KNOWN + HELD_OUT], labels[KNOWN : KNOWN + HELD_OUT])
@@ -54,15 +54,15 @@ def reference(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _sized(settings: Settings, known: torch.Tensor, args: argparse.Namespace) -> Settings:
-    """Return settings for ``args.seconds``; what they were once holds for the folder."""
+    """Return settings for ``args.seconds``, stored in the folder."""
     note = None if args.folder is None else args.folder / "steps.json"
     if note is None or not note.exists():
-        settings = with_time_limit(settings, known, args.seconds, checks=LOOKS)
+        settings = with_time_limit(settings, known, args.seconds, checks=CHECKS)
         if note is not None:
             write_text(note, json.dumps(settings.plan.steps))
         return settings
     steps = int(json.loads(note.read_text()))
-    plan = replace(settings.plan, steps=steps, check_every=max(1, steps // LOOKS))
+    plan = replace(settings.plan, steps=steps, check_every=max(1, steps // CHECKS))
     return replace(settings, plan=plan)
 
 
@@ -88,17 +88,19 @@ def ours(args: argparse.Namespace) -> dict[str, Any]:
         prototypes=1,
     )
     backbone = "canonical" if args.steps else "analytic"
-    began = time.process_time()
+    start = time.process_time()
     model = SymmetryModel("affine-no-shear", SHAPE, backbone=backbone)
     model.fit(x[:KNOWN], preset=preset, quiet=True, seed=args.seed)
-    cpu = time.process_time() - began
+    cpu = time.process_time() - start
     measure = quality(x[KNOWN : KNOWN + HELD_OUT], labels[KNOWN : KNOWN + HELD_OUT])
     return {"steps": args.steps, "curve": [{"cpu": cpu, **measure(model.inference)}]}
 
 
 def main() -> None:
-    """Run one of the runners, add its row."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.race", description=__doc__)
+    """Run one of the networks, add its row."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.inference_networks", description=__doc__
+    )
     parser.add_argument("runner", choices=["published", "tuned", "ours"])
     parser.add_argument("--seconds", type=float, default=1800.0, help="of CPU, of the references")
     parser.add_argument("--steps", type=int, default=0, help="of ours; 0: the frame alone")
@@ -108,15 +110,17 @@ def main() -> None:
     parser.add_argument("--rate", type=float)
     parser.add_argument("--order", type=int, choices=[1, 3])
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--collect", action="store_true", help="the curve in the folder, as it is")
-    parser.add_argument("--rows", type=Path, default=Path("results/race-digits.json"))
+    parser.add_argument(
+        "--collect", action="store_true", help="add the row of an unfinished training"
+    )
+    parser.add_argument("--rows", type=Path, default=Path("results/inference-networks.json"))
     args = parser.parse_args()
     torch.set_num_threads(1)
-    made = ours(args) if args.runner == "ours" else reference(args)
-    row = {"runner": args.runner, "seed": args.seed, "seconds": args.seconds, **made}
+    result = ours(args) if args.runner == "ours" else reference(args)
+    row = {"runner": args.runner, "seed": args.seed, "seconds": args.seconds, **result}
     known = json.loads(args.rows.read_text()) if args.rows.exists() else []
     args.rows.write_text(json.dumps([*known, row], indent=1) + "\n")
-    best = min(row["curve"], key=lambda look: look["share"])
+    best = min(row["curve"], key=lambda point: point["share"])
     print(json.dumps({**row, "curve": best}))
 
 

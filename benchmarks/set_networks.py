@@ -1,4 +1,4 @@
-"""Networks for sets of images that differ only in how images learn of each other."""
+"""Networks for sets of images that differ only in how images share information."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torch_geometric.nn.aggr import SetTransformerAggregation
 from eqsets import DSS
 from eqsets.nn import Readout, invariant
 
-__all__ = ["CONTENDERS", "Contender"]
+__all__ = ["SET_NETWORKS", "ImageSetNetwork"]
 
 CHANNELS, WIDTH, LAYERS, HEADS = 3, 32, 3, 4
 
 
-class Contender(nn.Module):
-    """Map images ``(B, N, 3, S, S)`` to one vector a set ``(B, 32)``.
+class ImageSetNetwork(nn.Module):
+    """Map images ``(B, N, 3, S, S)`` to one vector per set ``(B, 32)``.
 
     Arguments:
         encoder: to ``(B, N, 32)``.
@@ -31,8 +31,8 @@ class Contender(nn.Module):
         return y
 
 
-class _AcrossTheSet(nn.Module):
-    """Attention of each pixel to the same pixel of all images, added to what is there."""
+class _PixelAttention(nn.Module):
+    """Attention of each pixel to the same pixel of all images, with a residual connection."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,8 +41,8 @@ class _AcrossTheSet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         b, n, c, h, w = x.shape
         rows = x.permute(0, 3, 4, 1, 2).reshape(b * h * w, n, c)
-        found, _ = self.attention(rows, rows, rows, need_weights=False)
-        return x + found.view(b, h, w, n, c).permute(0, 3, 4, 1, 2)
+        attended, _ = self.attention(rows, rows, rows, need_weights=False)
+        return x + attended.view(b, h, w, n, c).permute(0, 3, 4, 1, 2)
 
 
 class _Pooled(nn.Module):
@@ -64,7 +64,7 @@ def _encoder(aggregation: str, *, attention: bool = False) -> nn.Module:
     for layer in range(LAYERS):
         width = WIDTH if layer else CHANNELS
         one = DSS("translations", width, WIDTH, kernel_size=3, aggregation=aggregation)
-        parts += [one, *([_AcrossTheSet()] if attention else []), nn.ReLU()]
+        parts += [one, *([_PixelAttention()] if attention else []), nn.ReLU()]
     return nn.Sequential(*parts, invariant("translations", WIDTH))
 
 
@@ -82,20 +82,22 @@ def _transformer() -> nn.Module:
     return nn.Sequential(nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), _mean())
 
 
-def _vectors(size: int) -> Contender:
+def _vectors(size: int) -> ImageSetNetwork:
     parts: list[nn.Module] = []
     for layer in range(LAYERS):
         width = WIDTH if layer else CHANNELS * size * size
         parts += [DSS("trivial", width, WIDTH, aggregation="mean"), nn.ReLU()]
-    return Contender(nn.Sequential(nn.Flatten(2), nn.Sequential(*parts)), _mean())
+    return ImageSetNetwork(nn.Sequential(nn.Flatten(2), nn.Sequential(*parts)), _mean())
 
 
-CONTENDERS = {
-    "Siamese + mean": lambda size: Contender(_encoder("none"), _mean()),
-    "Siamese + DeepSets": lambda size: Contender(_encoder("none"), _deep_sets()),
-    "Siamese + attention (torch)": lambda size: Contender(_encoder("none"), _transformer()),
-    "Siamese + attention (PyG)": lambda size: Contender(_encoder("none"), _Pooled()),
-    "DSS (mean)": lambda size: Contender(_encoder("mean"), _mean()),
-    "attention in every layer": lambda size: Contender(_encoder("none", attention=True), _mean()),
+SET_NETWORKS = {
+    "Siamese + mean": lambda size: ImageSetNetwork(_encoder("none"), _mean()),
+    "Siamese + DeepSets": lambda size: ImageSetNetwork(_encoder("none"), _deep_sets()),
+    "Siamese + attention (torch)": lambda size: ImageSetNetwork(_encoder("none"), _transformer()),
+    "Siamese + attention (PyG)": lambda size: ImageSetNetwork(_encoder("none"), _Pooled()),
+    "DSS (mean)": lambda size: ImageSetNetwork(_encoder("mean"), _mean()),
+    "attention in every layer": lambda size: ImageSetNetwork(
+        _encoder("none", attention=True), _mean()
+    ),
     "DeepSets on pixels": _vectors,
 }

@@ -110,9 +110,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float)
     parser.add_argument("--order", type=int, choices=[1, 3])
     parser.add_argument("--folder", type=Path)
-    parser.add_argument(
-        "--collect", action="store_true", help="add the row of an unfinished training"
-    )
+    parser.add_argument("--collect", action="store_true", help="add the row of an unfinished run")
     parser.add_argument("--rows", type=Path, default=Path("results/inference-networks.json"))
     args = parser.parse_args()
     torch.set_num_threads(1)

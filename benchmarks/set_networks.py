@@ -9,12 +9,12 @@ from torch_geometric.nn.aggr import SetTransformerAggregation
 from eqsets import DSS
 from eqsets.nn import Readout, invariant
 
-__all__ = ["SET_NETWORKS", "ImageSetNetwork"]
+__all__ = ["SET_NETWORKS", "SetClassifier"]
 
 CHANNELS, WIDTH, LAYERS, HEADS = 3, 32, 3, 4
 
 
-class ImageSetNetwork(nn.Module):
+class SetClassifier(nn.Module):
     """Map images ``(B, N, 3, S, S)`` to one vector per set ``(B, 32)``.
 
     Arguments:
@@ -82,21 +82,21 @@ def _transformer() -> nn.Module:
     return nn.Sequential(nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), _mean())
 
 
-def _vectors(size: int) -> ImageSetNetwork:
+def _vectors(size: int) -> SetClassifier:
     parts: list[nn.Module] = []
     for layer in range(LAYERS):
         width = WIDTH if layer else CHANNELS * size * size
         parts += [DSS("trivial", width, WIDTH, aggregation="mean"), nn.ReLU()]
-    return ImageSetNetwork(nn.Sequential(nn.Flatten(2), nn.Sequential(*parts)), _mean())
+    return SetClassifier(nn.Sequential(nn.Flatten(2), nn.Sequential(*parts)), _mean())
 
 
 SET_NETWORKS = {
-    "Siamese + mean": lambda size: ImageSetNetwork(_encoder("none"), _mean()),
-    "Siamese + DeepSets": lambda size: ImageSetNetwork(_encoder("none"), _deep_sets()),
-    "Siamese + attention (torch)": lambda size: ImageSetNetwork(_encoder("none"), _transformer()),
-    "Siamese + attention (PyG)": lambda size: ImageSetNetwork(_encoder("none"), _Pooled()),
-    "DSS (mean)": lambda size: ImageSetNetwork(_encoder("mean"), _mean()),
-    "attention in every layer": lambda size: ImageSetNetwork(
+    "Siamese + mean": lambda size: SetClassifier(_encoder("none"), _mean()),
+    "Siamese + DeepSets": lambda size: SetClassifier(_encoder("none"), _deep_sets()),
+    "Siamese + attention (torch)": lambda size: SetClassifier(_encoder("none"), _transformer()),
+    "Siamese + attention (PyG)": lambda size: SetClassifier(_encoder("none"), _Pooled()),
+    "DSS (mean)": lambda size: SetClassifier(_encoder("mean"), _mean()),
+    "attention in every layer": lambda size: SetClassifier(
         _encoder("none", attention=True), _mean()
     ),
     "DeepSets on pixels": _vectors,

@@ -101,8 +101,8 @@ _INTRODUCTION = """Written by `make bench`. Ratios of times are measured in inte
 one process; the median and the quartiles of the paired ratios are given, and the same ratio by CPU
 time. *others* is the share of the CPUs that other programs used at the same time: above a few per
 cent it affects the result. *Floor* is a lower bound of the cost: the element layer alone times
-(1 + 1/n), since every implementation applies the second map of a DSS layer once per set. Forward and
-backward, float32."""
+(1 + 1/n), since every implementation applies the second map of a DSS layer once per set. Forward
+and backward, float32."""
 
 
 def machine() -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from eqsets.constants import on_cpu
-from eqsets.errors import FeatureTypeError
+from eqsets.errors import FeatureTypeError, choices
 from eqsets.features import FeatureType
 from eqsets.groups import Group
 from eqsets.rows import ElementNorm, InvariantGate, RowNorm, pointwise_activation
@@ -24,9 +24,10 @@ from eqsets.solve import (
     action_of,
     basis_between,
 )
-from eqsets.solve.basis import is_orthogonal
 
 __all__ = ["Solved"]
+
+_NORMS = ("batch", "element")
 
 
 class Solved:
@@ -56,8 +57,19 @@ class Solved:
         return solved
 
     def linear(self, in_type: FeatureType, out_type: FeatureType, *, bias: bool) -> nn.Module:
-        """Return the complete linear map ``(E, *in) -> (E, *out)``."""
+        """Return the complete linear map ``(E, *in) -> (E, *out)``.
+
+        Raises:
+            FeatureTypeError: there is none but zero.
+        """
         basis = self.basis(in_type, out_type)
+        if not basis.dimension:
+            raise FeatureTypeError(
+                f"there is no equivariant linear map from {in_type!r} to {out_type!r} but zero, so "
+                "the output of the layer would be constant. Map to a type that is reached, or "
+                "read invariants of the input with eqsets.nn.invariant, which takes lengths and "
+                "inner products."
+            )
         return EquivariantLinear(in_type, out_type, basis, self.action(out_type), bias=bias)
 
     def invariant(self, in_type: FeatureType) -> nn.Module:
@@ -74,9 +86,11 @@ class Solved:
         Raises:
             FeatureTypeError: the kind is unknown, or the type allows no such norm.
         """
+        if kind not in _NORMS:
+            raise FeatureTypeError(f"unknown norm {kind!r}: {choices(kind, _NORMS)}")
         if kind == "batch" and in_type.pointwise and in_type.channel_axis is not None:
             return RowNorm(in_type)
-        if kind == "element" and (in_type.pointwise or is_orthogonal(self.action(in_type))):
+        if kind == "element" and (in_type.pointwise or self.action(in_type).is_orthogonal):
             return ElementNorm(in_type)
         raise FeatureTypeError(
             f"norm {kind!r} is not equivariant on {in_type!r}: 'batch' needs a pointwise type, "
@@ -94,7 +108,12 @@ class Solved:
             invariant: makes the invariants that a gate reads.
         """
         activation = pointwise_activation(name)
-        return activation if in_type.pointwise else InvariantGate(in_type, invariant(in_type))
+        if in_type.pointwise:
+            return activation
+        read = invariant(in_type)
+        # A gate of each channel reads lengths: pairs of channels are too many for large layers.
+        read = read.per_channel() if isinstance(read, InvariantReadout) else read
+        return InvariantGate(in_type, read)
 
     def _once(self, key: Any, solve: Callable[[Any], Any]) -> Any:
         if key not in self._memo:

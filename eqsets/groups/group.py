@@ -33,7 +33,7 @@ class Group(ABC):
 
     Attributes:
         element_shape: shape of one group element.
-        dtype: number type that elements have unless asked otherwise; integer groups are exact.
+        dtype: dtype that elements have unless another is passed; integer groups are exact.
     """
 
     element_shape: tuple[int, ...]
@@ -70,6 +70,13 @@ class Group(ABC):
         """Return a basis ``(k, *element_shape)`` of the tangent space at the identity, if any."""
         return None
 
+    def lie_algebra_generators(self) -> Tensor | None:
+        """Return tangents ``(k, *element_shape)`` whose brackets span :meth:`lie_algebra`.
+
+        What commutes with these commutes with the whole Lie algebra; by default all of the basis.
+        """
+        return self.lie_algebra()
+
     def exp(self, tangent: Tensor) -> Tensor:
         """Return the group element that a tangent vector ``(*batch, *element_shape)`` leads to."""
         raise GroupError(
@@ -101,7 +108,7 @@ class Group(ABC):
         return enumerate_group(self, limit)
 
     def distance(self, g: Tensor, h: Tensor) -> Tensor:
-        """Return how far ``g`` and ``h`` are apart, ``(*batch)`` in float64; 0 means equal."""
+        """Return the distance of ``g`` and ``h``, ``(*batch)`` in float64; 0 means equal."""
         axes = tuple(range(-len(self.element_shape), 0))
         gap = (g.double() - h.double()).abs()
         return gap.amax(axes) if axes else gap

@@ -19,6 +19,8 @@ __all__ = ["MatrixGroup", "OrthogonalGroup"]
 
 Matrices = tuple[tuple[tuple[float, ...], ...], ...]
 
+_ALL_PLANES = 20  # dimensions; to here the order of solved bases is that of earlier versions
+
 
 class _Matrices(Group):
     """What all groups of ``d x d`` float64 matrices share."""
@@ -176,6 +178,16 @@ class OrthogonalGroup(_Matrices):
         basis = torch.zeros(len(rows), *self.element_shape, dtype=self.dtype)
         basis[planes, rows, columns] = -1.0
         basis[planes, columns, rows] = 1.0
+        return basis
+
+    def lie_algebra_generators(self) -> Tensor | None:
+        """Return the rotations of neighbouring axes in high dimensions: the others are brackets."""
+        if self.dimension <= _ALL_PLANES:
+            return self.lie_algebra()
+        axes = torch.arange(self.dimension - 1)
+        basis = torch.zeros(len(axes), *self.element_shape, dtype=self.dtype)
+        basis[axes, axes, axes + 1] = -1.0
+        basis[axes, axes + 1, axes] = 1.0
         return basis
 
     def inverse(self, g: Tensor) -> Tensor:

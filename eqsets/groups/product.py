@@ -127,21 +127,27 @@ class ProductGroup(_Packed):
         return self.pack(*(factor.inverse(a) for factor, a in pairs))
 
     def lie_algebra(self) -> Tensor | None:
+        return self._tangents([factor.lie_algebra() for factor in self.factors])
+
+    def lie_algebra_generators(self) -> Tensor | None:
+        return self._tangents([factor.lie_algebra_generators() for factor in self.factors])
+
+    def _tangents(self, bases: list[Tensor | None]) -> Tensor | None:
+        """Return tangents of single factors as those of the product."""
         rows = []
-        for position, factor in enumerate(self.factors):
-            basis = factor.lie_algebra()
+        for position, basis in enumerate(bases):
             for tangent in basis if basis is not None else ():
-                still = [torch.zeros(part.element_shape) for part in self.factors]
-                still[position] = tangent
-                rows.append(self.pack(*still))
+                parts = [torch.zeros(part.element_shape) for part in self.factors]
+                parts[position] = tangent
+                rows.append(self.pack(*parts))
         return torch.stack(rows) if rows else None
 
     def exp(self, tangent: Tensor) -> Tensor:
         moved = []
         for factor, part in zip(self.factors, self.unpack(tangent), strict=True):
-            still = factor.lie_algebra() is None
+            discrete = factor.lie_algebra_generators() is None
             batch = part.shape[: part.dim() - len(factor.element_shape)]
-            moved.append(factor.identity(*batch) if still else factor.exp(part))
+            moved.append(factor.identity(*batch) if discrete else factor.exp(part))
         return self.pack(*moved)
 
     def __repr__(self) -> str:
@@ -197,8 +203,8 @@ class SemidirectProduct(_Packed):
         basis = self.normal.lie_algebra()
         if basis is None or self.acting.lie_algebra() is not None:
             return None
-        still = torch.zeros(self.acting.element_shape, dtype=self.acting.dtype)
-        return self.pack(basis, still)
+        zero = torch.zeros(self.acting.element_shape, dtype=self.acting.dtype)
+        return self.pack(basis, zero)
 
     def exp(self, tangent: Tensor) -> Tensor:
         n, k = self.unpack(tangent)

@@ -15,6 +15,7 @@ from eqsets.modules import register_module
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
+from eqsets.solve.readout import widen_weight
 from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["Readout", "SetPool"]
@@ -147,6 +148,12 @@ class Readout(nn.Module):
         read = self.invariant(rows, *side.rows(layout))
         y: Tensor = self.linear(self.aggregation.reduce(side.readout_layout(layout), read))
         return y
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *args: Any
+    ) -> None:
+        widen_weight(state_dict, prefix + "linear.weight", self.linear.in_features)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, aggregation={self.aggregation!r}"

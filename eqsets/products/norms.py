@@ -8,7 +8,6 @@ from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.products.features import ProductFeatures
 from eqsets.rows import ElementNorm
-from eqsets.solve.basis import is_orthogonal
 from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["EachPointNorm", "product_norm"]
@@ -54,4 +53,4 @@ def product_norm(
 
 
 def _is_isometric(symmetry: ElementSymmetry, in_type: FeatureType) -> bool:
-    return in_type.pointwise or is_orthogonal(symmetry.action(in_type))
+    return in_type.pointwise or symmetry.action(in_type).is_orthogonal

@@ -12,9 +12,11 @@ from math import prod
 import torch
 from torch import Tensor
 
-from eqsets.errors import FeatureTypeError
+from eqsets.constants import on_cpu
+from eqsets.errors import FeatureTypeError, GroupError
 from eqsets.features import FeatureType
 from eqsets.groups import Group
+from eqsets.solve.null_space import LIMIT
 
 __all__ = ["Action", "Channels", "action_of"]
 
@@ -45,9 +47,23 @@ class Action:
             return self.matrices
         if self.permutations is None:
             raise AssertionError("an action has permutations or matrices")
-        eye = torch.eye(self.size, dtype=torch.float64)
+        eye = torch.eye(self.size, dtype=torch.float64, device="cpu")
         # Column i of the matrix is the unit vector of the point that i goes to.
         return eye[self.permutations].mT
+
+    def constraints(self) -> Tensor:
+        """Return generators and Lie algebra as matrices ``(m, d, d)``."""
+        dense = self.dense()
+        return dense if self.algebra is None else torch.cat([dense, self.algebra])
+
+    @property
+    def is_orthogonal(self) -> bool:
+        """Whether the action preserves lengths, so that norms of features are invariant."""
+        with on_cpu():
+            eye = torch.eye(self.size, dtype=torch.float64)
+            gaps = [m.mT @ m - eye for m in self.dense()]
+            gaps += [] if self.algebra is None else [m.mT + m for m in self.algebra]
+            return all(bool(gap.abs().max() < 1e-9) for gap in gaps)
 
 
 @dataclass(frozen=True)
@@ -98,24 +114,26 @@ def action_of(group: Group, feature_type: FeatureType) -> Action:
     """
     single = feature_type if feature_type.channel_axis is None else feature_type.with_channels(1)
     channels = Channels.of(single)
-    generators, algebra = group.generators(), group.lie_algebra()
+    with on_cpu():
+        return _action(group, single, channels)
+
+
+def _action(group: Group, single: FeatureType, channels: Channels) -> Action:
+    generators, algebra = group.generators(), group.lie_algebra_generators()
     if generators is None and algebra is None:
         raise FeatureTypeError(
             f"{group!r} gives neither generators() nor lie_algebra(), so the maps that commute "
-            f"with it on {feature_type!r} cannot be solved for. Define one of them, or override "
+            f"with it on {single!r} cannot be solved for. Define one of them, or override "
             "linear, invariant and embed in the symmetry."
         )
     if generators is None:
         generators = group.identity(0)
     size = channels.size
-    if feature_type.pointwise and algebra is None:
-        numbers = torch.arange(size, dtype=torch.float64).reshape(1, size, 1)
-        start = channels.unflatten(numbers)
-        moved = [channels.flatten(single.transform(g, start)).reshape(size) for g in generators]
-        sources = torch.stack(moved).round().long() if moved else torch.zeros(0, size).long()
-        if torch.equal(sources.sort(-1).values, torch.arange(size).expand(len(sources), size)):
-            # transform says where each value came from; a permutation says where a point goes.
-            return Action(size, sources.argsort(-1), None, None)
+    if single.pointwise and algebra is None:
+        permutations = _permutations(generators, single, channels)
+        if permutations is not None:
+            return Action(size, permutations, None, None)
+    _require_feasible(group, size, len(generators) + (0 if algebra is None else len(algebra)))
     basis = channels.unflatten(torch.eye(size, dtype=torch.float64)[:, :, None])
 
     def matrix(g: Tensor) -> Tensor:
@@ -133,3 +151,28 @@ def action_of(group: Group, feature_type: FeatureType) -> Action:
         )[1]
         tangents.append(tangent)
     return Action(size, None, matrices, torch.stack(tangents))
+
+
+def _permutations(generators: Tensor, single: FeatureType, channels: Channels) -> Tensor | None:
+    """Return where each generator moves each component, or ``None`` where it mixes them."""
+    size = channels.size
+    numbers = torch.arange(size, dtype=torch.float64).reshape(1, size, 1)
+    start = channels.unflatten(numbers)
+    moved = [channels.flatten(single.transform(g, start)).reshape(size) for g in generators]
+    sources = torch.stack(moved).round().long() if moved else torch.zeros(0, size).long()
+    if not torch.equal(sources.sort(-1).values, torch.arange(size).expand(len(sources), size)):
+        return None
+    # transform returns where each value came from; a permutation, where each point goes.
+    return sources.argsort(-1)
+
+
+def _require_feasible(group: Group, size: int, count: int) -> None:
+    """Raise before matrices are made that take too much memory to solve with."""
+    needed = max(8 * count * size**2, 16 * size**3)
+    if needed > LIMIT:
+        raise GroupError(
+            f"the maps that commute with {group!r} on {size} components take about "
+            f"{needed >> 20} MiB to solve for, expected at most {LIMIT >> 20}. Split "
+            "the features into smaller types, override linear, invariant and embed in the "
+            "symmetry, or give the group as permutations, which scales."
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,9 @@ from torch import Tensor, nn
 from eqsets.constants import Constants, on_cpu
 from eqsets.features import FeatureType
 from eqsets.solve.action import Action, Channels
-from eqsets.solve.basis import Basis, fixed_vectors
+from eqsets.solve.basis import Basis
+from eqsets.solve.invariants import fixed_vectors
+from eqsets.solve.null_space import DENSE
 from eqsets.solve.orbit_maps import OrbitMaps
 
 __all__ = ["EquivariantLinear"]
@@ -34,6 +37,8 @@ class EquivariantLinear(nn.Module):
         target: action on the output, which says what a bias may be.
         bias: whether to add one.
     """
+
+    _version = 2  # 1: bases of more than DENSE unknowns were solved for in another way
 
     def __init__(
         self,
@@ -88,6 +93,33 @@ class EquivariantLinear(nn.Module):
             return self.weight[self.constants.get("labels", self.weight)].permute(1, 2, 0, 3)
         maps = self.constants.get("maps", self.weight)
         return torch.einsum("koi,kcf->icof", maps, self.weight)
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        many = not self._permutes and self._in.size * self._out.size > DENSE
+        if local_metadata.get("version") == 1 and many and prefix + "weight" in state_dict:
+            error_msgs.append(
+                f"{prefix}weight was saved by a version of eqsets that solved for another basis of "
+                f"the maps {self.in_type} -> {self.out_type}, so its numbers mean other maps here. "
+                "Train the layer again, or load it with eqsets 0.1."
+            )
+        super()._load_from_state_dict(
+            state_dict,
+            prefix,
+            local_metadata,
+            strict,
+            missing_keys,
+            unexpected_keys,
+            error_msgs,
+        )
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, dimension={len(self.weight)}"

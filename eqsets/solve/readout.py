@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -9,20 +11,29 @@ from eqsets.constants import Constants, on_cpu
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.solve.action import Action, Channels
-from eqsets.solve.basis import fixed_vectors, invariant_forms
+from eqsets.solve.invariants import fixed_vectors, invariant_forms
 
-__all__ = ["InvariantEmbedding", "InvariantReadout"]
+__all__ = ["InvariantEmbedding", "InvariantReadout", "widen_weight"]
 
 
 class InvariantReadout(nn.Module):
     r"""Read the invariants of each element: no weights, nothing that the group can change.
 
     .. math:: u_{r c} = \langle v^r, x_{\cdot c} \rangle, \qquad
-              q_{s c} = x_{\cdot c}^T S^s x_{\cdot c}
+              q_{s c c'} = x_{\cdot c}^T S^s x_{\cdot c'}
 
     with a basis :math:`v^r` of the fixed vectors (for permutations: the mean over each orbit of
-    points) and, for matrices, of the invariant quadratic forms :math:`S^s` (lengths, for
-    rotations). Permutations read only the linear ones: all of them.
+    points) and, for matrices, of the invariant bilinear forms :math:`S^s`: lengths and inner
+    products of all pairs of channels, for rotations. Permutations read only the linear ones.
+
+    The order is: the linear ones, each channel with itself, then the pairs ``c < c'`` under the
+    symmetric and under the antisymmetric forms.
+
+    Arguments:
+        in_type: type of the input.
+        action: of the group on one channel.
+        pairs: whether to read pairs of different channels; their number grows as the square of
+            the number of channels.
 
     Attributes:
         features: number of invariants of one element.
@@ -32,34 +43,55 @@ class InvariantReadout(nn.Module):
         FeatureTypeError: the type has no linear and no quadratic invariant.
     """
 
-    def __init__(self, in_type: FeatureType, action: Action) -> None:
+    def __init__(self, in_type: FeatureType, action: Action, *, pairs: bool = True) -> None:
         super().__init__()
-        self.in_type = in_type
+        self.in_type, self.action = in_type, action
         self._in = Channels.of(in_type)
-        with on_cpu():
-            fixed = fixed_vectors(action)
-            if action.permutes:
-                fixed = fixed / fixed.sum(1, keepdim=True)
-                forms = torch.zeros(0, action.size, action.size, dtype=torch.float64)
-            else:
-                forms = invariant_forms(action)
-        self.features = (len(fixed) + len(forms)) * self._in.count
-        self.linear = not len(forms)
+        fixed = fixed_vectors(action)
+        forms = crossed = fixed.new_zeros(0, action.size, action.size)
+        if action.permutes:
+            fixed = fixed / fixed.sum(1, keepdim=True)
+        else:
+            forms = invariant_forms(action)
+            crossed = invariant_forms(action, symmetric=False)
+        count = self._in.count
+        self._pairs = pairs and count > 1
+        couples = count * (count - 1) // 2 if self._pairs else 0
+        self.features = (len(fixed) + len(forms)) * count + (len(forms) + len(crossed)) * couples
+        self._forms, self._crossed = len(forms), len(crossed) if self._pairs else 0
+        self.linear = not self._forms and not self._crossed
         if not self.features:
             raise FeatureTypeError(
                 f"{in_type!r} has no linear and no quadratic invariant to read out, expected at "
                 "least one. Map to a type that has some, or override invariant in the symmetry."
             )
-        self.constants = Constants(fixed=fixed, forms=None if self.linear else forms)
+        with on_cpu():
+            first, second = torch.triu_indices(count, count, offset=1)
+        self.constants = Constants(
+            fixed=fixed,
+            forms=torch.cat([forms, crossed]) if self._crossed else forms,
+            first=first if self._pairs else None,
+            second=second if self._pairs else None,
+        )
+
+    def per_channel(self) -> InvariantReadout:
+        """Return the read-out of each channel by itself, without pairs."""
+        return InvariantReadout(self.in_type, self.action, pairs=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x: (E, *layout)`` to the invariants ``(E, features)``."""
         flat = self._in.flatten(x)
         parts = [(self.constants.get("fixed", flat) @ flat).flatten(1)]
-        if not self.linear:
-            forms = self.constants.get("forms", flat)
+        if self.linear:
+            return parts[0]
+        forms = self.constants.get("forms", flat)
+        if not self._pairs:
             parts.append(torch.einsum("eic,sij,ejc->esc", flat, forms, flat).flatten(1))
-        return torch.cat(parts, 1)
+            return torch.cat(parts, 1)
+        every = torch.einsum("eic,sij,ejd->escd", flat, forms, flat)
+        own = every[:, : self._forms].diagonal(dim1=2, dim2=3)
+        first, second = self.constants.get("first", flat), self.constants.get("second", flat)
+        return torch.cat([*parts, own.flatten(1), every[:, :, first, second].flatten(1)], 1)
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.features} invariants"
@@ -73,6 +105,8 @@ class InvariantEmbedding(nn.Module):
     Raises:
         FeatureTypeError: the group fixes no vector of the type, so there is nowhere to write to.
     """
+
+    _version = 2  # 1: matrix types had no invariants of pairs of channels, which come last
 
     def __init__(self, features: int, out_type: FeatureType, action: Action) -> None:
         super().__init__()
@@ -89,6 +123,12 @@ class InvariantEmbedding(nn.Module):
         self.linear = nn.Linear(features, len(fixed) * self._out.count, bias=False)
         self.constants = Constants(fixed=fixed)
 
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *args: Any
+    ) -> None:
+        widen_weight(state_dict, prefix + "linear.weight", self.linear.in_features)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
+
     def forward(self, invariants: Tensor, *, like: Tensor) -> Tensor:
         """Map ``(E, features)`` to features that broadcast against ``like: (E, *layout)``."""
         per_orbit = self.linear(invariants).reshape(invariants.shape[0], -1, self._out.count)
@@ -96,3 +136,11 @@ class InvariantEmbedding(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.linear.in_features} invariants -> {self.out_type}"
+
+
+def widen_weight(state_dict: dict[str, Any], key: str, features: int) -> None:
+    """Let a weight ``(out, in)`` of fewer invariants ignore those that were added at the end."""
+    weight = state_dict.get(key)
+    if isinstance(weight, Tensor) and weight.dim() == 2 and weight.shape[1] < features:
+        missing = features - weight.shape[1]
+        state_dict[key] = torch.nn.functional.pad(weight, (0, missing))

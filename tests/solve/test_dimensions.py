@@ -9,7 +9,7 @@ from torch import Tensor
 from eqsets import GeneratedSymmetry, InvariantFeatures, element_group
 from eqsets.groups import FiniteGroup, MatrixGroup, OrthogonalGroup
 from eqsets.solve import pair_orbits, point_orbits
-from eqsets.solve.basis import fixed_vectors, invariant_forms, is_orthogonal
+from eqsets.solve.invariants import fixed_vectors, invariant_forms
 
 RING = torch.arange(6)
 PERMUTATIONS: dict[str, list[list[int]]] = {
@@ -106,7 +106,7 @@ def test_lie_bases_count_as_theory_says(group, maps: int, fixed: int, forms: int
     assert len(fixed_vectors(action)) == fixed
     assert len(invariant_forms(action)) == forms
     assert (
-        is_orthogonal(action)
+        action.is_orthogonal
         is not (group.lie_algebra().mT + group.lie_algebra()).abs().max().gt(0).item()
     )
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from eqsets import FeatureTypeError, GeneratedSymmetry, GroupError, element_group
+from eqsets import DSS, FeatureTypeError, GeneratedSymmetry, GroupError, element_group
 from eqsets.groups import OrthogonalGroup
 
+TWO_SETS = [[1, 2, 3, 0, 4, 5, 6], [1, 0, 2, 3, 5, 6, 4], [0, 1, 2, 3, 5, 4, 6]]
 CASES = {
     "orbits moved": (element_group("symmetric", size=4), 2, 3),
+    "all pairs but the diagonal": (element_group("symmetric", size=7), 2, 3),
+    "two sets": (
+        GeneratedSymmetry(permutations=TWO_SETS),
+        2,
+        3,
+    ),
     "dense from orbits": (element_group("cyclic", size=4), 2, 3),
     "pairs to points": (element_group("symmetric", size=3), "2 pairs", 2),
     "points to invariants": (element_group("dihedral", size=4), 2, "3 trivial"),
@@ -69,16 +76,6 @@ def test_outputs_keep_the_size_of_inputs_at_the_start() -> None:
         assert 0.3 < ratio < 1.2  # 0.58 expected, as torch.nn.Linear
 
 
-def test_invariants_of_matrices_are_lengths() -> None:
-    rotations = GeneratedSymmetry(group=OrthogonalGroup(3))
-    read = rotations.invariant(rotations.feature_type(2))
-    x = rotations.feature_type(2).sample(4, generator=torch.Generator().manual_seed(0))
-
-    assert read.features == 2
-    lengths = x.square().sum(1)
-    assert torch.allclose(read(x) / lengths, (read(x) / lengths)[0, 0].expand(4, 2), rtol=1e-5)
-
-
 def test_embedding_and_invariants_compose_to_all_maps_through_invariants() -> None:
     symmetry = GeneratedSymmetry(permutations=[[1, 0, 2, 3]])  # orbits {0, 1}, {2}, {3}
     points = symmetry.feature_type(1)
@@ -95,10 +92,33 @@ def test_what_cannot_be_solved_says_so() -> None:
     with pytest.raises(FeatureTypeError, match="no vector that is invariant under the group"):
         rotations.embed(3, rotations.feature_type(2))
     wide = GeneratedSymmetry(matrices=[-torch.eye(65)])
-    with pytest.raises(GroupError, match="4225 unknowns, expected at most 4096"):
+    with pytest.raises(GroupError, match="4225 unknowns, of which 4225 remain"):
         wide.linear(wide.feature_type(1), wide.feature_type(1))
     minus = GeneratedSymmetry(lie_algebra=[[[1.0]]])  # scaling: no invariant at all
     with pytest.raises(FeatureTypeError, match="no linear and no quadratic invariant"):
         minus.invariant(minus.feature_type(1))
     with pytest.raises(FeatureTypeError, match=r"options \['kernel_size'\]"):
         rotations.linear(rotations.feature_type(1), rotations.feature_type(1), kernel_size=3)
+
+
+def test_all_permutations_move_features_and_build_no_matrix() -> None:
+    layer = element_group("symmetric", size=300)
+    many = layer.linear(layer.feature_type(8), layer.feature_type(8))
+    assert many.orbits is not None
+    x = torch.randn(2, 300, 8, generator=torch.Generator().manual_seed(0))
+    own, others = many.weight
+    expected = x @ (own - others) + x.sum(1, keepdim=True) @ others + many.bias
+    assert torch.allclose(many(x), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_layer_whose_output_is_constant_is_refused() -> None:
+    boost = [[0.0, 1.0], [1.0, 0.0]]
+    lorentz = GeneratedSymmetry(lie_algebra=[boost])
+    with pytest.raises(FeatureTypeError, match=r"no equivariant linear map .*nn\.invariant"):
+        DSS(lorentz, 3, "2 trivial")
+
+
+def test_norms_of_unknown_kind_are_listed() -> None:
+    ring = element_group("cyclic", size=4)
+    with pytest.raises(FeatureTypeError, match=r"unknown norm 'layer': .*'batch', 'element'"):
+        ring.norm(ring.feature_type(2), "layer")

@@ -116,11 +116,14 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: DSS(ATOMS, "1x0e", "1x0e")(torch.ones(1, 2, 5, 1), structure=(1, 2, 3)), "3 parts"),
     (lambda: DSS(RING * RING, 1, 1)(torch.ones(1, 1, 3, 3, 1), structure=EDGES), "takes no side"),
     # between vectors that turn and what does not there is no equivariant map
-    (lambda: (TURNS * RING).linear(*kinds(TURNS * RING, (1, 1), ("1 trivial", 1))), "0 weights"),
+    (
+        lambda: (TURNS * RING).linear(*kinds(TURNS * RING, (1, 1), ("1 trivial", 1))),
+        "no equivariant",
+    ),
     # where points mix, a running mean would have a direction, and pooling takes components apart
     (lambda: (TURNS * RING).norm((TURNS * RING).feature_type(1), "batch"), "'batch' is not"),
     (lambda: (TURNS * IMAGES).pool((TURNS * IMAGES).feature_type(1)), "knows no pooling"),
-    (lambda: COLOURS.norm(COLOURS.feature_type(1), "layer"), "norm 'layer' is not equivariant"),
+    (lambda: COLOURS.norm(COLOURS.feature_type(1), "layer"), "unknown norm .layer."),
 ]
 
 

@@ -2,11 +2,10 @@
 
 Requirements that shaped this module:
 
-- pytest loads it in every session of every user, so it imports neither torch nor hypothesis nor
-  eqsets until something is asked of it;
-- it adds options and changes nothing else: no fixtures, no default number type, no seeds.
+- pytest loads it in every session, so it imports torch, hypothesis and eqsets only when used;
+- it adds options and changes nothing else: no fixtures, no default dtype, no seeds.
 
-Laws come in by :func:`eqsets.testing.parametrize_with_checks`, or by ``--eqsets-symmetry NAME``.
+Laws are added by :func:`eqsets.testing.parametrize_with_checks`, or by ``--eqsets-symmetry NAME``.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--eqsets-profile",
         choices=("quick", "default", "nightly"),
-        help="how many examples each law is tried on, where the test does not say it",
+        help="number of examples per law, unless the test defines it",
     )
     group.addoption(
         "--eqsets-symmetry",
@@ -46,12 +45,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--eqsets-report",
         metavar="FILE.json",
-        help="write what each law came to",
+        help="write the result of each law as JSON",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect results where a report is asked for: in the main process, not in xdist's workers."""
+    """Collect results if a report is requested: in the main process, not in workers of xdist."""
     path = config.getoption("eqsets_report")
     if path and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Report(Path(path)), "eqsets-report")
@@ -61,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Add the checks of the names asked for, and set the profile of those that leave it open."""
+    """Add the checks of the requested names, and set the profile of checks without one."""
     for name in config.getoption("eqsets_symmetry"):
         items.extend(_items(session, name))
     for item in items:
@@ -88,7 +87,7 @@ def _items(session: pytest.Session, name: str) -> list[LawItem]:
 
 
 class LawItem(pytest.Item):
-    """One law, tried on one element group."""
+    """The test of one law for one element group."""
 
     def __init__(self, *, check: Check, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -98,11 +97,11 @@ class LawItem(pytest.Item):
             self.add_marker(pytest.mark.xfail(strict=True, reason=check.expected))
 
     def runtest(self) -> None:
-        """Try the law."""
+        """Run the law."""
         self.check()
 
     def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
-        """Show what the law found, without the way through the kit."""
+        """Show the violation, without the traceback of the test kit."""
         from eqsets import LawViolation
 
         if isinstance(excinfo.value, LawViolation):
@@ -110,35 +109,35 @@ class LawItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[str, None, str]:
-        """Return where the test comes from, for listings."""
+        """Return the location of the test, for listings."""
         return "eqsets", None, f"{self.check.subject}-{self.check.id}"
 
 
 def _check_of(item: pytest.Item) -> Check | None:
-    """Return the check that a test makes, if it makes one."""
+    """Return the check of a test, if any."""
     checks = sys.modules.get("eqsets.testing.checks")
     if checks is None:
         return None
     if isinstance(item, LawItem):
         return item.check
-    found = getattr(getattr(item, "callspec", None), "params", {}).get("check")
-    return found if isinstance(found, checks.Check) else None
+    parameter = getattr(getattr(item, "callspec", None), "params", {}).get("check")
+    return parameter if isinstance(parameter, checks.Check) else None
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put what a law came to into the properties of its test, where ``--junitxml`` finds it too."""
+    """Add the result of a law to the properties of its test, also for ``--junitxml``."""
     check = _check_of(item) if call.when == "call" else None
     if check is not None and check.result is not None:
-        found = {"subject": check.subject, **check.result.to_dict()}
-        item.user_properties.append((_PROPERTY, found))
+        content = {"subject": check.subject, **check.result.to_dict()}
+        item.user_properties.append((_PROPERTY, content))
     return (yield)
 
 
 class _Report:
-    """Gathers the results of a session and writes them to a file."""
+    """Collects the results of a session and writes them to a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -146,7 +145,9 @@ class _Report:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
-            self.checks += [found for name, found in report.user_properties if name == _PROPERTY]
+            self.checks += [
+                content for name, content in report.user_properties if name == _PROPERTY
+            ]
 
     def pytest_sessionfinish(self) -> None:
         bad = ("failed", "unexpected pass")

@@ -1,10 +1,10 @@
-"""The errors that eqsets raises on purpose.
+"""The errors that eqsets raises.
 
 Requirements that shaped this module:
 
-- one base class, so that ``except EqsetsError`` catches all that eqsets says about bad input;
-- every error is also the builtin that a reader would expect (``ValueError``, ``TypeError`` ...);
-- every message has three parts: what was wrong (with the value), what was expected, how to mend it.
+- one base class, so that ``except EqsetsError`` catches all errors about invalid input;
+- every error is also the builtin that users expect (``ValueError``, ``TypeError`` ...);
+- every message has three parts: what was wrong (with the value), what was expected, how to fix it.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ __all__ = [
 
 
 class EqsetsError(Exception):
-    """Base class of every error that eqsets raises on purpose."""
+    """Base class of every error that eqsets raises."""
 
 
 class ShapeError(EqsetsError, ValueError):
-    """A tensor, mask, index or list has a wrong rank, size, dtype or device, or wrong values."""
+    """A tensor, mask, index or list has a wrong rank, size, dtype, device or values."""
 
 
 class FeatureTypeError(EqsetsError, TypeError):
-    """Two feature types do not fit together, or a type does not allow what was asked of it."""
+    """Two feature types are incompatible, or a type does not support an operation."""
 
 
 class GroupError(EqsetsError, ValueError):
-    """A group cannot do what was asked: bad generators, or too large to enumerate."""
+    """A group does not support an operation: invalid generators, or too large to enumerate."""
 
 
 class PluginError(EqsetsError, LookupError):
@@ -46,7 +46,7 @@ class PluginError(EqsetsError, LookupError):
 
 
 class OptionError(EqsetsError, TypeError):
-    """An option is unknown or missing, or an argument is not of the kind that is expected."""
+    """An option is unknown or missing, or an argument has a wrong type."""
 
 
 class DescriptionError(EqsetsError, ValueError):
@@ -58,7 +58,7 @@ class LawViolation(EqsetsError, AssertionError):
 
 
 def choices(given: object, known: Iterable[str]) -> str:
-    """Return the tail of a message about an unknown name: the sorted choices and a *did you mean*.
+    """Return the end of a message about an unknown name: sorted choices and a suggestion.
 
     Example:
         >>> choices("maen", ["sum", "mean"])

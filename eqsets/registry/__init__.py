@@ -1,7 +1,7 @@
-"""The registry of plugins: which names there are, and how a name becomes an object.
+"""The registry of plugins: the available names, and the construction of objects by name.
 
-Lazy, isolated and explicit: discovery reads installed metadata, one broken plugin breaks nothing
-else, and a name that two plugins claim is an error that names both.
+Lazy, isolated and explicit: discovery reads installed metadata, a broken plugin does not affect
+others, and a name that two plugins claim is an error that names both.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Loading one plugin and asking it which names it provides.
+"""Loading of one plugin, and the names that it provides.
 
-A manager of pluggy is made for each plugin alone, so that a hook that raises, or that is
-misspelled, can only speak against the plugin that it belongs to. Everything that is wrong with a
-plugin is raised here as a :class:`PluginError` (or as whatever its own code raises) and turned into
-a record by :mod:`eqsets.registry._discovery`.
+Each plugin has its own pluggy manager, so that an error in a hook, or a misspelled hook, affects
+this plugin only. Errors of a plugin are raised here as a :class:`PluginError` (or as the exception
+of its own code) and converted to a record by :mod:`eqsets.registry._discovery`.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _NAME = re.compile(r"[^\W_][\w.-]*")
 
 
 def claims(record: PluginRecord) -> list[PluginRecord]:
-    """Load the plugin behind ``record`` and return one record for each name that it provides.
+    """Load the plugin of ``record`` and return one record for each name that it provides.
 
     Raises:
         PluginError: The plugin breaks the contract of :mod:`eqsets.hookspecs`.
@@ -67,7 +66,7 @@ def claims(record: PluginRecord) -> list[PluginRecord]:
 
 
 def _incompatible(record: PluginRecord, version: object) -> PluginRecord:
-    """Return the record of a plugin that was written for other hooks than these."""
+    """Return the record of a plugin for a different version of the hooks."""
     newer = isinstance(version, int) and version > hookspecs.API_VERSION
     return replace(
         record,
@@ -104,7 +103,7 @@ def _registered(plugin: Any, name: str) -> Any:
 
 
 def _check_pending(manager: pluggy.PluginManager) -> None:
-    """Let pluggy find hooks that do not exist, and add which ones do."""
+    """Check for hooks that do not exist, with an error that lists the existing ones."""
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
@@ -116,7 +115,7 @@ def _check_pending(manager: pluggy.PluginManager) -> None:
 
 
 def _missing(requires: object) -> str | None:
-    """Return which required modules are not installed, found without importing any of them."""
+    """Return an error for required modules that are not installed, without importing any."""
     if isinstance(requires, str) or not isinstance(requires, Iterable):
         raise PluginError(
             f"requires is {requires!r}, expected a tuple of module names such as ('escnn',)."
@@ -130,7 +129,7 @@ def _missing(requires: object) -> str | None:
 
 
 def _checked(hook: str, answer: object) -> Mapping[str, str]:
-    """Return what a hook answered, or say what is wrong with it."""
+    """Return the result of a hook, or raise an error if it is invalid."""
     if not isinstance(answer, Mapping):
         raise PluginError(
             f"{hook} returned a {type(answer).__name__}, expected a dictionary "

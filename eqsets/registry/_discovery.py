@@ -1,19 +1,19 @@
-"""Finding plugins: from installed metadata to one record per name.
+"""Discovery of plugins: from installed metadata to one record per name.
 
 Requirements that shaped this module:
 
-- discovery reads installed metadata and imports the tiny modules behind the entry points, one by
-  one, each in isolation: a plugin that cannot be imported, misspells a hook or returns nonsense
-  becomes a record with its cause and leaves the others alone. The loader of pluggy is not used: one
-  failing entry point aborts it, and of two entry points of equal name it silently drops one;
-- what stands behind a name is not imported here;
-- two plugins that claim one name are both kept, in conflict: neither wins by the order of
+- discovery reads installed metadata and imports the small modules of the entry points one by one,
+  each in isolation: a plugin that cannot be imported, misspells a hook or returns invalid values
+  becomes a record with its cause and does not affect others. The loader of pluggy is not used: one
+  failing entry point aborts it, and of two entry points with equal names it silently drops one;
+- the object of a name is not imported here;
+- two plugins that claim one name are both recorded as a conflict, independent of the order of
   installation;
-- the core's own names come through the same hooks (:mod:`eqsets.builtin`), and are there even when
-  eqsets runs from a source tree that was never installed.
+- the names of the core use the same hooks (:mod:`eqsets.builtin`), and are available even when
+  eqsets runs from a source tree that was not installed.
 
 ``EQSETS_PLUGINS=a,b`` allows only these plugins (empty: only the core's own names), and
-``EQSETS_DISABLE_PLUGINS=a,b`` switches some off; both take entry-point or distribution names.
+``EQSETS_DISABLE_PLUGINS=a,b`` disables plugins; both take entry-point or distribution names.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _BUILTIN = "eqsets.builtin"
 
 @dataclass(frozen=True)
 class Source:
-    """Where a plugin comes from, as the installed metadata say."""
+    """The origin of a plugin according to the installed metadata."""
 
     name: str
     reference: str
@@ -47,7 +47,7 @@ class Source:
 
     @property
     def record(self) -> PluginRecord:
-        """The record of the plugin as a whole, before anything is known about its names."""
+        """The record of the plugin, before its names are known."""
         return PluginRecord(
             name=self.name,
             kind="plugin",
@@ -62,14 +62,14 @@ def sources(entry_points: Iterable[importlib.metadata.EntryPoint] | None = None)
     """Read the entry points (default: the installed ones) and add the core's own where missing."""
     if entry_points is None:
         entry_points = importlib.metadata.entry_points(group=PROJECT)
-    found = [_source(entry_point) for entry_point in entry_points]
-    if not any(source.reference == _BUILTIN for source in found):
-        found.insert(0, Source("builtin", _BUILTIN, PROJECT, "(source tree)"))
-    return found
+    installed = [_source(entry_point) for entry_point in entry_points]
+    if not any(source.reference == _BUILTIN for source in installed):
+        installed.insert(0, Source("builtin", _BUILTIN, PROJECT, "(source tree)"))
+    return installed
 
 
 def _source(entry_point: importlib.metadata.EntryPoint) -> Source:
-    """Read one entry point; damaged metadata give a name that says so, not an exception."""
+    """Read one entry point; for damaged metadata the name says so, instead of an exception."""
     return Source(
         name=entry_point.name,
         reference=entry_point.value.partition("[")[0].strip(),
@@ -85,17 +85,17 @@ def _metadata(entry_point: importlib.metadata.EntryPoint, field: str) -> str | N
     return entry_point.dist.metadata[field]
 
 
-def discover(found: Iterable[Source], environ: Mapping[str, str]) -> tuple[PluginRecord, ...]:
+def discover(candidates: Iterable[Source], environ: Mapping[str, str]) -> tuple[PluginRecord, ...]:
     """Return every record, sorted: names by kind, then the plugins that could not be loaded."""
-    found = list(found)
-    records = [record for source in found for record in _records_of(source, environ)]
-    records = _with_conflicts(list(dict.fromkeys(records))) + _not_installed(found, environ)
+    known = list(candidates)
+    records = [record for source in known for record in _records_of(source, environ)]
+    records = _with_conflicts(list(dict.fromkeys(records))) + _not_installed(known, environ)
     order = [*HOOKS.values(), "plugin"]
     return tuple(sorted(records, key=lambda r: (order.index(r.kind), r.name, r.distribution)))
 
 
 def _records_of(source: Source, environ: Mapping[str, str]) -> list[PluginRecord]:
-    """Return the records of one plugin; whatever goes wrong is inside them."""
+    """Return the records of one plugin; errors are stored in them."""
     switched_off = _switched_off(source, environ)
     if switched_off is not None:
         return [switched_off]
@@ -127,9 +127,9 @@ def _listed(environ: Mapping[str, str], variable: str) -> list[str]:
     return [*names, *(normalized(name) for name in names)]
 
 
-def _not_installed(found: list[Source], environ: Mapping[str, str]) -> list[PluginRecord]:
+def _not_installed(installed: list[Source], environ: Mapping[str, str]) -> list[PluginRecord]:
     """Return a broken record for each plugin on the allow list that is not installed."""
-    known = {name for s in found for name in (s.name, normalized(s.distribution))}
+    known = {name for s in installed for name in (s.name, normalized(s.distribution))}
     missing = [
         name
         for name in dict.fromkeys(part.strip() for part in environ.get(ALLOW, "").split(","))
@@ -150,7 +150,7 @@ def _not_installed(found: list[Source], environ: Mapping[str, str]) -> list[Plug
 
 
 def _with_conflicts(records: list[PluginRecord]) -> list[PluginRecord]:
-    """Mark every name that more than one plugin claims."""
+    """Record a conflict for every name that more than one plugin claims."""
     claimants: dict[tuple[str, str], list[PluginRecord]] = {}
     for record in records:
         if record.kind != "plugin":

@@ -1,8 +1,7 @@
 """The names of the plugins that are developed together with eqsets.
 
-They are known here for one purpose: a user who asks for ``"planar"`` without having installed
-``eqsets-planar`` is told the command that installs it. Plugins of others are not listed: they say
-themselves what they need (``install_hint``).
+They are listed for one purpose: the error for ``"planar"`` without ``eqsets-planar`` names the
+command that installs it. Third-party plugins are not listed: they define ``install_hint``.
 """
 
 from __future__ import annotations
@@ -46,12 +45,12 @@ def distribution_of(kind: Kind, name: str) -> str | None:
 
 
 def is_first_party(distribution: str) -> bool:
-    """Return whether a distribution is one that is developed together with eqsets."""
+    """Return whether a distribution is developed together with eqsets."""
     return normalized(distribution) in _FIRST_PARTY
 
 
 def install_command(distribution: str) -> str:
-    """Return the command that installs a distribution or brings it up to date.
+    """Return the command that installs or upgrades a distribution.
 
     Example:
         >>> install_command("eqsets-planar")

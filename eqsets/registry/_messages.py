@@ -1,4 +1,4 @@
-"""The messages of the registry: what was asked for, what was expected, how to mend it."""
+"""The messages of the registry: what was requested, what was expected, how to fix it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def unusable(record: PluginRecord, cause: str) -> str:
     """Return the message about a name that is known and cannot be used."""
     return (
         f"the {record.kind} {record.name!r} of {record.owner} cannot be used: {cause}. "
-        f"Expected {record.reference!r} to be importable. To mend it: {record.hint}."
+        f"Expected {record.reference!r} to be importable. To fix it: {record.hint}."
     )
 
 
 def unknown(kind: Kind, name: str, records: Sequence[PluginRecord]) -> str:
-    """Return the message about a name that nobody provides: the choices, and what it might be."""
+    """Return the message about an unknown name: the choices, and possible causes."""
     usable = {r.name for r in records if r.kind == kind and r.status == "ok"}
     sentences = [f"there is no {kind} {name!r}; {choices(name, usable)}"]
     sentences += [
-        f"The name {name!r} means another kind of thing, as in {_FUNCTIONS[other]}({name!r})."
+        f"The name {name!r} is of another kind, as in {_FUNCTIONS[other]}({name!r})."
         for other in sorted({r.kind for r in records if r.name == name and r.kind in _FUNCTIONS})
     ]
     unloaded = [r for r in records if r.kind == "plugin"]
@@ -46,12 +46,12 @@ def unknown(kind: Kind, name: str, records: Sequence[PluginRecord]) -> str:
 
 
 def _comes_with(name: str, provider: str, unloaded: Iterable[PluginRecord]) -> str:
-    """Return the sentence about a first-party plugin that should provide a name."""
+    """Return the sentence about the first-party plugin that provides a name."""
     for record in unloaded:
         if normalized(record.distribution) == provider:
             return (
                 f"The name {name!r} comes with {record.owner}, which is {record.status} "
-                f"({record.error}). To mend it: {record.hint}."
+                f"({record.error}). To fix it: {record.hint}."
             )
     return (
         f"The name {name!r} comes with {provider}, which is not installed. "
@@ -67,7 +67,7 @@ def check_options(what: str, factory: Callable[..., Any], options: Mapping[str, 
     """
     try:
         signature = inspect.signature(factory)
-    except ValueError:  # some callables written in C have none: they check for themselves
+    except ValueError:  # some callables written in C have none: they check their arguments
         return
     try:
         signature.bind(**options)

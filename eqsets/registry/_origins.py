@@ -1,10 +1,10 @@
-"""From an object back to the name and the options that build it: the registry, read backwards.
+"""The inverse of the registry: from an object to the name and the options that build it.
 
 Requirements that shaped this module:
 
-- what was built by name says so, whatever its plugin did to build it;
-- what was built by calling the class behind a name says so too, as long as the class keeps its
-  arguments as attributes of the same names, as frozen dataclasses do.
+- an object that was built by name stores name and options, for every plugin;
+- an object of a registered class is recognised too, if the class stores its arguments as attributes
+  of the same names, as frozen dataclasses do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Origin", "arguments_of", "built_by_name", "origin_of"]
 
 @dataclass(frozen=True)
 class Origin:
-    """Which name and options build an object, and which distribution provides the name."""
+    """The name and options that build an object, and the distribution of the name."""
 
     name: str
     distribution: str
@@ -32,25 +32,25 @@ class Origin:
 
 
 def built_by_name(built: object) -> bool:
-    """Return whether an object was built by name, so that it remembers name and options."""
+    """Return whether an object was built by name, so that it stores name and options."""
     return ORIGIN in vars(built)
 
 
 def origin_of(kind: Kind, built: object, path: str) -> Origin:
-    """Return what builds an object again.
+    """Return the name and options that build an object.
 
     Arguments:
         kind: of the name, such as ``"element group"``.
         built: the object.
-        path: where it stands in what is described, for messages.
+        path: its position in the description, for messages.
 
     Raises:
-        DescriptionError: nothing is known about where the object comes from.
+        DescriptionError: the origin of the object is unknown.
     """
     records = [r for r in default_registry().records(kind) if r.status == "ok"]
-    made = vars(built).get(ORIGIN)
-    if made is not None:
-        name, options = made
+    origin = vars(built).get(ORIGIN)
+    if origin is not None:
+        name, options = origin
         owners = [record.distribution for record in records if record.name == name]
         return Origin(name, owners[0] if owners else "", options)
     cls = type(built)
@@ -61,23 +61,23 @@ def origin_of(kind: Kind, built: object, path: str) -> Origin:
     raise DescriptionError(
         f"{path}: the {kind} {built!r} of class {reference} is not what an installed plugin "
         f"provides by name, expected one of {sorted(r.name for r in records)}. Register the class "
-        "in a plugin (`eqsets plugins` lists the names), or make the object from generators."
+        "in a plugin (`eqsets plugins` lists the names), or build the object from generators."
     )
 
 
 def arguments_of(built: object, path: str) -> dict[str, Any]:
-    """Return the arguments that an object was made with, read from its attributes.
+    """Return the constructor arguments of an object, read from its attributes.
 
     Raises:
-        DescriptionError: the class does not keep an argument as an attribute of its name.
+        DescriptionError: the class does not store an argument as an attribute of its name.
     """
     missing, cls = object(), type(built)
-    found = {name: getattr(built, name, missing) for name in inspect.signature(cls).parameters}
-    lost = sorted(name for name, value in found.items() if value is missing)
+    arguments = {name: getattr(built, name, missing) for name in inspect.signature(cls).parameters}
+    lost = sorted(name for name, value in arguments.items() if value is missing)
     if lost:
         raise DescriptionError(
-            f"{path}: {cls.__module__}:{cls.__qualname__} does not keep its arguments {lost}, "
+            f"{path}: {cls.__module__}:{cls.__qualname__} does not store its arguments {lost}, "
             "expected attributes of these names. Store them, or build the object by its name, "
-            "which remembers them."
+            "which stores them."
         )
-    return found
+    return arguments

@@ -1,11 +1,11 @@
-"""The records that the registry keeps: plain, frozen, printable facts about every name.
+"""The records of the registry: immutable, printable data about every name.
 
 Requirements that shaped this module:
 
 - one record per name that a plugin provides, and one for each plugin that provides none because
-  it is broken, disabled or incompatible, so that a listing hides nothing;
-- a record says how to mend what it reports, since the reader may not be its author;
-- a record never holds what it refers to: listing names must not import a backend.
+  it is broken, disabled or incompatible, so that a listing is complete;
+- a record has a hint how to fix an error, since the reader may not be the author;
+- a record does not hold the object of the name: listing names must not import a backend.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HOOKS: Mapping[str, Kind] = MappingProxyType(
         "eqsets_test_specs": "contract spec",
     }
 )
-"""Which kind of name each hook provides, in the order of listings."""
+"""The kind of the names of each hook, in the order of listings."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class PluginRecord:
             ``"contract spec"``, or ``"plugin"`` for a plugin whose names are unknown.
         distribution: The installed distribution that the plugin came with.
         version: The version of that distribution.
-        status: ``"ok"`` (found; what stands behind it is imported on first use), ``"broken"``,
+        status: ``"ok"`` (the object is imported on first use), ``"broken"``,
             ``"conflict"`` (two plugins claim the name), ``"disabled"`` or ``"incompatible"``.
         error: Why the status is not ``"ok"``; ``None`` when it is.
         reference: The lazy reference ``"module:attribute"``, or the module of the plugin.
-        hint: How to mend it, where possible a command that can be pasted.
-        cause: The exception behind ``error``, if there was one.
+        hint: How to fix it, if possible as a command.
+        cause: The exception of ``error``, if any.
     """
 
     name: str
@@ -68,7 +68,7 @@ class PluginRecord:
         return f"{self.distribution} {self.version}".rstrip()
 
     def to_dict(self) -> dict[str, str | None]:
-        """Return the record as a dictionary that goes straight to JSON."""
+        """Return the record as a dictionary of JSON values."""
         return {
             "name": self.name,
             "kind": self.kind,

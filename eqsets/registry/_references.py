@@ -1,10 +1,10 @@
-"""Turning ``"module:attribute"`` into an object, and keeping a failure from spreading.
+"""Import of ``"module:attribute"``, with isolation of failures.
 
 Requirements that shaped this module:
 
-- a reference can be checked for form without importing anything;
-- whatever foreign code raises while it is imported becomes a value (:class:`Failure`), so that one
-  plugin cannot break another, nor the listing that shows why it is broken.
+- the form of a reference can be checked without an import;
+- an exception of third-party code at import is converted to a value (:class:`Failure`), so that it
+  does not affect other plugins, nor the listing that shows the error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 @dataclass(frozen=True)
 class Failure:
-    """What a piece of foreign code raised."""
+    """An exception of third-party code."""
 
     cause: BaseException
 
@@ -44,11 +44,11 @@ def describe(cause: BaseException) -> str:
 
 
 def attempt(work: Callable[[], T]) -> T | Failure:
-    """Run foreign code and return its result, or what it raised as a :class:`Failure`.
+    """Run third-party code and return its result, or its exception as a :class:`Failure`.
 
-    This is the one place of eqsets that catches every exception: the import of a plugin runs code
-    that eqsets does not know, and "breaks nothing else" holds for every class of error. The failure
-    is never dropped: it ends up in a record and in the message of a :class:`PluginError`.
+    This is the only function of eqsets that catches every exception, since the import of a plugin
+    runs unknown code, which must not affect other plugins. The failure is always reported: in a
+    record and in the message of a :class:`PluginError`.
     """
     try:
         return work()
@@ -77,6 +77,6 @@ def import_reference(reference: str) -> Any:
         return reduce(getattr, path.split("."), module) if path else module
     except AttributeError as error:
         raise PluginError(
-            f"{reference!r} names nothing: module {module_name!r} was imported, but {error}. "
-            f"Expected 'module:attribute' of something that exists; correct the part after ':'."
+            f"{reference!r} does not exist: module {module_name!r} was imported, but {error}. "
+            f"Expected 'module:attribute' of an existing attribute; correct the part after ':'."
         ) from error

@@ -1,12 +1,12 @@
-"""The registry: from a name to the object that a plugin builds for it.
+"""The registry: construction of objects of plugins by name.
 
 Requirements that shaped this module:
 
-- what stands behind a name is imported when the name is first used, never before;
-- every way in which that can fail ends in one :class:`PluginError` that names what was asked for,
-  the distribution it comes from, the cause (chained) and how to mend it;
-- a registry is an owned, immutable object: it is built from entry points and an environment that
-  the caller may supply, so tests need no patching of global state.
+- the object of a name is imported when the name is first used, not before;
+- every failure raises one :class:`PluginError` with the name, the distribution, the cause (chained)
+  and how to fix it;
+- a registry is an immutable object, built from entry points and an environment that the caller may
+  supply, so tests need no patches of global state.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from eqsets.symmetry import ElementSymmetry
 __all__ = ["ORIGIN", "Registry"]
 
 ORIGIN = "_eqsets_origin"
-"""The attribute of what was built by name that remembers name and options."""
+"""The attribute that stores name and options of objects that were built by name."""
 
 
 class Registry:
@@ -56,27 +56,27 @@ class Registry:
         self._records = discover(sources(entry_points), os.environ if environ is None else environ)
 
     def records(self, kind: Kind | None = None) -> list[PluginRecord]:
-        """Return the records of one kind, or all of them; nothing is imported for it."""
+        """Return the records of one kind, or all, without imports."""
         return [record for record in self._records if kind in (None, record.kind)]
 
     def plugins(self) -> list[PluginRecord]:
-        """Return the records that users care about; see :func:`eqsets.plugins`."""
+        """Return the records for users; see :func:`eqsets.plugins`."""
         return [record for record in self._records if record.kind != "contract spec"]
 
     def element_group(
         self, name_or_object: str | ElementSymmetry, options: Mapping[str, Any]
     ) -> ElementSymmetry:
         """Return an element symmetry; see :func:`eqsets.element_group`."""
-        found: ElementSymmetry
-        found = self._resolve("element group", ElementSymmetry, name_or_object, options)
-        return found
+        result: ElementSymmetry
+        result = self._resolve("element group", ElementSymmetry, name_or_object, options)
+        return result
 
     def aggregation(
         self, name_or_object: str | Aggregation, options: Mapping[str, Any]
     ) -> Aggregation:
         """Return an aggregation; see :func:`eqsets.registry.aggregation`."""
-        found: Aggregation = self._resolve("aggregation", Aggregation, name_or_object, options)
-        return found
+        result: Aggregation = self._resolve("aggregation", Aggregation, name_or_object, options)
+        return result
 
     def transformation(
         self, name_or_object: str | TransformationFamily, options: Mapping[str, Any]
@@ -91,10 +91,10 @@ class Registry:
                 "expected no options for a product. Build the factors one by one and multiply "
                 "them with '*'."
             )
-        found: TransformationFamily = reduce(
+        result: TransformationFamily = reduce(
             mul, [self._resolve("transformation", TransformationFamily, p, options) for p in parts]
         )
-        return found
+        return result
 
     def contract_spec(self, name: str) -> Any | None:
         """Return the spec that a plugin provides to test ``name`` with, or ``None``.
@@ -110,23 +110,23 @@ class Registry:
         """Return the one usable record of a name.
 
         Raises:
-            PluginError: Nobody provides the name, or two plugins do, or its plugin is broken.
+            PluginError: The name is unknown, claimed by two plugins, or its plugin is broken.
         """
         claims = [record for record in self.records(kind) if record.name == name]
         if not claims:
             raise PluginError(unknown(kind, name, self._records))
         record = claims[0]
         if record.status == "conflict":
-            raise PluginError(f"{record.error}. Expected one owner; to mend it: {record.hint}.")
+            raise PluginError(f"{record.error}. Expected one owner; to fix it: {record.hint}.")
         if record.status != "ok":
             raise PluginError(unusable(record, record.error or record.status)) from record.cause
         return record
 
     def load(self, kind: Kind, name: str) -> Any:
-        """Import and return the class or function behind a name.
+        """Import and return the class or function of a name.
 
         Raises:
-            PluginError: As :meth:`find`, or what stands behind the name cannot be imported.
+            PluginError: As :meth:`find`, or the object of the name cannot be imported.
         """
         record = self.find(kind, name)
         outcome = attempt(lambda: import_reference(record.reference))
@@ -137,7 +137,7 @@ class Registry:
         return outcome
 
     def create(self, kind: Kind, name: str, options: Mapping[str, Any]) -> Any:
-        """Build what a name stands for.
+        """Build the object of a name.
 
         Raises:
             OptionError: The options are not those that the plugin takes.
@@ -151,29 +151,29 @@ class Registry:
             raise PluginError(unusable(self.find(kind, name), describe(error))) from error
 
     def _resolve(
-        self, kind: Kind, wanted: type[Any], given: object, options: Mapping[str, Any]
+        self, kind: Kind, expected: type[Any], given: object, options: Mapping[str, Any]
     ) -> Any:
-        """Build a name, or pass an object through, and make sure that it is of class ``wanted``."""
+        """Build an object by name, or pass it through; check that it is of class ``expected``."""
         if isinstance(given, str):
             built = self.create(kind, given, options)
-            if isinstance(built, wanted):
-                # written past frozen dataclasses: no field, and nothing that equality looks at
+            if isinstance(built, expected):
+                # bypasses frozen dataclasses: not a field, and not part of equality
                 vars(built)[ORIGIN] = (given, dict(options))
                 return built
             raise PluginError(
                 f"the {kind} {given!r} of {self.find(kind, given).owner} built a "
-                f"{type(built).__name__}, expected a subclass of eqsets.{wanted.__name__}. "
+                f"{type(built).__name__}, expected a subclass of eqsets.{expected.__name__}. "
                 f"Report it to the authors of the plugin."
             )
-        if not isinstance(given, wanted):
-            mend = "Call the class to make an object" if isinstance(given, type) else "Pass a name"
+        if not isinstance(given, expected):
+            fix = "Call the class to build an object" if isinstance(given, type) else "Pass a name"
             raise OptionError(
-                f"{kind} is {given!r}, expected a name or an object of class {wanted.__name__}. "
-                f"{mend}; `eqsets plugins` lists the names."
+                f"{kind} is {given!r}, expected a name or an object of class {expected.__name__}. "
+                f"{fix}; `eqsets plugins` lists the names."
             )
         if options:
             raise OptionError(
                 f"the {kind} {given!r} was given together with {', '.join(sorted(options))}, "
-                f"expected options with a name only. Set them where the object is made."
+                f"expected options with a name only. Set them where the object is built."
             )
         return given

@@ -124,7 +124,7 @@ def test_a_hook_with_unknown_arguments_is_found(site):
 
 def test_a_missing_attribute_of_the_plugin_module_is_found(site):
     site.install("knots", {"knots": "knots_plugin:plugin"}, knots_plugin=GOOD)
-    assert "names nothing" in (record(registry(site), "knots", "plugin").error or "")
+    assert "does not exist" in (record(registry(site), "knots", "plugin").error or "")
 
 
 def test_two_owners_of_a_name_are_both_listed_in_conflict(site):

@@ -136,7 +136,7 @@ def test_something_else_is_an_error(wrong):
 
 
 def test_a_class_instead_of_an_object_is_an_error():
-    with pytest.raises(OptionError, match="Call the class to make an object"):
+    with pytest.raises(OptionError, match="Call the class to build an object"):
         aggregation(Sum)
 
 
@@ -169,7 +169,7 @@ def test_an_unknown_name_lists_the_choices_sorted(knots):
 
 
 def test_a_name_of_another_kind_is_pointed_out(knots):
-    with pytest.raises(PluginError, match=r"another kind of thing, as in eqsets.transformation"):
+    with pytest.raises(PluginError, match=r"of another kind, as in eqsets.transformation"):
         knots.element_group("twist", {})
 
 
@@ -206,16 +206,16 @@ def test_an_unknown_name_mentions_the_plugins_that_could_not_be_loaded(site):
         ("", "has no attribute 'Knots'", PluginError),
     ],
 )
-def test_a_name_whose_backend_fails_says_why_and_how_to_mend_it(site, source, cause, kind):
+def test_a_name_whose_backend_fails_says_why_and_how_to_fix_it(site, source, cause, kind):
     found = broken(site, source)
-    message = f"'knots' of knots 1.0 cannot be used: .*{cause}.*mend it: pip install knot-theory"
+    message = f"'knots' of knots 1.0 cannot be used: .*{cause}.*fix it: pip install knot-theory"
     with pytest.raises(PluginError, match=message) as caught:
         found.element_group("knots", {"crossings": 3})
     assert isinstance(caught.value.__cause__, kind)
     assert found.element_group("trivial", {}) is not None
 
 
-def test_a_backend_that_is_missing_while_building_says_how_to_mend_it(site):
+def test_a_backend_that_is_missing_while_building_says_how_to_fix_it(site):
     found = broken(site, "def Knots():\n        import no_such_backend")
     with pytest.raises(PluginError, match=r"no_such_backend.*pip install knot-theory") as caught:
         found.element_group("knots", {})

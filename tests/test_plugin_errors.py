@@ -101,8 +101,8 @@ def test_wrong_call_is_refused(call: str) -> None:
 
 def test_right_calls_are_not() -> None:
     sets = SetBatch.from_list([draw(2, 6, 2), draw(3, 6, 2)])
-    places = SetBatch.from_list([draw(2, 6, 3), draw(3, 6, 3)])
-    assert isinstance(cloud(places, sets), SetBatch)
+    positions = SetBatch.from_list([draw(2, 6, 3), draw(3, 6, 3)])
+    assert isinstance(cloud(positions, sets), SetBatch)
     assert graph(EDGES).shape == (2, 3, 4, 4)
     padded = conv("translations", 3, 4, kernel_size=9, padding=4)
     assert padded(draw(1, 1, 3, 1, 4)).shape == (1, 1, 4, 1, 4)

@@ -113,5 +113,5 @@ def test_sharded_network_in_bfloat16(name: str, results: dict[str, Any]) -> None
     assert not result["without_grad"]
 
 
-def test_a_parameter_beside_a_buffer_fails(results: dict[str, Any]) -> None:
+def test_a_parameter_combined_with_a_buffer_fails(results: dict[str, Any]) -> None:
     assert "dtype" in results["control"]["raised"]

@@ -192,7 +192,7 @@ def test_convolutions_of_pyg_fail_clearly() -> None:
         LAYERS["gin"](x, structure=attr)
 
 
-def test_weights_of_another_number_type_are_converted() -> None:
+def test_weights_of_another_dtype_are_converted() -> None:
     x, weight = features(1, 2, 4, 2).float(), torch.tensor([0.5, 2.0, 1.0])
     layer = DSS("permutations", 2, 3, conv="tag")
     expected = layer(x, structure=Edges(LINKS, weight))

@@ -122,11 +122,11 @@ def test_policies_do_what_the_paper_says(policy: object) -> None:
     data = graph(RING, 4, 0)
     result = policy(data)
     assert isinstance(result, BagData)
-    found = []
+    subgraphs = []
     for element in range(result.num_elements):
         inside = result.element[result.edge_index[0]] == element
         edges = result.node[result.edge_index[:, inside]]
-        found.append({tuple(edge) for edge in edges.T.tolist()})
+        subgraphs.append({tuple(edge) for edge in edges.T.tolist()})
     whole = {tuple(edge) for edge in RING.T.tolist()}
     if isinstance(policy, NodeDeleted):
         expected = [{e for e in whole if node not in e} for node in range(4)]
@@ -141,7 +141,7 @@ def test_policies_do_what_the_paper_says(policy: object) -> None:
         roots = result.x[:, 0].reshape(4, 4)
         assert torch.equal(roots, torch.eye(4, dtype=torch.float64))
         assert torch.equal(result.x[:, 2:], data.x.repeat(4, 1))
-    assert found == expected
+    assert subgraphs == expected
     assert torch.equal(result.context_index, RING)
 
 

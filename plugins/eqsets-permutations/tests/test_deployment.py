@@ -1,4 +1,4 @@
-"""What a layer goes through on its way to users: compile, export, copies, weights, number types."""
+"""What a layer goes through on its way to users: compile, export, copies, weights, dtypes."""
 
 from __future__ import annotations
 

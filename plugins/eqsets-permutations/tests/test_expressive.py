@@ -1,4 +1,4 @@
-"""What bags of subgraphs are for: graphs that the Weisfeiler-Leman test cannot tell apart."""
+"""What bags of subgraphs are for: graphs that the Weisfeiler-Leman test cannot distinguish."""
 
 from __future__ import annotations
 
@@ -44,15 +44,17 @@ def pairs() -> list[tuple[nx.Graph, nx.Graph]]:
     """All pairs of the atlas (1,252 graphs up to 7 nodes) that 1-WL takes for equal."""
     graphs = [graph for graph in nx.graph_atlas_g() if len(graph)]
     assert len(graphs) == 1252
-    alike: dict[str, list[nx.Graph]] = {}
+    indistinguishable: dict[str, list[nx.Graph]] = {}
     for graph in graphs:
         key = nx.weisfeiler_lehman_graph_hash(graph, iterations=7)
-        alike.setdefault(key, []).append(graph)
-    return [pair for group in alike.values() for pair in itertools.combinations(group, 2)]
+        indistinguishable.setdefault(key, []).append(graph)
+    return [
+        pair for group in indistinguishable.values() for pair in itertools.combinations(group, 2)
+    ]
 
 
 @pytest.mark.filterwarnings("ignore:The hashes produced for graphs:UserWarning")
-def test_atlas_pairs_are_told_apart(pairs: list[tuple[nx.Graph, nx.Graph]]) -> None:
+def test_atlas_pairs_are_distinguished(pairs: list[tuple[nx.Graph, nx.Graph]]) -> None:
     assert len(pairs) == 26
     flat = [graph for pair in pairs for graph in pair]
     plain = embed(flat, Whole()).reshape(26, 2, -1)
@@ -62,7 +64,7 @@ def test_atlas_pairs_are_told_apart(pairs: list[tuple[nx.Graph, nx.Graph]]) -> N
     assert gap.min() > 1e-7
 
 
-def test_circular_skip_links_are_told_apart() -> None:
+def test_circular_skip_links_are_distinguished() -> None:
     graphs = [nx.circulant_graph(41, [1, skip]) for skip in SKIPS]
     plain = embed(graphs, Whole(), layers=8)
     assert (plain - plain[0]).abs().max() < 1e-9 * plain.abs().max()

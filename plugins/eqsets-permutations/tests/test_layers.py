@@ -138,10 +138,10 @@ def test_linear_maps_are_complete(source: str, target: str, dimension: int) -> N
     def span(module: nn.Module) -> Tensor:
         maps = []
         for parameter in module.parameters():
-            for place in range(parameter.numel()):
+            for entry in range(parameter.numel()):
                 for other in module.parameters():
                     nn.init.zeros_(other)
-                parameter.data.view(-1)[place] = 1
+                parameter.data.view(-1)[entry] = 1
                 maps.append(torch.cat([module(x), module(0 * x[:1])]).detach().flatten())
         return torch.stack(maps)
 

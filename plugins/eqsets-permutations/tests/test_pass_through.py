@@ -62,10 +62,10 @@ def test_a_set_is_pyg_on_each_element(
 def test_subgraphs_keep_what_their_edges_have(policy: SubgraphPolicy) -> None:
     data = Data(x=draw(5, 4), edge_index=GRAPH, edge_attr=draw(7, 2), edge_weight=draw(7))
     bag = policy(data)
-    places = {tuple(pair): k for k, pair in enumerate(GRAPH.T.tolist())}
-    kept = [places[tuple(pair)] for pair in bag.node[bag.edge_index].T.tolist()]
-    assert torch.equal(bag.edge_attr, data.edge_attr[kept])
-    assert torch.equal(bag.edge_weight, data.edge_weight[kept])
+    numbers = {tuple(pair): k for k, pair in enumerate(GRAPH.T.tolist())}
+    rows = [numbers[tuple(pair)] for pair in bag.node[bag.edge_index].T.tolist()]
+    assert torch.equal(bag.edge_attr, data.edge_attr[rows])
+    assert torch.equal(bag.edge_weight, data.edge_weight[rows])
     assert torch.equal(bag.context_attr, data.edge_attr)
     assert torch.equal(bag.context_weight, data.edge_weight)
     layer = DSS("permutations", 4, 6, conv="gine", edge_dim=2).double()

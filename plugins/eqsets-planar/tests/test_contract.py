@@ -154,9 +154,9 @@ def test_plugin_says_what_it_needs() -> None:
         except eqsets.PluginError as error:
             print(error)
     """
-    told = subprocess.check_output([sys.executable, "-c", script], text=True)
-    assert "needs 'escnn'" in told
-    assert "pip install --no-deps escnn==1.0.11" in told
+    message = subprocess.check_output([sys.executable, "-c", script], text=True)
+    assert "needs 'escnn'" in message
+    assert "pip install --no-deps escnn==1.0.11" in message
 
 
 def test_trained_module_loads_where_escnn_is_absent(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_lie_learn_and_pymanopt_are_not_needed(broken: set[str]) -> None:
         assert "element_group('spatial')" in wigner
 
 
-def test_scikit_learn_beside_escnn_does_no_harm() -> None:
+def test_scikit_learn_installed_with_escnn_does_no_harm() -> None:
     escnn_interface.load()
     numerical = importlib.import_module("escnn.group._numerical")
     before = numerical.randomized_svd

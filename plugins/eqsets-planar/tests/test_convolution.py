@@ -118,8 +118,8 @@ def test_layer_is_that_of_escnn(symmetry: Planar) -> None:
     assert sum(w.numel() for w in weights) == theirs.weights.numel()
     with torch.no_grad():
         y = (conv(x) - conv.expanded_bias()[:, None, None]).flatten()
-    found = torch.linalg.lstsq(torch.stack(span, 1).double(), y[:, None].double())
-    gap = torch.stack(span, 1).double() @ found.solution - y[:, None]
+    fit = torch.linalg.lstsq(torch.stack(span, 1).double(), y[:, None].double())
+    gap = torch.stack(span, 1).double() @ fit.solution - y[:, None]
     assert float(gap.norm() / y.norm()) < 1e-5, "our layers are exactly those of escnn"
 
 
@@ -259,7 +259,7 @@ def test_exactness_rule_is_sharp() -> None:
     [
         ({"kernel_size": 4}, "centre between pixels"),
         ({"kernel_size": 0}, "kernel_size=0"),
-        ({"kernel_size": (3, 3)}, "treated alike along both axes"),
+        ({"kernel_size": (3, 3)}, "both axes of an image have the same"),
         ({"kernel_size": 2, "padding": 0}, "no steerable filter of size 2"),
         ({"stride": 1.5}, r"stride=1\.5"),
         ({"frequencies_cutoff": -1.0}, "expected a positive number"),

@@ -68,8 +68,8 @@ def test_batches_broadcast() -> None:
 def test_other_angles_keep_constants_and_meet_smooth_content() -> None:
     flat = torch.full((1, 9, 9), 2.0, dtype=torch.float64)
     assert float((transform_image(flat, 0.1, False) - flat).abs().max()) < 1e-14
-    place = torch.arange(33, dtype=torch.float64) - 16
-    up, right = -place[:, None], place[None]
+    position = torch.arange(33, dtype=torch.float64) - 16
+    up, right = -position[:, None], position[None]
 
     def blob(a: float, b: float) -> torch.Tensor:
         return torch.exp(-((right - a) ** 2 + (up - b) ** 2) / 12.5)

@@ -32,7 +32,7 @@ def build(kind: str, symmetry: Planar, fields: PlanarFields) -> tuple[nn.Module,
     }
     module = makers[kind]().double()
     for parameter in module.parameters() if kind != "norm threshold" else ():
-        nn.init.normal_(parameter)  # a threshold above the features would leave noise alone
+        nn.init.normal_(parameter)  # a threshold above the features would change no noise
     if kind == "invariant":
         return module, InvariantFeatures(module.features)
     return module, getattr(module, "out_type", fields)

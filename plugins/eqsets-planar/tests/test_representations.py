@@ -32,7 +32,7 @@ def representations(symmetry: Planar) -> list[Representation]:
 def elements(symmetry: Planar, space: object) -> list[tuple[object, Tensor]]:
     """Return pairs of escnn's group elements and ours."""
     group = space.fibergroup  # type: ignore[attr-defined]
-    found = []
+    matrices = []
     for e in group.testing_elements():
         if symmetry.rotations is None:
             flip, angle = e.to("radians") if symmetry.reflections else (0, e.to("radians"))
@@ -45,8 +45,8 @@ def elements(symmetry: Planar, space: object) -> list[tuple[object, Tensor]]:
             g = torch.tensor([0, e.to("int")])
         else:
             g = torch.tensor(e.to("int")[::-1])
-        found.append((e, g))
-    return found
+        matrices.append((e, g))
+    return matrices
 
 
 @pytest.mark.parametrize("symmetry", GROUPS, ids=lambda s: s.points.name)

@@ -30,7 +30,7 @@ def generator() -> torch.Generator:
 
 
 def reach(positions: Tensor, a: int, radius: float | None, neighbors: int | None) -> float:
-    """Return how far point ``a`` reaches, found by sorting its distances."""
+    """Return how far point ``a`` reaches, result by sorting its distances."""
     far = sorted(float((p - positions[a]).norm()) for b, p in enumerate(positions) if b != a)
     beyond = far[neighbors] if neighbors is not None and neighbors < len(far) else torch.inf
     return min(beyond, torch.inf if radius is None else radius)
@@ -52,14 +52,14 @@ def slowly(layer: PointConvolution, x: Tensor, positions: Tensor) -> Tensor:
             share = far / (far + 1) if layer.radius is None else far / layer.radius
             centres = torch.linspace(0, 1, layer.basis, dtype=DOUBLE)
             radial = layer.radial(torch.exp(-(((share - centres) * (layer.basis - 1)) ** 2)))
-            sent, parts, place = layer.in_type.split(x[b]), [], 0
+            sent, parts, start = layer.in_type.split(x[b]), [], 0
             for source, harmonic, (low, _) in layer._paths:
                 block = layer.in_type.blocks[source]
                 y = o3.spherical_harmonics(harmonic, vector, True, normalization="component")
                 c = o3.wigner_3j(block.degree, harmonic, low, dtype=DOUBLE)
                 product = torch.einsum("abc,ua,b->uc", c, sent[source], y) * (2 * low + 1) ** 0.5
-                product = product * radial[place : place + block.count, None]
-                place += block.count
+                product = product * radial[start : start + block.count, None]
+                start += block.count
                 parts.append(product.flatten())
             total = total + envelope * torch.cat(parts)
             weights += envelope**2
@@ -101,9 +101,9 @@ def moved_error(
     side = space.transform_structure(g, positions.expand(2, 4, 6, 3)) + shift
     order, points = torch.randperm(4, generator=generator), torch.randperm(6, generator=generator)
     moved = layer.in_type.transform(g, x)[:, order][:, :, points]
-    found = layer(moved, structure=side[:, order][:, :, points])
+    result = layer(moved, structure=side[:, order][:, :, points])
     expected = layer.out_type.transform(g, y)[:, order][:, :, points]
-    return relative_error(found, expected)
+    return relative_error(result, expected)
 
 
 @pytest.mark.parametrize("options", REACHES)
@@ -130,8 +130,8 @@ def test_mirror_images_differ_only_without_reflections(generator: torch.Generato
     mirror = torch.diag(torch.tensor([-1.0, 1, 1], dtype=DOUBLE))
     full = element_group("spatial").feature_type("points: 2x0e + 2x1o")
     y = full.transform(mirror, layer(x, structure=positions))
-    found = layer(full.transform(mirror, x), structure=positions @ mirror)
-    assert relative_error(found, y) > 1e-3
+    result = layer(full.transform(mirror, x), structure=positions @ mirror)
+    assert relative_error(result, y) > 1e-3
 
 
 @pytest.mark.parametrize("options", REACHES[:3])
@@ -175,7 +175,7 @@ def test_degenerate_clouds_give_numbers(
     assert positions.grad is not None
     assert positions.grad.isfinite().all()
     assert all(p.grad is None or p.grad.isfinite().all() for p in layer.parameters())
-    if case != "coincident" and "radius" in options:  # nobody near: the map of each point by itself
+    if case != "coincident" and "radius" in options:  # no neighbours: each point by itself
         own = layer.siamese.own(x) + layer.aggregate.own(x.sum(1, keepdim=True))
         assert relative_error(y, own) < 1e-14
 
@@ -188,7 +188,7 @@ def test_training_on_forces_survives_coincident_points(
     network = SetNetwork("spatial", types, readout=1, **options).double()
     positions = torch.randn(1, 2, 5, 3, generator=generator, dtype=DOUBLE)
     positions[:, :, 1] = positions[:, :, 0]
-    positions[:, :, 4] += 1e6  # nobody near
+    positions[:, :, 4] += 1e6  # no neighbour
     positions.requires_grad_()
     x = torch.randn(1, 2, 5, 3, generator=generator, dtype=DOUBLE)
     energy = network(x, structure=positions).sum()
@@ -206,8 +206,8 @@ def test_ties_do_not_break_the_symmetry(generator: torch.Generator) -> None:
         layer = DSS(space, "points: 2x0e + 1x1o", "points: 2x0e + 1x1o", **options).double()
         x = torch.randn(1, 2, 27, 5, generator=generator, dtype=DOUBLE)
         g = space.group.sample(generator=generator)
-        found = layer(layer.in_type.transform(g, x), structure=grid @ g.T)
-        assert relative_error(found, layer.out_type.transform(g, layer(x, structure=grid))) < 1e-12
+        result = layer(layer.in_type.transform(g, x), structure=grid @ g.T)
+        assert relative_error(result, layer.out_type.transform(g, layer(x, structure=grid))) < 1e-12
 
 
 def test_features_change_smoothly_as_a_point_leaves(generator: torch.Generator) -> None:

@@ -45,7 +45,7 @@ def test_spec_parses(spec: object, text: str) -> None:
     assert eval(repr(kind), {"element_group": element_group}) == kind
 
 
-def test_rotations_alone_do_not_tell_parities_apart() -> None:
+def test_rotations_alone_do_not_distinguish_parities() -> None:
     turns = element_group("spatial", reflections=False)
     kind = turns.feature_type("4x1o")
     assert kind == turns.feature_type("4x1e") == turns.feature_type("4x1")

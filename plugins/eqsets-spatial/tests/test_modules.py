@@ -28,33 +28,33 @@ def error(module: nn.Module, spec: str, out: object = None) -> float:
 @pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize("kind", ["norm", "gate", "invariant"])
 def test_module_is_equivariant(spec: str, kind: str) -> None:
-    kept = SPACE.feature_type(spec)
+    features = SPACE.feature_type(spec)
     if kind == "invariant":
-        read = SPACE.invariant(kept)
+        read = SPACE.invariant(features)
         assert error(read, spec, InvariantFeatures(read.features)) < 1e-12
         return
-    module = SPACE.norm(kept) if kind == "norm" else SPACE.nonlinearity(kept, "silu")
+    module = SPACE.norm(features) if kind == "norm" else SPACE.nonlinearity(features, "silu")
     for parameter in module.parameters():
         nn.init.normal_(parameter)
     assert error(module, spec) < 1e-12
 
 
 def test_norm_brings_each_kind_to_unit_size() -> None:
-    kept = SPACE.feature_type("points: 8x0e + 8x1o")
-    assert isinstance(kept, IrrepsFeatures)
-    x = kept.sample(4, generator=torch.Generator().manual_seed(0))
-    y = SPACE.norm(kept)(x * torch.cat([torch.full((8,), 100.0), torch.full((24,), 0.1)]))
-    for part in kept.split(y):
+    features = SPACE.feature_type("points: 8x0e + 8x1o")
+    assert isinstance(features, IrrepsFeatures)
+    x = features.sample(4, generator=torch.Generator().manual_seed(0))
+    y = SPACE.norm(features)(x * torch.cat([torch.full((8,), 100.0), torch.full((24,), 0.1)]))
+    for part in features.split(y):
         assert torch.allclose(part.square().mean((1, 2, 3)), torch.ones(4), atol=1e-2)
     assert SPACE.norm(SPACE.feature_type(4), "batch")(torch.randn(5, 4)).shape == (5, 4)
     with pytest.raises(FeatureTypeError, match="expected scalars only"):
-        SPACE.norm(kept, "batch")
+        SPACE.norm(features, "batch")
 
 
 def test_gate_activates_scalars_and_keeps_directions() -> None:
-    kept = SPACE.feature_type("2x0e + 2x1o")
-    gate = SPACE.nonlinearity(kept, "relu")
-    x = kept.sample(5, generator=torch.Generator().manual_seed(0))
+    features = SPACE.feature_type("2x0e + 2x1o")
+    gate = SPACE.nonlinearity(features, "relu")
+    x = features.sample(5, generator=torch.Generator().manual_seed(0))
     y = gate(x)
     assert torch.equal(y[:, :2], x[:, :2].relu())
     before, after = (nn.functional.normalize(z[:, 2:].reshape(5, 2, 3), dim=-1) for z in (x, y))
@@ -63,17 +63,17 @@ def test_gate_activates_scalars_and_keeps_directions() -> None:
 
 def test_gradient_at_zero_is_finite() -> None:
     for spec in SPECS:
-        kept = SPACE.feature_type(spec)
-        x = torch.zeros_like(kept.sample(2)).requires_grad_()
-        gate, read = SPACE.nonlinearity(kept), SPACE.invariant(kept)
+        features = SPACE.feature_type(spec)
+        x = torch.zeros_like(features.sample(2)).requires_grad_()
+        gate, read = SPACE.nonlinearity(features), SPACE.invariant(features)
         (gate(x).sum() + read(x).sum()).backward()
         assert x.grad is not None
         assert x.grad.isfinite().all()
 
 
 def test_dropout_drops_whole_copies() -> None:
-    kept = SPACE.feature_type("points: 40x1o")
-    drop = SPACE.dropout(kept, 0.5)
+    features = SPACE.feature_type("points: 40x1o")
+    drop = SPACE.dropout(features, 0.5)
     x = torch.ones(2, 5, 120)
     y = drop(x).reshape(2, 5, 40, 3)
     assert ((y == 0) | (y == 2)).all()
@@ -81,7 +81,7 @@ def test_dropout_drops_whole_copies() -> None:
     assert 0 < y.count_nonzero() < y.numel()
     assert torch.equal(drop.eval()(x), x)
     with pytest.raises(FeatureTypeError, match="probability"):
-        SPACE.dropout(kept, 1.5)
+        SPACE.dropout(features, 1.5)
 
 
 @pytest.mark.parametrize("reduce", ["mean", "sum"])
@@ -112,8 +112,8 @@ def test_invariants_are_scalars_and_lengths() -> None:
 
 
 def test_embedding_writes_into_scalars_only() -> None:
-    kept = SPACE.feature_type("1x1o + 2x0e")
-    written: Tensor = SPACE.embed(3, kept)(torch.randn(4, 3), like=torch.empty(4, 5))
+    features = SPACE.feature_type("1x1o + 2x0e")
+    written: Tensor = SPACE.embed(3, features)(torch.randn(4, 3), like=torch.empty(4, 5))
     assert written.shape == (4, 5)
     assert written[:, :3].count_nonzero() == 0
     points = SPACE.embed(3, SPACE.feature_type("points: 1x1o + 2x0e"))

@@ -1,4 +1,4 @@
-"""The neighbours that are found eagerly and when compiled give the same numbers and gradients."""
+"""The neighbours that are edges eagerly and when compiled give the same numbers and gradients."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def test_neighbours_are_those_of_a_plain_loop(
     positions = clouds()
     reach = {"radius": None, "neighbors": None, **options}
     near = find_neighbours(positions, **reach)
-    found = matrix(near, 24)
-    torch.testing.assert_close(found, by_loop(positions, **reach), rtol=1e-9, atol=1e-12)
+    edges = matrix(near, 24)
+    torch.testing.assert_close(edges, by_loop(positions, **reach), rtol=1e-9, atol=1e-12)
 
 
 def gradients(layer: DSS, x: Any, positions: Tensor) -> list[Tensor]:

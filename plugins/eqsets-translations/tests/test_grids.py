@@ -64,9 +64,9 @@ def test_kernels_are_centred(kernel: int, stride: int, padding_mode: str) -> Non
             reached, middle = matrix[:, 2], 2.0 * stride
         if middle + kernel / 2 > len(reached):
             continue
-        (places,) = reached.nonzero(as_tuple=True)
-        assert len(places) == kernel
-        assert abs(float(places.double().mean()) - middle) <= 0.5
+        (positions,) = reached.nonzero(as_tuple=True)
+        assert len(positions) == kernel
+        assert abs(float(positions.double().mean()) - middle) <= 0.5
 
 
 @pytest.mark.parametrize("kind", ["max", "mean"])
@@ -106,9 +106,9 @@ def matrix(size: int, factor: int, kind: str, padding_mode: str) -> Tensor:
         if kind == "nearest":
             rows[new, new // factor] = 1
             continue
-        place = (new + 0.5) / factor - 0.5
-        low = int(place // 1)
-        for old, weight in ((low, low + 1 - place), (low + 1, place - low)):
+        position = (new + 0.5) / factor - 0.5
+        low = int(position // 1)
+        for old, weight in ((low, low + 1 - position), (low + 1, position - low)):
             at = old % size if padding_mode == "circular" else min(max(old, 0), size - 1)
             rows[new, at] += weight
     return rows

@@ -26,8 +26,8 @@ def by_loops(layer: Convolution, x: Tensor) -> Tensor:
                 for s, a, d, b, left in zip(layer.stride, p, layer.dilation, q, reach, strict=True)
             ]
             if circular:
-                at = [place % size for place, size in zip(at, grid, strict=True)]
-            elif any(not 0 <= place < size for place, size in zip(at, grid, strict=True)):
+                at = [position % size for position, size in zip(at, grid, strict=True)]
+            elif any(not 0 <= position < size for position, size in zip(at, grid, strict=True)):
                 continue
             for c, o in product(range(source), range(target)):
                 y[:, o, *p] += layer.weight[o, c, *q] * x[:, c, *at]
@@ -67,18 +67,18 @@ def test_transposed_puts_the_kernel_at_every_point(options: dict, padding_mode: 
     one = symmetry.feature_type(1)
     layer = symmetry.linear(one, one, transposed=True, bias=False, **options).double()
     kernel, stride = layer.weight.detach()[0, 0], options["stride"]
-    found = []
+    results = []
     with torch.no_grad():
-        for place in (2, 3):
+        for position in (2, 3):
             dirac = torch.zeros(1, 1, 6, dtype=torch.float64)
-            dirac[..., place] = 1
+            dirac[..., position] = 1
             y = layer(dirac)[0, 0]
             start = int(y.nonzero()[0])
             expected = torch.zeros(6 * stride, dtype=torch.float64)
             expected[start : start + len(kernel)] = kernel
             torch.testing.assert_close(y, expected)
-            found.append(start)
-    assert found[1] - found[0] == stride
+            results.append(start)
+    assert results[1] - results[0] == stride
 
 
 def test_circular_layer_is_a_circulant_matrix() -> None:
@@ -96,23 +96,23 @@ def test_circular_layer_is_a_circulant_matrix() -> None:
 def test_full_kernel_reaches_what_the_solver_finds(grid: tuple[int, ...]) -> None:
     symmetry = Translations(len(grid), "circular", grid=grid)
     one = symmetry.feature_type(1)
-    places = torch.arange(torch.Size(grid).numel()).reshape(grid)
-    rolls = [places.roll(1, axis).flatten().argsort() for axis in range(len(grid))]
+    positions = torch.arange(torch.Size(grid).numel()).reshape(grid)
+    rolls = [positions.roll(1, axis).flatten().argsort() for axis in range(len(grid))]
     generated = GeneratedSymmetry(permutations=rolls, points=grid, channels_first=True)
     points = generated.feature_type(1)
     solved = generated.linear(points, points, bias=False).double()
     layer = symmetry.linear(one, one, kernel_size=grid, bias=False).double()
-    diracs = torch.eye(places.numel(), dtype=torch.float64).reshape(-1, 1, *grid)
+    diracs = torch.eye(positions.numel(), dtype=torch.float64).reshape(-1, 1, *grid)
     maps = []
     for module, weight in ((layer, layer.weight), (solved, solved.weight)):
-        found = []
-        for place in range(weight.numel()):
+        results = []
+        for position in range(weight.numel()):
             with torch.no_grad():
-                weight.zero_().view(-1)[place] = 1
-                found.append(module(diracs).flatten())
-        maps.append(torch.stack(found))
+                weight.zero_().view(-1)[position] = 1
+                results.append(module(diracs).flatten())
+        maps.append(torch.stack(results))
     rank = [torch.linalg.matrix_rank(part) for part in (*maps, torch.cat(maps))]
-    assert rank == [places.numel()] * 3
+    assert rank == [positions.numel()] * 3
 
 
 def test_published_image_block() -> None:

@@ -74,8 +74,8 @@ def test_19_the_context_is_not_repeated_in_memory() -> None:
     layer, x = DSS("translations", 4, 4, kernel_size=1), torch.randn(2, 50, 4, 8, 8)
     with torch.no_grad(), torch.profiler.profile(profile_memory=True) as record:
         layer(x)
-    made = [event.nbytes() for event in record.profiler.kineto_results.events()]
-    large = [size for size in made if size >= x.numel() * x.element_size()]
+    allocated = [event.nbytes() for event in record.profiler.kineto_results.events()]
+    large = [size for size in allocated if size >= x.numel() * x.element_size()]
     assert len(large) <= 3  # channels last, the own branch, the sum
 
 

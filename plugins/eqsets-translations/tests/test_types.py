@@ -53,8 +53,8 @@ def test_shift_of_a_coarse_grid() -> None:
 def test_shift_is_a_roll() -> None:
     x, g = torch.randn(3, 2, 5, 4), torch.tensor([[1, 0], [0, -2], [7, 3]])
     moved = IMAGES.feature_type(2).transform(g, x)
-    for one, shift, found in zip(x, g.tolist(), moved, strict=True):
-        assert torch.equal(found, one.roll(shift, (1, 2)))
+    for one, shift, result in zip(x, g.tolist(), moved, strict=True):
+        assert torch.equal(result, one.roll(shift, (1, 2)))
 
 
 def test_interior() -> None:

@@ -22,7 +22,7 @@ __all__ = ["Adjacency", "spmm"]
 
 def _weighted_sums(start: Tensor, column: Tensor, value: Tensor, x: Tensor) -> Tensor:
     # A sum of weighted rows is a bag of embeddings: the fastest of torch's sparse products, and one
-    # that every device and number type has.
+    # that every device and dtype has.
     wide = torch.promote_types(x.dtype, torch.float32)
     y = torch.nn.functional.embedding_bag(
         column,
@@ -116,11 +116,11 @@ class _Product(torch.autograd.Function):
         if ctx.needs_input_grad[7] and not torch.is_grad_enabled():
             grad_x = _weighted_sums(back_start, back_column, value[back_order], grad)
         elif ctx.needs_input_grad[7]:
-            place = torch.empty_like(back_order).scatter_(
+            inverse = torch.empty_like(back_order).scatter_(
                 0, back_order, torch.arange(len(back_order), device=back_order.device)
             )
             transposed = (back_start, back_column, column[back_order], value[back_order])
-            grad_x = _Product.apply(*transposed, start, column, place, grad)  # type: ignore[no-untyped-call]
+            grad_x = _Product.apply(*transposed, start, column, inverse, grad)  # type: ignore[no-untyped-call]
         if x is not None:
             grad_value = (grad[row] * x[column]).sum(1).to(value.dtype)
         return None, None, None, grad_value, None, None, None, grad_x
@@ -146,7 +146,7 @@ class Adjacency:
 
     @classmethod
     def of(cls, index: Tensor, value: Tensor, size: int) -> Adjacency:
-        """Return the matrix with ``value`` at (target, source); equal places add up."""
+        """Return the matrix with ``value`` at (target, source); values at equal indices add up."""
         source, target = index[0], index[1]
         order = target.argsort()
         column, row = source[order], target[order]

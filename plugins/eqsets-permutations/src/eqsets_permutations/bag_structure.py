@@ -17,7 +17,7 @@ from eqsets_permutations.edges import Edges
 __all__ = ["BagStructure", "NodeBatch", "broadcast_to_nodes", "reduce_nodes"]
 
 
-def _made(kind: Callable[..., Any], *parts: Any) -> Any:
+def _rebuilt(kind: Callable[..., Any], *parts: Any) -> Any:
     return kind(*parts)
 
 
@@ -53,8 +53,8 @@ def reduce_nodes(rows: Tensor, side: Edges | NodeBatch | None, kind: str) -> Ten
     x = rows[:, 0]
     empty = x.new_zeros(side.elements, x.shape[1])
     if kind == "max":
-        place = side.element[:, None].expand_as(x)
-        return empty.scatter_reduce(0, place, x, "amax", include_self=False)
+        index = side.element[:, None].expand_as(x)
+        return empty.scatter_reduce(0, index, x, "amax", include_self=False)
     total = empty.index_add(0, side.element, x)
     if kind == "sum":
         return total
@@ -72,7 +72,7 @@ def broadcast_to_nodes(values: Tensor, side: Edges | NodeBatch | None) -> Tensor
 pytree.register_pytree_node(
     NodeBatch,
     lambda members: ([members.edges, members.element], members.elements),
-    lambda children, elements: _made(NodeBatch, *children, elements),
+    lambda children, elements: _rebuilt(NodeBatch, *children, elements),
     serialized_type_name="eqsets_permutations.NodeBatch",
 )
 
@@ -138,6 +138,6 @@ pytree.register_pytree_node(
         [bag.edges, bag.context, bag.element, bag.set_of_element, bag.set_of_node],
         bag.num_sets,
     ),
-    lambda children, num_sets: _made(BagStructure, *children, num_sets),
+    lambda children, num_sets: _rebuilt(BagStructure, *children, num_sets),
     serialized_type_name="eqsets_permutations.BagStructure",
 )

@@ -85,7 +85,7 @@ def bag(
                 "(P, C) and an edge_index. Give nodes without features ones: torch.ones(P, 1)."
             )
         Edges(graph.edge_index, graph.get("edge_weight")).check(len(graph.x))
-    _require_alike(graphs)
+    _require_equal(graphs)
     sizes = [len(graph.x) for graph in graphs]
     if shared_nodes and len(set(sizes)) > 1:
         raise ShapeError(
@@ -119,16 +119,16 @@ def bag(
     return result
 
 
-def _require_alike(graphs: Sequence[Data]) -> None:
+def _require_equal(graphs: Sequence[Data]) -> None:
     kinds = {
         "channels": {graph.x.shape[1] for graph in graphs},
         "edge weights": {graph.get("edge_weight") is not None for graph in graphs},
         "edge features": {graph.get("edge_attr") is not None for graph in graphs},
     }
-    for what, found in kinds.items():
-        if len(found) > 1:
+    for what, values in kinds.items():
+        if len(values) > 1:
             raise ShapeError(
-                f"bag got graphs with {what}: {sorted(found)}, expected the same for all. "
+                f"bag got graphs with {what}: {sorted(values)}, expected the same for all. "
                 "Give those without weights ones, and all nodes the same channels."
             )
 
@@ -137,8 +137,8 @@ _EDGE_KEYS = ("edge_index", "edge_attr", "edge_weight")
 
 
 def _plain(graph: Data) -> Data:
-    kept = {key: graph[key] for key in _EDGE_KEYS if graph.get(key) is not None}
-    return Data(x=graph.x, **kept)
+    edges = {key: graph[key] for key in _EDGE_KEYS if graph.get(key) is not None}
+    return Data(x=graph.x, **edges)
 
 
 def as_sets(data: BagData) -> tuple[SetBatch, BagStructure]:

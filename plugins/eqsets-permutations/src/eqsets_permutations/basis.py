@@ -1,4 +1,4 @@
-r"""All linear maps between features of nodes and of ordered pairs that permutations leave alone.
+r"""All permutation-equivariant linear maps between features of nodes and of ordered pairs.
 
 There are as many as ways to partition the axes of input and output: 2 from nodes to nodes, 5
 between nodes and pairs, 15 from pairs to pairs. Sums over nodes are means here, so that outputs
@@ -28,7 +28,7 @@ class NodeLinear(nn.Module):
 
     .. math:: y_p = x_p W_1 + \frac1P \sum_q x_q W_2 + b
 
-    Edges are not looked at.
+    Edges are ignored.
 
     Arguments:
         in_type: type of the input.

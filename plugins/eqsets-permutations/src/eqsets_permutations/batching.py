@@ -134,10 +134,10 @@ def edges_of_sets(edges: Edges, layout: Layout) -> Edges:
     index = _set_of_row(layout, edges.index)[row] * nodes + node
     weight, attr = edges.weight, edges.attr
     if layout.present is not None:  # what is absent has no edges
-        kept = layout.present[row[0]]
-        index = index[:, kept]
-        weight = None if weight is None else weight[kept]
-        attr = None if attr is None else attr[kept]
+        present = layout.present[row[0]]
+        index = index[:, present]
+        weight = None if weight is None else weight[present]
+        attr = None if attr is None else attr[present]
     return replace(edges, index=index, weight=weight, attr=attr, blocks=layout.num_sets)
 
 
@@ -155,8 +155,8 @@ def _repeat(edges: Edges, set_of_row: Tensor, rows: int) -> Edges:
     repeats = sizes[block]
     picked = torch.arange(len(block), device=block.device).repeat_interleave(repeats)
     start = (repeats.cumsum(0) - repeats)[picked]
-    place = torch.arange(len(picked), device=block.device) - start
-    row = order[first[block[picked]] + place]
+    offset = torch.arange(len(picked), device=block.device) - start
+    row = order[first[block[picked]] + offset]
     return replace(
         edges,
         index=node[:, picked] + nodes * row,

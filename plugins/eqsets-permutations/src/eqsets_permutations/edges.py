@@ -224,7 +224,7 @@ def graph_nodes(graph: Any) -> int | None:
     x = getattr(graph, "x", None)
     if isinstance(x, Tensor):
         return len(x)
-    # PyG guesses from the edges where nobody has said it, and warns
+    # PyG guesses from the edges where it is not given, and warns
     count = graph.get("num_nodes") if hasattr(graph, "get") else None
     return count if isinstance(count, int) else None
 

@@ -24,8 +24,8 @@ class DSSGNN(nn.Module):
               L_2(A, \tfrac1m \textstyle\sum_j x_j)\big)\Big)
 
     then the mean over nodes, the mean over subgraphs, and a network of two layers. Node ``p`` of
-    all subgraphs is the same node of the original graph :math:`A`. It tells graphs apart that the
-    base convolution, and the Weisfeiler-Leman test, cannot.
+    all subgraphs is the same node of the original graph :math:`A`. It distinguishes graphs that
+    the base convolution and the Weisfeiler-Leman test cannot.
 
     References:
         Equivariant Subgraph Aggregation Networks, Bevilacqua et al., ICLR 2022,
@@ -33,7 +33,7 @@ class DSSGNN(nn.Module):
         the mean and the original graph; here one batch norm follows the sum of both branches.
 
     Arguments:
-        in_channels: channels of a node, marks included.
+        in_channels: channels of a node, with the two that indicate the root (EGO+).
         out_features: length of the output.
         hidden: channels of the layers.
         layers: number of them.

@@ -39,8 +39,8 @@ class _Permuted(FeatureType):
     def group(self) -> SymmetricGroup:  # type: ignore[override]
         return SymmetricGroup(self.nodes)
 
-    def check(self, x: Tensor, lead: tuple[str, ...], owner: str, mend: str = "") -> None:
-        super().check(x, lead, owner, mend)
+    def check(self, x: Tensor, lead: tuple[str, ...], owner: str, hint: str = "") -> None:
+        super().check(x, lead, owner, hint)
         _require_nodes(x.shape[len(lead) : -1], owner)
 
     def with_channels(self, channels: int) -> Self:

@@ -51,10 +51,10 @@ class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is
         """Return what the subgraphs are named by, one row for each: ``(m, ...)``."""
 
     @abstractmethod
-    def keep(self, roots: Tensor, edge_index: Tensor, nodes: int) -> Tensor:
+    def edge_mask(self, roots: Tensor, edge_index: Tensor, nodes: int) -> Tensor:
         """Return which edges each subgraph keeps, ``(m, M)`` bool."""
 
-    def mark(self, roots: Tensor, x: Tensor) -> Tensor:
+    def node_features(self, roots: Tensor, x: Tensor) -> Tensor:
         """Return the node features ``(m, P, C)`` of the subgraphs."""
         return x.expand(len(roots), *x.shape)
 
@@ -89,8 +89,8 @@ class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is
         _require_lengths(data, nodes, name)
         x = x.reshape(nodes, -1)
         roots = self._drawn(self.roots(index, nodes))
-        element, edge = self.keep(roots, index, nodes).nonzero().unbind(1)
-        features = self.mark(roots, x)
+        element, edge = self.edge_mask(roots, index, nodes).nonzero().unbind(1)
+        features = self.node_features(roots, x)
         count = len(roots)
         own = torch.arange(nodes, device=index.device)
         result = BagData(
@@ -167,7 +167,7 @@ class NodeDeleted(SubgraphPolicy):
     def roots(self, edge_index: Tensor, nodes: int) -> Tensor:
         return torch.arange(nodes, device=edge_index.device)
 
-    def keep(self, roots: Tensor, edge_index: Tensor, nodes: int) -> Tensor:
+    def edge_mask(self, roots: Tensor, edge_index: Tensor, nodes: int) -> Tensor:
         return (edge_index[:, None] != roots[:, None]).all(0)
 
 
@@ -184,7 +184,7 @@ class EdgeDeleted(SubgraphPolicy):
         pairs = edge_index.sort(0).values.unique(dim=1).T
         return pairs if len(pairs) else edge_index.new_full((1, 2), -1)
 
-    def keep(self, roots: Tensor, edge_index: Tensor, nodes: int) -> Tensor:
+    def edge_mask(self, roots: Tensor, edge_index: Tensor, nodes: int) -> Tensor:
         return (roots[:, None] != edge_index.sort(0).values.T).any(-1)
 
 
@@ -193,7 +193,7 @@ class EgoNets(SubgraphPolicy):
 
     Arguments:
         hops: radius of the neighbourhood.
-        marked: put two channels in front that tell the root from the others (EGO+).
+        marked: put two channels in front that are 1 at the root and at the others (EGO+).
         fraction: part of the bag to draw.
         generator: source of randomness for the draw.
 
@@ -228,7 +228,7 @@ class EgoNets(SubgraphPolicy):
     def roots(self, edge_index: Tensor, nodes: int) -> Tensor:
         return torch.arange(nodes, device=edge_index.device)
 
-    def keep(self, roots: Tensor, edge_index: Tensor, nodes: int) -> Tensor:
+    def edge_mask(self, roots: Tensor, edge_index: Tensor, nodes: int) -> Tensor:
         source, target = edge_index
         reached = torch.zeros(len(roots), nodes, device=edge_index.device)
         reached[torch.arange(len(roots)), roots] = 1
@@ -237,8 +237,8 @@ class EgoNets(SubgraphPolicy):
             reached = step.index_add(1, source, reached[:, target]).clamp(max=1)
         return (reached[:, source] * reached[:, target]).bool()
 
-    def mark(self, roots: Tensor, x: Tensor) -> Tensor:
-        features = super().mark(roots, x)
+    def node_features(self, roots: Tensor, x: Tensor) -> Tensor:
+        features = super().node_features(roots, x)
         if not self.marked:
             return features
         root = torch.arange(len(x), device=x.device) == roots[:, None]

@@ -169,5 +169,5 @@ def _find(name: str) -> Callable[..., nn.Module]:
     }
     if name not in known:
         raise PluginError(f"unknown convolution {name!r}: {choices(name, {*known, 'linear'})}")
-    found: Callable[..., nn.Module] = getattr(library, known[name])
-    return found
+    convolution: Callable[..., nn.Module] = getattr(library, known[name])
+    return convolution

@@ -84,8 +84,8 @@ class Embedding(nn.Module):
     def __init__(self, features: int, out_type: NodeFeatures | PairFeatures) -> None:
         super().__init__()
         self.out_type = out_type
-        places = 2 if isinstance(out_type, PairFeatures) else 1
-        self.linear = nn.Linear(features, places * out_type.count, bias=False)
+        maps = 2 if isinstance(out_type, PairFeatures) else 1
+        self.linear = nn.Linear(features, maps * out_type.count, bias=False)
 
     def forward(
         self, invariants: Tensor, edges: Edges | NodeBatch | None = None, *, like: Tensor

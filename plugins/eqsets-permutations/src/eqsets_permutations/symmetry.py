@@ -131,10 +131,10 @@ class Permutations(ElementSymmetry):
 
     def invariant(self, in_type: FeatureType) -> nn.Module:
         """Return the mean (or sum, maximum) over nodes; of pairs, on and off the diagonal."""
-        kept = self.feature_type(in_type)
-        if isinstance(kept, PairFeatures):
-            return PairReadout(kept, self.readout)
-        return NodeReadout(kept, self.readout)
+        source = self.feature_type(in_type)
+        if isinstance(source, PairFeatures):
+            return PairReadout(source, self.readout)
+        return NodeReadout(source, self.readout)
 
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         """Return the map that writes invariants to every node (or pair)."""

@@ -96,7 +96,7 @@ class SteerableConv(nn.Module):
         for terms, (_, target) in zip(self._terms, self.out_type.blocks, strict=True):
             size = target.size(self.out_type.points)
             used = [column for column, term in enumerate(terms) if term is not None]
-            widths = [place.stop - place.start for place in self.in_type.slices()]
+            widths = [channels.stop - channels.start for channels in self.in_type.slices()]
             for column in used:
                 name = (terms[column] or ("", ""))[0]
                 weight = self.get_parameter(name)

@@ -35,8 +35,8 @@ class FieldDropout(nn.Module):
         """Drop fields of ``x: (E, C, H, W)``."""
         if not self.training or self.p == 0:
             return x
-        keep = torch.nn.functional.dropout(x.new_ones(x.shape[0], self.in_type.fields), self.p)
-        return x * keep[:, self.constants.get("field", x), None, None]
+        scale = torch.nn.functional.dropout(x.new_ones(x.shape[0], self.in_type.fields), self.p)
+        return x * scale[:, self.constants.get("field", x), None, None]
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, p={self.p}"

@@ -90,21 +90,20 @@ def _space(points: PointGroup, max_frequency: int) -> Any:
     return gspaces.rot2dOnR2(points.rotations)
 
 
-def _representation(space: Any, points: PointGroup, wanted: Representation) -> Any:
+def _representation(space: Any, points: PointGroup, representation: Representation) -> Any:
     """Return escnn's representation of that name."""
-    if wanted.kind == "trivial":
+    if representation.kind == "trivial":
         return space.trivial_repr
-    if wanted.kind == "regular":
+    if representation.kind == "regular":
         return space.regular_repr
     mirror_only = points.reflections and points.rotations == 1  # escnn's group is then its C2
-    if wanted.kind == "irrep":
-        return space.irrep(1) if mirror_only else space.irrep(*wanted.label)
+    if representation.kind == "irrep":
+        return space.irrep(1) if mirror_only else space.irrep(*representation.label)
     axis_and_count = points.reflections and not mirror_only
     if axis_and_count:
-        return space.quotient_repr(
-            wanted.label if len(wanted.label) == 2 else (None, *wanted.label)
-        )
-    return space.quotient_repr(wanted.label[-1])
+        label = representation.label
+        return space.quotient_repr(label if len(label) == 2 else (None, *label))
+    return space.quotient_repr(representation.label[-1])
 
 
 def filter_basis(
@@ -138,10 +137,10 @@ def filter_basis(
             if "empty" not in str(error):
                 raise
             return torch.zeros(0, *shape)
-        found = [b for name, b in layer.named_buffers() if name.endswith("sampled_basis")]
-        if len(found) != 1:
-            raise AssertionError(f"expected one sampled basis of escnn, found {len(found)}")
-        basis: Tensor = found[0].detach().reshape(-1, *shape).clone()
+        bases = [b for name, b in layer.named_buffers() if name.endswith("sampled_basis")]
+        if len(bases) != 1:
+            raise AssertionError(f"expected one sampled basis of escnn, got {len(bases)}")
+        basis: Tensor = bases[0].detach().reshape(-1, *shape).clone()
         return basis
 
 

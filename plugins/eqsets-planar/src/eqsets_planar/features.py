@@ -119,8 +119,8 @@ class PlanarFields(FeatureType):
                 f"(..., {self.size}, H, W). Declare the type of x, or reshape it."
             )
         return [
-            x[..., place, :, :].unflatten(-3, (count, r.size(self.points)))
-            for place, (count, r) in zip(self.slices(), self.blocks, strict=True)
+            x[..., channels, :, :].unflatten(-3, (count, r.size(self.points)))
+            for channels, (count, r) in zip(self.slices(), self.blocks, strict=True)
         ]
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
@@ -195,9 +195,9 @@ class PlanarFields(FeatureType):
 def _smooth(noise: Tensor) -> Tensor:
     """Return noise blurred by a Gaussian of three pixels, inside a disc."""
     side = noise.shape[-1]
-    place = torch.arange(side, dtype=noise.dtype, device=noise.device)
-    blur = torch.exp(-((place[:, None] - place) ** 2) / (2 * 3.0**2))
-    centred = place - (side - 1) / 2
+    position = torch.arange(side, dtype=noise.dtype, device=noise.device)
+    blur = torch.exp(-((position[:, None] - position) ** 2) / (2 * 3.0**2))
+    centred = position - (side - 1) / 2
     radius = (centred[:, None] ** 2 + centred**2).sqrt()
     # almost still at the border; narrower, a ReLU would find too little to leave something of
     window = torch.exp(-((radius / (0.26 * side)) ** 4))

@@ -1,9 +1,10 @@
 """Frozen steerable convolutions: the filter is expanded once, and the weights are given up.
 
 A :class:`~eqsets_planar.SteerableConv` expands its filter from its weights in every forward pass.
-That is little work beside the convolution of large images, and much beside that of small ones. For
-deployment, :func:`freeze` stores the filter *instead of* the weights. There is no second copy that
-could differ from it: loading the weights of a network that is not frozen is an error.
+That costs little compared with the convolution of large images, and much compared with that of
+small ones. For deployment, :func:`freeze` stores the filter *instead of* the weights. There is no
+second copy that could differ from it: loading the weights of a network that is not frozen is an
+error.
 """
 
 from __future__ import annotations

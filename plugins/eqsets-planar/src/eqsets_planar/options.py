@@ -27,7 +27,7 @@ def whole(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise FeatureTypeError(
             f"element group 'planar' got {name}={value!r}, expected one whole number of at least "
-            f"{least}: images are treated alike along both axes. Write for example {name}="
+            f"{least}: both axes of an image have the same. Write for example {name}="
             f"{max(least, 3) if name == 'kernel_size' else max(least, 1)}."
         )
     return value
@@ -52,7 +52,7 @@ class ConvOptions:
     """How a steerable convolution moves over the image.
 
     Arguments:
-        kernel_size: side of the filter; odd, or even with an explicit ``padding`` (its centre lies
+        kernel_size: side of the filter; odd, or even with an explicit ``padding`` (its centre is
             between pixels, so the image changes its size by an odd number).
         stride: one output for every so many pixels; :meth:`~eqsets.ElementSymmetry.pool` is the
             antialiased alternative.

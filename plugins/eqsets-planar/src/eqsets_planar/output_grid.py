@@ -3,7 +3,7 @@
 A layer that samples its output on every ``stride``-th pixel commutes with a turn about the centre
 of the image only if its outputs lie symmetrically about that centre: if the steps fit exactly,
 ``(size + 2 padding - span) % stride == 0``. Otherwise the output of a turned image is that of the
-image, moved by a part of a pixel: small, and never noticed until somebody measures.
+image, shifted by a part of a pixel: an error that is small and easily overlooked.
 """
 
 from __future__ import annotations

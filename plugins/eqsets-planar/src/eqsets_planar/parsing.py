@@ -35,18 +35,18 @@ def parse(text: str, points: PointGroup, max_frequency: int) -> Blocks:
     """
     blocks: list[tuple[int, Representation]] = []
     for term in text.split("+"):
-        found = _TERM.fullmatch(term.strip())
-        if found is None or not term.strip():
+        match = _TERM.fullmatch(term.strip())
+        if match is None or not term.strip():
             raise FeatureTypeError(_message(text, f"cannot read {term.strip()!r}"))
-        count = int(found[1] or 1)
+        count = int(match[1] or 1)
         if not 1 <= count <= MOST_FIELDS:
             raise FeatureTypeError(
                 _message(text, f"{count} fields, not between 1 and {MOST_FIELDS}")
             )
-        numbers = [part.strip() for part in (found[3] or "").split(",")] if found[3] else []
+        numbers = [part.strip() for part in (match[3] or "").split(",")] if match[3] else []
         if not all(re.fullmatch(r"\d{1,6}", part) for part in numbers):
-            raise FeatureTypeError(_message(text, f"cannot read the numbers ({found[3]})"))
-        kind, arguments = found[2] or "trivial", tuple(map(int, numbers))
+            raise FeatureTypeError(_message(text, f"cannot read the numbers ({match[3]})"))
+        kind, arguments = match[2] or "trivial", tuple(map(int, numbers))
         blocks += [(count, r) for r in named(points, kind, arguments, max_frequency, text)]
     return merged(blocks)
 
@@ -132,14 +132,14 @@ def _irreps(
         raise FeatureTypeError(
             _message(text, f"irreps{label} of {points.name}, expected one number up to {highest}")
         )
-    found = [TRIVIAL]
+    irreps = [TRIVIAL]
     for frequency in range(1, (label[0] if label else min(highest, max_frequency)) + 1):
         alone = 2 * frequency == points.rotations
         parities = ((0, 1) if alone else (1,)) if points.reflections else (None,)
         for parity in parities:
             name = (frequency,) if parity is None else (parity, frequency)
-            found.append(_irrep(points, name, highest, text))
-    return found
+            irreps.append(_irrep(points, name, highest, text))
+    return irreps
 
 
 def _quotient(points: PointGroup, label: tuple[int, ...], text: str) -> Representation:
@@ -175,9 +175,9 @@ def _needs_finite(points: PointGroup, kind: str, text: str) -> int:
     return points.rotations
 
 
-def _message(text: str, problem: str, mend: str = "") -> str:
-    mend = mend or "Write for example 3, '3 trivial', '16 regular' or '8 trivial + 4 irrep(1)'."
+def _message(text: str, problem: str, hint: str = "") -> str:
+    hint = hint or "Write for example 3, '3 trivial', '16 regular' or '8 trivial + 4 irrep(1)'."
     return (
         f"got the planar feature type {text!r}: {problem.rstrip('.')}. Expected counts and "
-        f"representations joined by '+'. {mend}"
+        f"representations joined by '+'. {hint}"
     )

@@ -20,7 +20,7 @@ __all__ = ["PointGroup", "Pose"]
 
 @dataclass(frozen=True)
 class Pose:
-    """Group elements taken apart.
+    """Group elements as a rotation and a reflection.
 
     Attributes:
         step: ``(*batch)`` number of the turn in a finite group, else zeros.
@@ -95,7 +95,7 @@ class PointGroup:
         return self.rotations in (1, 2, 4)
 
     def pose(self, g: Tensor) -> Pose:
-        """Take elements ``g: (*batch, *element_shape)`` apart."""
+        """Return elements ``g: (*batch, *element_shape)`` as rotations and reflections."""
         self.group.check(g)
         if self.rotations is None:
             g = g.double()

@@ -53,7 +53,7 @@ class FieldEmbedding(nn.Module):
         count = sum(many for many, r in out_type.blocks if r.has_invariant)
         if not count:
             raise FeatureTypeError(
-                f"{out_type!r} has no vector that the group leaves alone, so {features} invariants "
+                f"{out_type!r} has no invariant vector, so {features} invariants "
                 "cannot be written into it. Use alignment='shared', or add trivial fields."
             )
         self.linear = nn.Linear(features, count, bias=False)

@@ -44,7 +44,7 @@ class Representation:
 
     @property
     def has_invariant(self) -> bool:
-        """Whether there is a vector that no element moves: a place for a bias."""
+        """Whether there is an invariant vector, which a bias can be added to."""
         return self.kind != "irrep"
 
     def size(self, points: PointGroup) -> int:
@@ -88,9 +88,9 @@ class Representation:
         if points.rotations is None:
             raise AssertionError(f"{self} exists for finite groups only")
         turns = points.rotations // (self.label[-1] if self.label else 1)
-        place = torch.arange(self.size(points), device=pose.step.device)
+        index = torch.arange(self.size(points), device=pose.step.device)
         step, flip = pose.step[..., None], pose.flip[..., None]
-        turn, half = place % turns, place // turns
+        turn, half = index % turns, index // turns
         if len(self.label) == 2:  # r^m s S = r^(m - a) S, as r^a s is in S
             return (step + torch.where(flip, -turn - self.label[0], turn)) % turns
         moved = (step + torch.where(flip, -turn, turn)) % turns

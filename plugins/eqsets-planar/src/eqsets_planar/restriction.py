@@ -1,9 +1,9 @@
 r"""See the fields of a group as fields of a subgroup: the same numbers, in another order.
 
-Every representation here falls apart over a subgroup by reordering its components and changing
-signs alone: regular and quotient fields into the orbits of the subgroup, each named by the elements
-that leave a point of it alone; an irrep of frequency :math:`k` into those of :math:`k \bmod M`,
-mirrored where :math:`k \bmod M > M/2`.
+Every representation here decomposes over a subgroup by reordering its components and changing
+signs alone: regular and quotient fields into the orbits of the subgroup, each named by the
+stabiliser of a point; an irrep of frequency :math:`k` into those of :math:`k \bmod M`, mirrored
+where :math:`k \bmod M > M/2`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Part:
 
     Attributes:
         representation: of the subgroup.
-        components: which components of the field it is made of, in order.
+        components: which components of the field it has, in order.
         signs: what each is multiplied by.
     """
 
@@ -41,8 +41,8 @@ class Part:
 class Restriction(nn.Module):
     """Declare features of a group as features of a subgroup; no weights, an isometry.
 
-    After some layers that commute with all rotations, later layers may tell apart what a smaller
-    group does: digits 6 and 9, up and down.
+    After some layers that commute with all rotations, later layers may be equivariant to a
+    smaller group only, and distinguish digits 6 and 9, or up and down.
 
     Raises:
         FeatureTypeError: the other group is no subgroup.
@@ -158,8 +158,8 @@ def _orbits(representation: Representation, points: PointGroup, smaller: PointGr
         seen.update(goes_to[:, base].tolist())
         target = _named_by_stabiliser(elements[goes_to[:, base] == base], smaller)
         moves = target.matrix(smaller, smaller.pose(elements)).argmax(-2)[:, 0].tolist()
-        place = dict(zip(moves, goes_to[:, base].tolist(), strict=True))
-        components = tuple(place[point] for point in range(len(place)))
+        point_of = dict(zip(moves, goes_to[:, base].tolist(), strict=True))
+        components = tuple(point_of[point] for point in range(len(point_of)))
         parts.append(Part(target, components, (1,) * len(components)))
     return parts
 

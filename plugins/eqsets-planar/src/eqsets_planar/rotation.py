@@ -64,10 +64,10 @@ def _interpolated(x: Tensor, turn: float) -> Tensor:
     return result.reshape(x.shape)
 
 
-def _taps(place: Tensor, size: int) -> list[tuple[Tensor, Tensor]]:
-    """Return (index, weight) of each node around real-valued places; the weights sum to one."""
-    first = place.floor()
-    part = place - first
+def _taps(position: Tensor, size: int) -> list[tuple[Tensor, Tensor]]:
+    """Return (index, weight) of each node around real-valued positions; the weights sum to one."""
+    first = position.floor()
+    part = position - first
     taps = []
     for node in _NODES:
         weight = torch.ones_like(part)

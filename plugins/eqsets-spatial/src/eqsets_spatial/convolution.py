@@ -168,14 +168,14 @@ def _paths(
     in_type: IrrepsFeatures, out_type: IrrepsFeatures, degree: int
 ) -> list[tuple[int, int, tuple[int, int]]]:
     """Return the products of irreps as (input block, harmonic, irrep), sorted by irrep."""
-    wanted = {block.irrep for block in out_type.blocks}
-    found = []
+    targets = {block.irrep for block in out_type.blocks}
+    paths = []
     for source, block in enumerate(in_type.blocks):
         for harmonic in range(degree + 1):
             # The harmonics change sign with their degree; under rotations alone nothing does.
             sign = 1 if in_type.group.special else (-1) ** harmonic
             for low in range(abs(block.degree - harmonic), block.degree + harmonic + 1):
                 irrep = (low, block.parity * sign)
-                if irrep in wanted:
-                    found.append((source, harmonic, irrep))
-    return sorted(found, key=lambda path: path[2])
+                if irrep in targets:
+                    paths.append((source, harmonic, irrep))
+    return sorted(paths, key=lambda path: path[2])

@@ -32,9 +32,9 @@ class CopyDropout(nn.Module):
         """Drop copies of ``x: (E, *layout)`` while training."""
         if not self.training or self.p == 0:
             return x
-        keep = torch.ones(x.shape[0], self.in_type.copies, dtype=x.dtype, device=x.device)
-        keep = torch.nn.functional.dropout(keep, self.p)
-        mask: Tensor = keep @ self.constants.get("copies", x).mT
+        scale = torch.ones(x.shape[0], self.in_type.copies, dtype=x.dtype, device=x.device)
+        scale = torch.nn.functional.dropout(scale, self.p)
+        mask: Tensor = scale @ self.constants.get("copies", x).mT
         return x * (mask[:, None] if self.in_type.points else mask)
 
     def extra_repr(self) -> str:

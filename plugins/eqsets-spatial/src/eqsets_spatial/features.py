@@ -53,7 +53,7 @@ class Block:
 
     @property
     def scalar(self) -> bool:
-        """Whether the group leaves it alone (``0e``)."""
+        """Whether it is invariant (``0e``)."""
         return self.degree == 0 and self.parity == 1
 
     @property
@@ -101,7 +101,7 @@ class IrrepsFeatures(FeatureType):
 
     @property
     def scalars(self) -> int:
-        """Number of components that the group leaves alone."""
+        """Number of invariant components."""
         return sum(block.count for block in self.blocks if block.scalar)
 
     @property

@@ -59,15 +59,15 @@ class IrrepsLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x: (*batch, in_dim)`` to ``(*batch, out_dim)``."""
         blocks = x.split([block.width for block in self.in_blocks], -1)
-        found: dict[int, Tensor] = {}
+        outputs: dict[int, Tensor] = {}
         for mix in self._mixes:
             y = self._mixed(mix, _joined([blocks[source] for source in mix.sources], -1))
             widths = [self.out_blocks[target].width for target in mix.targets]
-            found.update(zip(mix.targets, y.split(widths, -1), strict=True))
-        like = next(iter(found.values()), x)
-        shifts = self._shifts(like, set(found))
+            outputs.update(zip(mix.targets, y.split(widths, -1), strict=True))
+        like = next(iter(outputs.values()), x)
+        shifts = self._shifts(like, set(outputs))
         parts = [
-            found[number] if number in found else shifts[number]
+            outputs[number] if number in outputs else shifts[number]
             for number in range(len(self.out_blocks))
         ]
         return torch.cat(parts, -1)
@@ -85,15 +85,15 @@ class IrrepsLinear(nn.Module):
         if mix.size == 1:
             bias = self.bias if mix.scalar else None
             return torch.nn.functional.linear(copies, matrix.mT, bias)
-        apart = copies.unflatten(-1, (len(matrix), mix.size)).mT
-        mixed: Tensor = (apart.flatten(0, -2) @ matrix).unflatten(0, apart.shape[:-1])
+        separate = copies.unflatten(-1, (len(matrix), mix.size)).mT
+        mixed: Tensor = (separate.flatten(0, -2) @ matrix).unflatten(0, separate.shape[:-1])
         return mixed.mT.flatten(-2)
 
-    def _shifts(self, like: Tensor, found: set[int]) -> dict[int, Tensor]:
+    def _shifts(self, like: Tensor, outputs: set[int]) -> dict[int, Tensor]:
         """Return blocks of the output that the input does not reach: zeros, or their bias."""
         shifts, start = {}, 0
         for number, block in enumerate(self.out_blocks):
-            if number not in found:
+            if number not in outputs:
                 zeros = like.new_zeros(*like.shape[:-1], block.width)
                 if block.scalar and self.bias is not None:
                     zeros = zeros + self.bias[start : start + block.count].to(zeros.dtype)
@@ -161,24 +161,24 @@ def _joined(parts: list[Tensor], axis: int) -> Tensor:
 
 def _mixes(in_blocks: tuple[Block, ...], out_blocks: tuple[Block, ...]) -> list[_Mix]:
     """Return the irreps that both sides have; weights lie as in e3nn, by block of the input."""
-    places, start = {}, 0
+    slots, start = {}, 0
     for source, block in enumerate(in_blocks):
-        for target, wanted in enumerate(out_blocks):
-            if block.irrep == wanted.irrep:
-                places[source, target] = (start, block.count, wanted.count)
-                start += block.count * wanted.count
+        for target, out_block in enumerate(out_blocks):
+            if block.irrep == out_block.irrep:
+                slots[source, target] = (start, block.count, out_block.count)
+                start += block.count * out_block.count
     mixes = []
-    for irrep in dict.fromkeys(in_blocks[source].irrep for source, _ in places):
+    for irrep in dict.fromkeys(in_blocks[source].irrep for source, _ in slots):
         sources = tuple(n for n, block in enumerate(in_blocks) if block.irrep == irrep)
         targets = tuple(n for n, block in enumerate(out_blocks) if block.irrep == irrep)
-        weights = tuple(tuple(places[a, b] for b in targets) for a in sources)
+        weights = tuple(tuple(slots[a, b] for b in targets) for a in sources)
         first = in_blocks[sources[0]]
         mixes.append(_Mix(first.size, first.scalar, sources, targets, weights))
     return mixes
 
 
 def _positions(in_blocks: tuple[Block, ...], out_blocks: tuple[Block, ...]) -> Tensor:
-    """Return where the weight between a copy of the input and one of the output lies, or -1."""
+    """Return the index of the weight between each copy of the input and the output, or -1."""
     table = torch.full((sum(b.count for b in in_blocks), sum(b.count for b in out_blocks)), -1)
     rows = [sum(b.count for b in in_blocks[:n]) for n in range(len(in_blocks))]
     columns = [sum(b.count for b in out_blocks[:n]) for n in range(len(out_blocks))]

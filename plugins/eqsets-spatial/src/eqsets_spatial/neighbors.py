@@ -62,16 +62,16 @@ def find_neighbours(
         envelope = torch.where(distance < reach, (1 - share.square()).clamp(min=0).pow(3), 0)
     if neighbors is None:
         envelope = torch.where(sender == receiver, 0, envelope)
-    apart = distance > 0
-    direction = torch.where(apart, vector.mT / torch.where(apart, distance, 1), 0).mT
+    distinct = distance > 0
+    direction = torch.where(distinct, vector.mT / torch.where(distinct, distance, 1), 0).mT
     return Neighbourhood(sender, receiver, direction, distance, envelope)
 
 
 def _length(vector: Tensor) -> Tensor:
     """Return lengths ``(E,)`` whose gradient is zero, not NaN, at the zero vector."""
     square = vector.square().sum(-1)
-    apart = square > 0
-    return torch.where(apart, torch.where(apart, square, 1).sqrt(), 0)
+    nonzero = square > 0
+    return torch.where(nonzero, torch.where(nonzero, square, 1).sqrt(), 0)
 
 
 def _distances(positions: Tensor) -> Tensor:

@@ -52,15 +52,15 @@ class Positions(Structure):
 def rotate_positions(g: Tensor, positions: Tensor) -> Tensor:
     """Return positions ``(*batch, P, 3)`` moved by ``g: (*batch, 3, 3)``; batches broadcast."""
     lead = g.dim() - 2
-    kept = positions.dim() - 2
+    own = positions.dim() - 2
     if g.shape[-2:] != (3, 3) or positions.dim() < 2 or positions.shape[-1] != 3:
         raise ShapeError(
             f"got matrices {tuple(g.shape)} and positions {tuple(positions.shape)}, expected "
             "(*batch, 3, 3) and (*batch, P, 3). Give one matrix to each cloud."
         )
-    if lead > kept > 0:  # g for each element, positions for each set
+    if lead > own > 0:  # g for each element, positions for each set
         positions = positions.reshape(
-            *positions.shape[:kept], *[1] * (lead - kept), *positions.shape[kept:]
+            *positions.shape[:own], *[1] * (lead - own), *positions.shape[own:]
         )
     return positions @ g.to(positions).mT
 

@@ -51,8 +51,8 @@ class SpatialInvariant(nn.Module):
             # Lengths of half precision features are taken in float32.
             wide = x.to(torch.promote_types(x.dtype, torch.float32))
             square = wide.square() @ self.constants.get("others", wide)
-            apart = square > 0
-            length = torch.where(apart, torch.where(apart, square, 1).sqrt(), 0)
+            nonzero = square > 0
+            length = torch.where(nonzero, torch.where(nonzero, square, 1).sqrt(), 0)
             invariants = torch.cat([x @ self.constants.get("scalars", x), length.to(x.dtype)], -1)
         return invariants.mean(1) if self._pooled else invariants
 

@@ -212,8 +212,8 @@ def _check_options(options: dict[str, Any]) -> None:
         fits = not isinstance(value, bool) and isinstance(value, kinds)
         low = 0 if name == "degree" else 1
         if not fits or not (0 < value < torch.inf if name == "radius" else low <= value):
-            wanted = "a distance above 0" if name == "radius" else f"a whole number from {low}"
+            expected = "a distance above 0" if name == "radius" else f"a whole number from {low}"
             raise FeatureTypeError(
-                f"a convolution on points got {name}={value!r}, expected {wanted}. Write for "
+                f"a convolution on points got {name}={value!r}, expected {expected}. Write for "
                 "example radius=5.0, neighbors=16."
             )

@@ -150,8 +150,8 @@ class GridFeatures(FeatureType):
         if self.padding_mode == "circular":
             return x
         for axis, size in enumerate(sizes):
-            place = torch.arange(size, device=device)
-            inside = (place >= 5 * size // 12) & (place < size - 5 * size // 12)
+            position = torch.arange(size, device=device)
+            inside = (position >= 5 * size // 12) & (position < size - 5 * size // 12)
             x = x * inside.reshape(-1, *[1] * (self.dims - 1 - axis)).to(x.dtype)
         return x
 

@@ -84,15 +84,15 @@ class Translations(ElementSymmetry):
         """
         if isinstance(spec, FeatureType):
             return self._own(spec)
-        found = _SPEC.fullmatch(str(spec)) if isinstance(spec, (int, str)) else None
-        steps = [int(part) for part in ((found and found[2]) or "1").split(",")]
-        if not found or int(found[1]) < 1 or min(steps) < 1 or len(steps) not in (1, self.dims):
+        match = _SPEC.fullmatch(str(spec)) if isinstance(spec, (int, str)) else None
+        steps = [int(part) for part in ((match and match[2]) or "1").split(",")]
+        if not match or int(match[1]) < 1 or min(steps) < 1 or len(steps) not in (1, self.dims):
             raise FeatureTypeError(
                 f"got the feature type {spec!r}, expected a number of channels of at least 1, "
                 "alone or with a resolution. Write 16, or '16 /2' for every second pixel."
             )
         step = tuple(steps) if len(steps) == self.dims else (steps[0],) * self.dims
-        return self._type(int(found[1]), step)
+        return self._type(int(match[1]), step)
 
     def _type(self, count: int, *steps: tuple[int, ...]) -> GridFeatures:
         """Return a type of the last of the steps that claims shifts which fit all of them."""

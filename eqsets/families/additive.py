@@ -73,9 +73,9 @@ class AdditiveGroup(Group):
     def sample(self, *batch: int, generator: torch.Generator | None = None) -> Tensor:
         """Return uniform values on circles, and normal ones of standard deviation 1/2 on lines."""
         columns = [
-            torch.randn(*batch, generator=generator, dtype=self.dtype) / 2
+            torch.randn(batch, generator=generator, dtype=self.dtype) / 2
             if period is None
-            else torch.rand(*batch, generator=generator, dtype=self.dtype) * period
+            else torch.rand(batch, generator=generator, dtype=self.dtype) * period
             for period in self.periods
         ]
         return torch.stack(columns, -1)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from math import isfinite
 from operator import index
 from typing import Any, TypeVar
 
@@ -80,7 +81,10 @@ class Domain(ABC):
         return len(self.layout)
 
     def mask_shape(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of one number for each position of an element: ``(1, H, W)``."""
+        """Return the shape of one number for each position of an element: ``(1, H, W)``.
+
+        It has as many axes as an element, and broadcasts with it.
+        """
         return size
 
     def batch(self, x: Tensor) -> torch.Size:
@@ -145,6 +149,14 @@ class Domain(ABC):
                 f"({', '.join(self.layout)}) of positive integers. Write tuple(x.shape[1:])."
             )
         return shape
+
+    def check_background(self, value: float) -> None:
+        """Raise :class:`~eqsets.OptionError` unless ``value`` may count as nothing."""
+        if not isfinite(value):
+            raise OptionError(
+                f"got background={value}, expected a finite number: the value of {self.noun} where "
+                "there is nothing. Leave it out for that of the domain."
+            )
 
     def content(self, x: Tensor) -> Tensor:
         """Return how much there is at each position, ``(*batch, *mask_shape)``, never negative."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eqsets.errors import ShapeError
+from eqsets.errors import OptionError, ShapeError
 from eqsets.families.grid import Grid
 
 __all__ = ["Images"]
@@ -39,6 +39,12 @@ class Images(Grid):
         The largest channel counts: it is invariant under hue and saturation.
         """
         return (x.amax(-3, keepdim=True) - self.background).clamp_min(0)
+
+    def check_background(self, value: float) -> None:
+        if not -1 <= value < 1:
+            raise OptionError(
+                f"got background={value}, expected a number in [-1, 1). The darkest pixel is -1."
+            )
 
     def as_batch(self, given: Any) -> Tensor:
         """Return images ``(n, C, H, W)`` in ``[-1, 1]``, float32.

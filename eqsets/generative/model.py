@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from eqsets.families import TransformationFamily
-from eqsets.generative.data.images import as_images, check_family, check_shape, split
+from eqsets.generative.canonicalization.canonical_model import renamed_shape
+from eqsets.generative.data.images import check_shape, split
 from eqsets.generative.density.conditional import ConditionalDensity
 from eqsets.generative.density.pose_model import PoseModel
 from eqsets.generative.fitting.fit import Fit, fit_stages
@@ -31,7 +32,7 @@ __all__ = ["SymmetryModel"]
 
 
 class SymmetryModel(PoseModel):
-    r"""Learn to what extent each transformation of a family is a symmetry of images.
+    r"""Learn to what extent each transformation of a family is a symmetry of the data.
 
     References:
         Allingham et al., *A Generative Model of Symmetry Transformations*, NeurIPS 2024. What is
@@ -40,17 +41,20 @@ class SymmetryModel(PoseModel):
     Arguments:
         family: a name as :func:`eqsets.transformation` takes it (``"affine-no-shear+hsv"``), or a
             family.
-        image_shape: ``(C, H, W)``.
-        backbone: of the inference: ``"canonical"`` (closed-form frame, learned direction, learned
-            correction), ``"analytic"`` (the frame alone), ``"cnn"`` or ``"mlp"`` (as published).
-        background: intensity that counts as nothing in the closed forms, in ``[-1, 1)``.
+        shape: of one element of the domain of the family: ``(C, H, W)`` of images.
+        backbone: of the inference: ``"canonical"`` (the frame of the family with its learned parts,
+            and a learned correction), ``"analytic"`` (the frame alone), ``"cnn"`` or ``"mlp"`` (as
+            published).
+        background: value that counts as nothing in the frame; default: that of the domain, -1 of
+            images.
         passes: how often the learned correction is applied, each time to what the last one left.
         dropout: of the density network while it is fitted.
+        image_shape: the old name of ``shape``.
 
     Raises:
         OptionError: there is no such backbone, or background or passes are out of range.
         PluginError: there is no such family.
-        ShapeError: ``image_shape`` is not ``(C, H, W)``.
+        ShapeError: this is no shape of elements of the domain.
 
     Example:
         >>> import torch
@@ -65,16 +69,16 @@ class SymmetryModel(PoseModel):
     def __init__(
         self,
         family: str | TransformationFamily,
-        image_shape: tuple[int, int, int],
+        shape: tuple[int, ...] | None = None,
         *,
         backbone: str = "canonical",
-        background: float = -1.0,
+        background: float | None = None,
         passes: int = 1,
         dropout: float = 0.1,
+        image_shape: tuple[int, ...] | None = None,
     ) -> None:
-        super().__init__(
-            family, image_shape, backbone=backbone, background=background, passes=passes
-        )
+        shape = renamed_shape(shape, image_shape)
+        super().__init__(family, shape, backbone=backbone, background=background, passes=passes)
         self.dropout, self.history = dropout, Fit([], [])
         self.eval()
 
@@ -96,8 +100,9 @@ class SymmetryModel(PoseModel):
         """Fit both stages.
 
         Args:
-            images: see :func:`eqsets.generative.as_images`.
-            validation: images to measure with; default: a tenth of ``images``, held out.
+            images: elements of the domain of the family, ``(n, *element)``: an array or tensor,
+                see :func:`eqsets.generative.as_images` for images.
+            validation: elements to measure with; default: a tenth of ``images``, held out.
             preset: ``"quick"``, ``"default"``, ``"paper"`` or a :class:`Preset`.
             seed: of all random numbers: on a CPU, the same seed gives the same model.
             bounds: ``(k, 2)``, of random transformations; default: those of the family. They must
@@ -115,7 +120,7 @@ class SymmetryModel(PoseModel):
             The curves, which are also in :attr:`history`.
 
         Raises:
-            ShapeError: the images are not what the model takes.
+            ShapeError: these are not the elements that the model takes.
             OptionError: a dependency is missing; an argument is none of ``Fabric``; the folder
                 holds another fit; all images are grey and the family is of colours; the loss was
                 never finite.
@@ -153,7 +158,7 @@ class SymmetryModel(PoseModel):
     def save(self, path: str | Path) -> None:
         """Write the model to one file, whole or not at all."""
         options = {
-            "image_shape": list(self.image_shape),
+            "image_shape": list(self.shape),
             "backbone": self.backbone,
             "background": self.background,
             "passes": self.passes,
@@ -186,22 +191,23 @@ class SymmetryModel(PoseModel):
         saved = SavedModel.read(file)
         options = dict(saved.options)
         shape = tuple(options.pop("image_shape"))
-        model = cls(saved.family_or(family, file), (shape[0], shape[1], shape[2]), **options)
+        model = cls(saved.family_or(family, file), shape, **options)
         saved.check_family(model.family, file)
         if saved.fitted:
             model.density = ConditionalDensity(
-                model.chart, model.image_shape, dropout=model.dropout
+                model.chart, model.shape, dropout=model.dropout, domain=model.family.domain
             )
         model.load_state_dict(saved.state)
         model.history = Fit(**saved.history)
         return model.eval()
 
     def _data(self, images: Any, validation: Any, seed: int) -> tuple[Tensor, Tensor]:
-        known = as_images(images).cpu()  # the loop moves what it trains
-        check_shape(known, self.image_shape)
-        check_family(known, self.family)
+        domain = self.family.domain
+        known = domain.as_batch(images).cpu()  # the loop moves what it trains
+        check_shape(known, self.shape, domain.noun)
+        self.family.check_content(known)
         if validation is None:
-            return split(known, seed)
-        held_out = as_images(validation).cpu()
-        check_shape(held_out, self.image_shape)
+            return split(known, seed, domain.noun)
+        held_out = domain.as_batch(validation).cpu()
+        check_shape(held_out, self.shape, domain.noun)
         return known, held_out

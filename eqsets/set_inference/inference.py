@@ -14,6 +14,7 @@ which knows nothing of transformations.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -25,9 +26,9 @@ from torch import Tensor, nn
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families import TransformationFamily
 from eqsets.families.encoders import zero_last_layer
-from eqsets.generative import Inference, LossWeights, StagePlan, as_images
+from eqsets.generative import Inference, LossWeights, StagePlan
+from eqsets.generative.canonicalization.canonical_model import renamed_shape
 from eqsets.generative.canonicalization.heads import CoordinateHead
-from eqsets.generative.data.images import as_image_shape
 from eqsets.network import SetNetwork
 from eqsets.registry import transformation
 from eqsets.set_inference.average import average_element
@@ -48,21 +49,22 @@ class SetInference(nn.Module):
 
     Arguments:
         family: a name as :func:`eqsets.transformation` takes it, or a family.
-        image_shape: ``(C, H, W)``.
+        shape: of one element of the domain: ``(C, H, W)`` of images.
         frame: where the network starts from: ``"analytic"``, the mean of the closed-form frames, or
             the mean of what a fitted inference from single images says, ``SymmetryModel.inference``
             or a SetInference, which is not trained any more.
-        background: intensity that counts as nothing in the closed forms, in ``[-1, 1)``.
+        background: value that counts as nothing in the closed forms; default: that of the domain.
         passes: how often the correction is applied, each time to what the last one left.
         element_group: of the DSS layers; its elements must be images ``(C, H, W)``.
         features: types between them.
         aggregation: of the DSS layers and of the set at the end.
+        image_shape: the old name of ``shape``.
 
     Raises:
         OptionError: there is no such frame, or it is of another family; background or passes are
             out of range.
         PluginError: there is no such family or element group.
-        ShapeError: ``image_shape`` is not ``(C, H, W)``.
+        ShapeError: this is no shape of elements of the domain.
 
     Example:
         >>> inference = SetInference("rotation", (1, 16, 16))
@@ -75,26 +77,29 @@ class SetInference(nn.Module):
     def __init__(
         self,
         family: str | TransformationFamily,
-        image_shape: tuple[int, int, int],
+        shape: tuple[int, ...] | None = None,
         *,
         frame: str | Inference | SetInference = "analytic",
-        background: float = -1.0,
+        background: float | None = None,
         passes: int = 2,
         element_group: str | ElementSymmetry = "translations",
         features: Sequence[Any] = ("12/2", "24/2"),
         aggregation: str = "mean",
+        image_shape: tuple[int, ...] | None = None,
         **layer_options: Any,
     ) -> None:
         super().__init__()
         fitted = isinstance(frame, Inference | SetInference)
-        if not (fitted or frame == "analytic") or passes < 1 or not -1 <= background < 1:
+        if not (fitted or frame == "analytic") or passes < 1:
             raise OptionError(
-                f"got frame={frame!r}, passes={passes}, background={background}, expected "
-                "'analytic' or a fitted inference, at least one pass, a background in [-1, 1). "
-                "Leave them out for the defaults."
+                f"got frame={frame!r} and passes={passes}, expected 'analytic' or a fitted "
+                "inference, and at least one pass. Leave them out for the defaults."
             )
         self.family = transformation(family) if isinstance(family, str) else family
-        self.image_shape = as_image_shape(image_shape)
+        domain = self.family.domain
+        self.shape = domain.as_shape(renamed_shape(shape, image_shape))
+        if background is not None:
+            domain.check_background(background)
         self.passes, self.chart = passes, self.family.chart()
         if not isinstance(frame, str) and frame.family != self.family:
             raise OptionError(
@@ -103,7 +108,7 @@ class SetInference(nn.Module):
             )
         self.start: Inference | SetInference
         if isinstance(frame, str):
-            self.start = Inference(self.family, self.image_shape, frame, background=background)
+            self.start = Inference(self.family, self.shape, frame, background=background)
         else:
             self.start = deepcopy(frame)
         self.start.requires_grad_(False)
@@ -111,16 +116,26 @@ class SetInference(nn.Module):
         self.head = CoordinateHead(self.chart, centred=True)
         self.network = SetNetwork(
             element_group,
-            [self.image_shape[0], *features],
+            [self.shape[0], *features],
             aggregation=aggregation,
             set_pool=aggregation,
             **{"kernel_size": 5, "activation": "gelu", **layer_options},
         )
         with torch.no_grad():
-            shape = self.network(torch.zeros(1, 1, *self.image_shape)).shape[1:]
-        self.encoder = self.family.domain.encoder(shape, self.head.inputs)
+            pooled = self.network(torch.zeros(1, 1, *self.shape)).shape[1:]
+        self.encoder = domain.encoder(tuple(pooled), self.head.inputs)
         zero_last_layer(self.encoder)
         self.curve: list[dict[str, float]] = []
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """The old name of ``shape``."""
+        warnings.warn(
+            "SetInference.image_shape is deprecated: it is now shape.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.shape
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map sets ``(B, N, C, H, W)``, with ``mask: (B, N)``, to group elements of the sets.
@@ -136,7 +151,8 @@ class SetInference(nn.Module):
                 "it is the same for all."
             )
         present = x.new_ones(x.shape[:2]) if mask is None else mask.to(x.dtype)
-        images = torch.where(present[..., None, None, None] > 0, x, -1.0)
+        domain = self.family.domain
+        images = torch.where(domain.over_axes(present) > 0, x, domain.background)
         g = self._average(images, present)
         for _ in range(self.passes):
             seen = self.family.act(group.inverse(g)[:, None], images)
@@ -245,12 +261,16 @@ class SetInference(nn.Module):
         return self.curve
 
     def _sets(self, x: Any) -> Tensor:
-        given = torch.as_tensor(x)
-        if given.dim() != 5 or tuple(given.shape[2:]) != self.image_shape or 0 in given.shape:
+        given, domain = torch.as_tensor(x), self.family.domain
+        if (
+            given.dim() != 2 + domain.axes
+            or tuple(given.shape[2:]) != self.shape
+            or 0 in given.shape
+        ):
             raise ShapeError(
                 f"got sets of shape {tuple(given.shape)}, expected (B, N, "
-                f"{', '.join(map(str, self.image_shape))}). Add an axis for the set with "
+                f"{', '.join(map(str, self.shape))}). Add an axis for the set with "
                 "x[:, None], or make a SetInference for this shape."
             )
-        images: Tensor = as_images(given.flatten(0, 1)).unflatten(0, given.shape[:2])
-        return images.to(next(self.encoder.parameters()))
+        elements: Tensor = domain.as_batch(given.flatten(0, 1)).unflatten(0, given.shape[:2])
+        return elements.to(next(self.encoder.parameters()))

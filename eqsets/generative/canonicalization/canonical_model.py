@@ -1,4 +1,4 @@
-"""Prototypes of images by inference: the part of a symmetry model that needs no density."""
+"""Prototypes by inference: the part of a symmetry model that needs no density."""
 
 from __future__ import annotations
 
@@ -14,51 +14,76 @@ from eqsets.generative.canonicalization.inference import BACKBONES, Inference
 from eqsets.generative.canonicalization.orbits import OrbitVariance, orbit_variance
 from eqsets.generative.canonicalization.views import random_view
 from eqsets.generative.data.artifacts import as_view
-from eqsets.generative.data.images import as_image_shape, as_images, check_shape
+from eqsets.generative.data.images import check_shape
 from eqsets.registry import transformation
 
-__all__ = ["CanonicalModel"]
+__all__ = ["CanonicalModel", "renamed_shape"]
+
+
+def renamed_shape(
+    shape: tuple[int, ...] | None, image_shape: tuple[int, ...] | None
+) -> tuple[int, ...] | None:
+    """Return ``shape``, or the same under its old name ``image_shape``."""
+    if image_shape is None:
+        return shape
+    warnings.warn(
+        "the argument image_shape is deprecated: it is now shape.", DeprecationWarning, stacklevel=3
+    )
+    return image_shape
 
 
 class CanonicalModel(nn.Module):
-    """Infer which group element makes an image of its prototype.
+    """Infer which group element makes an element of its prototype.
 
     Arguments:
         family: a name as :func:`eqsets.transformation` takes it, or a family.
-        image_shape: ``(C, H, W)``.
+        shape: of one element of the domain of the family: ``(C, H, W)`` of images.
         backbone: of the inference.
-        background: intensity that counts as nothing in the closed forms, in ``[-1, 1)``.
+        background: value that counts as nothing in the canonical frame; default: that of the
+            domain, -1 of images.
         passes: how often the learned correction is applied.
+        image_shape: the old name of ``shape``.
 
     Raises:
         OptionError: there is no such backbone, or background or passes are out of range.
         PluginError: there is no such family.
-        ShapeError: ``image_shape`` is not ``(C, H, W)``.
+        ShapeError: this is no shape of elements of the domain.
     """
 
     def __init__(
         self,
         family: str | TransformationFamily,
-        image_shape: tuple[int, int, int],
+        shape: tuple[int, ...] | None = None,
         *,
         backbone: str = "canonical",
-        background: float = -1.0,
+        background: float | None = None,
         passes: int = 1,
+        image_shape: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
         if backbone not in BACKBONES:
             raise OptionError(f"there is no backbone {backbone!r}; {choices(backbone, BACKBONES)}")
-        if not -1 <= background < 1 or passes < 1:
-            raise OptionError(
-                f"got background={background} and passes={passes}, expected a background in "
-                "[-1, 1) and at least one pass. The darkest pixel is -1."
-            )
+        if passes < 1:
+            raise OptionError(f"got passes={passes}, expected 1 at least. The default is 1.")
         self.name = family if isinstance(family, str) else None
         self.family = transformation(family) if isinstance(family, str) else family
-        self.image_shape = as_image_shape(image_shape)
-        self.backbone, self.background, self.passes = backbone, background, passes
+        domain = self.family.domain
+        self.shape = domain.as_shape(renamed_shape(shape, image_shape))
+        self.background = domain.background if background is None else background
+        domain.check_background(self.background)
+        self.backbone, self.passes = backbone, passes
         self.inference = self.new_inference()
         self.chart = self.inference.chart
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """The old name of ``shape``."""
+        warnings.warn(
+            "SymmetryModel.image_shape is deprecated: it is now shape.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.shape
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,17 +92,17 @@ class CanonicalModel(nn.Module):
 
     @torch.no_grad()
     def element(self, x: Any) -> Tensor:
-        """Return group elements ``(B, *element_shape)`` that make images of their prototypes.
+        """Return group elements ``(B, *element_shape)`` that make elements of their prototypes.
 
-        Inference sees images as soft as those it learned from, which were warped.
+        Inference sees elements as soft as those it learned from, which were interpolated.
         """
-        images = self._images(x)
-        soft = as_view(images) if self.family.interpolates else images
+        elements = self._elements(x)
+        soft = as_view(elements, self.family.domain) if self.family.interpolates else elements
         g: Tensor = self.inference(soft).g
         return g
 
     def transformation(self, x: Any) -> Tensor:
-        """Return ``eta: (B, k)`` by inference: how each image was made of its prototype."""
+        """Return ``eta: (B, k)`` by inference: how each element was made of its prototype."""
         return self.chart.coordinates(self.element(x)).to(self.dtype)
 
     @torch.no_grad()
@@ -88,24 +113,24 @@ class CanonicalModel(nn.Module):
         sample: bool = False,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Return prototypes ``(B, C, H, W)``.
+        """Return prototypes ``(B, *element)``.
 
         Args:
-            x: images ``(B, C, H, W)``.
+            x: elements ``(B, *element)``: images ``(B, C, H, W)``.
             sample: infer from a random member of the orbit instead of from ``x`` itself: how much
                 these differ says how invariant prototypes are.
             generator: source of randomness for ``sample``.
         """
-        images, group = self._images(x), self.family.group
+        elements, group = self._elements(x), self.family.group
         if not sample:
-            return self.family.act(group.inverse(self.element(images)), images)
-        view = random_view(self.inference, images, generator=generator)
-        return self.family.act(group.compose(group.inverse(view.g), view.r), images)
+            return self.family.act(group.inverse(self.element(elements)), elements)
+        view = random_view(self.inference, elements, generator=generator)
+        return self.family.act(group.compose(group.inverse(view.g), view.r), elements)
 
     @torch.no_grad()
     def confidence(self, x: Any) -> Tensor:
-        """Return ``(B)`` in ``[0, 1]``: 0 where an image is blank, grey or symmetric itself."""
-        confidence: Tensor = self.inference.frame(self._images(x)).confidence
+        """Return ``(B)`` in ``[0, 1]``: 0 where an element is empty or symmetric, or grey."""
+        confidence: Tensor = self.inference.frame(self._elements(x)).confidence
         return confidence
 
     def clarity(self, x: Any) -> Tensor:
@@ -119,26 +144,27 @@ class CanonicalModel(nn.Module):
 
     def orbit_variance(self, images: Any, **options: Any) -> OrbitVariance:
         """Measure how invariant prototypes are, see :func:`eqsets.generative.orbit_variance`."""
-        return orbit_variance(self.inference, self._images(images), **options)
+        return orbit_variance(self.inference, self._elements(images), **options)
 
     def new_inference(self) -> Inference:
         """Return an inference that has learned nothing yet, with weights from torch's generator."""
         return Inference(
             self.family,
-            self.image_shape,
+            self.shape,
             self.backbone,
             background=self.background,
             passes=self.passes,
         )
 
-    def _images(self, x: Any) -> Tensor:
-        images = as_images(x).to(self._like)
-        check_shape(images, self.image_shape)
-        return images
+    def _elements(self, x: Any) -> Tensor:
+        domain = self.family.domain
+        elements = domain.as_batch(x).to(self._like)
+        check_shape(elements, self.shape, domain.noun)
+        return elements
 
     @property
     def dtype(self) -> torch.dtype:
-        """The dtype of the weights, which images are cast to."""
+        """The dtype of the weights, which elements are cast to."""
         return self._like.dtype
 
     @property

@@ -47,7 +47,7 @@ def orbit_variance(
 
     Args:
         inference: of the prototypes.
-        images: ``(B, C, H, W)``.
+        images: elements of the domain, ``(B, *element)``.
         views: members of each orbit.
         bounds: ``(k, 2)``, from where; default: those of the family.
         generator: source of randomness.
@@ -57,8 +57,9 @@ def orbit_variance(
     ]
     before = torch.stack([view.images for view in drawn])
     after = torch.stack([view.prototypes(inference.family) for view in drawn])
-    axes = (1, 2, 3)
+    axes, background = tuple(range(1, images.dim())), inference.family.domain.background
     spread = before.var(0).mean(axes).mean().clamp_min(1e-12)
     shares = after.var(0).mean(axes) / spread
-    energy = (after + 1).square().mean() / (before + 1).square().mean().clamp_min(1e-12)
+    raw = (before - background).square().mean().clamp_min(1e-12)
+    energy = (after - background).square().mean() / raw
     return OrbitVariance(float(shares.mean()), float(spread), float(energy), shares)

@@ -23,42 +23,54 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from eqsets.families import Domain
 from eqsets.generative.data.blur import soften
 
-__all__ = ["as_view", "hide_traces"]
+__all__ = ["as_view", "hide_artifacts"]
 
 _LOW, _HIGH = 0.3, 3.0  # variances in square pixels
 _NOISE = 0.05  # standard deviation, of a range of 2
 
 
-def hide_traces(x: Tensor, *, random: bool) -> Tensor:
-    """Return images ``(B, C, H, W)`` in ``[-1, 1]``, softened.
+def hide_artifacts(x: Tensor, domain: Domain, *, random: bool) -> Tensor:
+    """Return elements ``(B, *element)``, softened along the grid of their domain.
 
     Args:
-        x: images.
+        x: elements, of about unit size.
+        domain: of the elements.
         random: by a random amount each, and with noise, from torch's generator; for learning.
     """
-    if not random:
-        return soften(x, torch.full_like(x[:, 0, 0, 0], (_LOW + _HIGH) / 2))
-    variance = _LOW + (_HIGH - _LOW) * torch.rand_like(x[:, 0, 0, 0])
-    return soften(x, variance) + _NOISE * torch.randn_like(x)
+    one = x.flatten(1)[:, 0]
+    variance = torch.full_like(one, (_LOW + _HIGH) / 2)
+    if random:
+        variance = _LOW + (_HIGH - _LOW) * torch.rand_like(one)
+    soft = soften(x, variance, fill=domain.background, dims=domain.spatial)
+    return soft + _NOISE * torch.randn_like(x) if random else soft
 
 
-def as_view(x: Tensor) -> Tensor:
-    """Return images ``(B, C, H, W)`` as soft as views of them are on average.
+def as_view(x: Tensor, domain: Domain) -> Tensor:
+    """Return elements ``(B, C, *grid)`` as soft as views of them are on average.
 
     Linear interpolation a part ``t`` of a pixel from the next one has the variance ``t (1 - t)``,
     1/6 on average. Softness counts as width; so the pose of an image that was never interpolated is
     off by a percent or two from the poses of its views, which the density knows.
 
     Example:
+        >>> from eqsets.families import Images
         >>> x = torch.full((1, 1, 3, 3), -1.0)
         >>> x[0, 0, 1, 1] = 1.0
-        >>> ((as_view(x)[0, 0] + 1) * 72).round()
+        >>> ((as_view(x, Images())[0, 0] + 1) * 72).round()
         tensor([[  1.,  10.,   1.],
                 [ 10., 100.,  10.],
                 [  1.,  10.,   1.]])
     """
     line = x.new_tensor([1 / 12, 5 / 6, 1 / 12])
-    kernel = (line[:, None] * line).expand(x.shape[1], 1, 3, 3)
-    return F.conv2d(x + 1, kernel, padding=1, groups=x.shape[1]) - 1
+    kernel = line.new_ones(())
+    for _ in range(domain.spatial):
+        kernel = kernel[..., None] * line
+    if not domain.spatial:
+        return x
+    convolution = (F.conv1d, F.conv2d, F.conv3d)[domain.spatial - 1]
+    kernel = kernel.expand(x.shape[1], 1, *kernel.shape)
+    above: Tensor = convolution(x - domain.background, kernel, padding=1, groups=x.shape[1])
+    return above + domain.background

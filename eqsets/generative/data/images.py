@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from eqsets.errors import ShapeError
-from eqsets.families import Images, TransformationFamily
+from eqsets.errors import OptionError, ShapeError
+from eqsets.families import Domain, Images
 
-__all__ = ["FEWEST", "as_image_shape", "as_images", "check_family", "check_shape", "split"]
+__all__ = ["FEWEST", "as_image_shape", "as_images", "check_shape", "require_images", "split"]
 
 FEWEST = 8
 """So many images are needed to fit; fewer than a batch are drawn more than once."""
@@ -44,37 +43,33 @@ def as_image_shape(given: Any) -> tuple[int, int, int]:
         >>> as_image_shape([1, 28, 28])
         (1, 28, 28)
     """
-    try:
-        shape = tuple(index(side) for side in given)
-    except TypeError:
-        shape = ()
-    if len(shape) != 3 or min(shape) < 1:
-        raise ShapeError(
-            f"got image_shape={given!r}, expected (C, H, W): channels, height and width. Write "
-            "(1, 28, 28) for grey images of 28 x 28 pixels, or tuple(x.shape[1:])."
-        )
-    return (shape[0], shape[1], shape[2])
+    channels, height, width = Images().as_shape(given)
+    return (channels, height, width)
 
 
-def check_shape(x: Tensor, shape: tuple[int, int, int]) -> None:
-    """Raise :class:`~eqsets.ShapeError` unless images have the shape of the model."""
+def check_shape(x: Tensor, shape: tuple[int, ...], noun: str = "images") -> None:
+    """Raise :class:`~eqsets.ShapeError` unless elements have the shape of the model."""
     if tuple(x.shape[1:]) != shape:
         raise ShapeError(
-            f"got images of shape {tuple(x.shape)}, expected (n, {', '.join(map(str, shape))}) as "
+            f"got {noun} of shape {tuple(x.shape)}, expected (n, {', '.join(map(str, shape))}) as "
             "the model was made for. Resize them, or make a SymmetryModel for their shape."
         )
 
 
-def check_family(x: Tensor, family: TransformationFamily) -> None:
-    """Raise unless the images have what the family transforms.
+def require_images(domain: Domain, task: str) -> None:
+    """Raise unless the elements of a domain are images.
 
     Raises:
-        OptionError: there is no colour for a family of colours.
+        OptionError: they are not, and the task is done for images only.
     """
-    family.check_content(x)
+    if not isinstance(domain, Images):
+        raise OptionError(
+            f"cannot {task} {domain.noun} yet, expected a family of images. Fit a SymmetryModel, "
+            "which takes any domain, and read its transform_distribution."
+        )
 
 
-def split(x: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+def split(x: Tensor, seed: int, noun: str = "images") -> tuple[Tensor, Tensor]:
     """Return images to learn from and, a tenth and 1,000 at most, to hold out.
 
     Raises:
@@ -82,8 +77,8 @@ def split(x: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     """
     if len(x) < FEWEST:
         raise ShapeError(
-            f"got {len(x)} images, expected {FEWEST} at least: some are held out. "
-            "Bring more images, or pass validation=."
+            f"got {len(x)} {noun}, expected {FEWEST} at least: some are held out. "
+            f"Bring more {noun}, or pass validation=."
         )
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     held = max(1, min(len(x) // 10, 1000))

@@ -26,8 +26,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eqsets.errors import ShapeError
-from eqsets.families import Chart, ConvEncoder
-from eqsets.generative.data.artifacts import hide_traces
+from eqsets.families import Chart, Domain, Images
+from eqsets.generative.data.artifacts import hide_artifacts
 from eqsets.optional import require
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ class ConditionalDensity(nn.Module):
 
     Arguments:
         chart: coordinates of the transformations.
-        image_shape: ``(C, H, W)`` of prototypes.
+        shape: of a prototype, such as ``(C, H, W)``.
         dropout: of the trunk.
+        domain: of the prototypes.
 
     Raises:
         OptionError: zuko is not installed.
@@ -54,23 +55,24 @@ class ConditionalDensity(nn.Module):
     spread: Tensor
 
     def __init__(
-        self, chart: Chart, image_shape: tuple[int, int, int], *, dropout: float = 0.1
+        self,
+        chart: Chart,
+        shape: tuple[int, ...],
+        *,
+        dropout: float = 0.1,
+        domain: Domain | None = None,
     ) -> None:
         super().__init__()
         require("zuko")
         from zuko.flows import NCSF, NSF
 
-        self.chart = chart
-        places = enumerate(chart.parameters)
-        kinds = [(i, "level" if p.levels else "circle" if p.period else "line") for i, p in places]
-        self.levels = [i for i, kind in kinds if kind == "level"]
-        self.circles = [i for i, kind in kinds if kind == "circle"]
-        self.lines = [i for i, kind in kinds if kind == "line"]
+        self.chart, self.domain = chart, domain or Images()
+        self.levels, self.circles = list(chart.levels), list(chart.circles)
+        self.lines = list(chart.lines)
         self.register_buffer("middle", torch.zeros(len(self.lines)))
         self.register_buffer("spread", torch.ones(len(self.lines)))
-        self.trunk = nn.Sequential(
-            ConvEncoder(image_shape, _FEATURES, dropout=dropout), nn.GELU(), nn.Dropout(dropout)
-        )
+        encoder = self.domain.encoder(shape, _FEATURES, dropout=dropout)
+        self.trunk = nn.Sequential(encoder, nn.GELU(), nn.Dropout(dropout))
         known = _FEATURES
         self.choices = nn.ModuleList()
         for count in self._counts:
@@ -104,7 +106,7 @@ class ConditionalDensity(nn.Module):
 
         From sharpness and traces of interpolation they could read off ``eta``.
         """
-        features: Tensor = self.trunk(hide_traces(prototype, random=self.training))
+        features: Tensor = self.trunk(hide_artifacts(prototype, self.domain, random=self.training))
         return features
 
     def log_prob(self, features: Tensor, eta: Tensor) -> Tensor:

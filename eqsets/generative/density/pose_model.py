@@ -28,55 +28,55 @@ class PoseModel(CanonicalModel):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.density: ConditionalDensity | None = None
-        self.register_buffer("prototype_bank", torch.zeros(0, *self.image_shape))
+        self.register_buffer("prototype_bank", torch.zeros(0, *self.shape))
 
     def transform_distribution(
         self, x: Any = None, *, prototype: Tensor | None = None
     ) -> TransformDistribution:
-        """Return ``p(eta | prototype)`` of images, or of prototypes that you have.
+        """Return ``p(eta | prototype)`` of elements, or of prototypes that you have.
 
         Raises:
             OptionError: the model has not been fitted, or not one of both is given.
         """
         if (x is None) == (prototype is None):
             raise OptionError(
-                "transform_distribution takes images or prototype=, got both or none. Pass one."
+                "transform_distribution takes elements or prototype=, got both or none. Pass one."
             )
         if self.density is None:
             raise OptionError(
                 "the model has no density yet, expected one that was fitted. Call fit(images), or "
                 "load a model that was saved after a fit."
             )
-        made = self.prototype(x) if prototype is None else self._images(prototype)
+        made = self.prototype(x) if prototype is None else self._elements(prototype)
         return self.density(made)  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def log_prob(self, x: Any) -> Tensor:
-        """Return ``log p(eta | prototype)`` of the transformation of each image, ``(B)``, in nats.
+        """Return ``log p(eta | prototype)`` for the pose of each element, in nats, ``(B)``.
 
-        It says how usual the pose of an image is for what it shows. It is *no* density of images:
-        that would need one of prototypes, which the model does not have.
+        It says how usual the pose of an element is for its prototype. It is *no* density of
+        elements: that would need one of prototypes, which the model does not have.
         """
         g = self.element(x)
-        made = self.family.act(self.family.group.inverse(g), self._images(x))
+        made = self.family.act(self.family.group.inverse(g), self._elements(x))
         distribution = self.transform_distribution(prototype=made)
         return distribution.log_prob(self.chart.coordinates(g))
 
     @torch.no_grad()
     def resample(self, x: Any, n: int = 1, *, generator: torch.Generator | None = None) -> Tensor:
-        """Return ``(n, B, C, H, W)``: what images show, in other poses that occur.
+        """Return ``(n, B, *element)``: the same elements in other poses that occur.
 
         ``act(element(eta) g^-1, x)`` with ``eta`` from ``p(eta | prototype)``: interpolated once.
         """
-        checked, group = self._images(x), self.family.group
-        g = self.element(checked)
-        made = self.family.act(group.inverse(g), checked)
+        elements, group = self._elements(x), self.family.group
+        g = self.element(elements)
+        made = self.family.act(group.inverse(g), elements)
         eta = self.transform_distribution(prototype=made).sample((n,), generator=generator)
-        return self.family.act(group.compose(self.chart.element(eta), group.inverse(g)), checked)
+        return self.family.act(group.compose(self.chart.element(eta), group.inverse(g)), elements)
 
     @torch.no_grad()
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """Return new images ``(n, C, H, W)``: prototypes of the training images in new poses.
+        """Return new elements ``(n, *element)``: prototypes of the training data in new poses.
 
         Prototypes are drawn from a bank of 512 at most: the model has no density of them.
         """

@@ -40,7 +40,7 @@ class Fitted(NamedTuple):
     Attributes:
         inference: of stage 1.
         density: of stage 2.
-        prototypes: of the training images, ``(n, C, H, W)``.
+        prototypes: of the training elements, ``(n, *element)``.
         curves: of both stages.
     """
 
@@ -52,7 +52,7 @@ class Fitted(NamedTuple):
 
 def fit_stages(
     build: Callable[[], Inference],
-    images: tuple[Tensor, Tensor],
+    elements: tuple[Tensor, Tensor],
     *,
     preset: Preset,
     bounds: Tensor,
@@ -64,7 +64,7 @@ def fit_stages(
 
     Args:
         build: makes an inference that has learned nothing.
-        images: to learn from, and held out, ``(n, C, H, W)`` each, on the CPU.
+        elements: to learn from, and held out, ``(n, *element)`` each, on the CPU.
         preset: of the plans.
         bounds: ``(k, 2)``, of random transformations.
         weights: of the terms of the first loss.
@@ -72,7 +72,7 @@ def fit_stages(
         options: seed, files, output, devices.
     """
     require("zuko")
-    known, held_out = images
+    known, held_out = elements
     seed = options.seed
     inference = _seeded(build, seed)
     inference.frame.calibrate(known)
@@ -83,7 +83,7 @@ def fit_stages(
         curve = run_stage(
             first, preset.inference, name="inference", identity=identity, options=options
         )
-        _warn_of_lost_content(curve)
+        _warn_of_lost_content(curve, inference.family.domain.noun)
     inference.eval().cpu()
     pairs = [
         prototype_pairs(
@@ -94,11 +94,16 @@ def fit_stages(
             order=preset.order,
             generator=torch.Generator().manual_seed(seed + index),
         )
-        for index, part in enumerate(images)
+        for index, part in enumerate(elements)
     ]
-    shape = (known.shape[1], known.shape[2], known.shape[3])
     density = _seeded(
-        lambda: ConditionalDensity(inference.chart, shape, dropout=preset.dropout), seed
+        lambda: ConditionalDensity(
+            inference.chart,
+            tuple(known.shape[1:]),
+            dropout=preset.dropout,
+            domain=inference.family.domain,
+        ),
+        seed,
     )
     density.standardise(pairs[0][0].flatten(0, 1))
     density.train()
@@ -107,12 +112,12 @@ def fit_stages(
     return Fitted(inference, density.cpu().eval(), pairs[0][1][:, 0], Fit(curve, rest))
 
 
-def _warn_of_lost_content(curve: list[dict[str, float]]) -> None:
+def _warn_of_lost_content(curve: list[dict[str, float]], noun: str) -> None:
     lost = min(curve, key=lambda row: row["loss"])["lost"]
     if lost > _LOST:
         warnings.warn(
-            f"prototypes have no room for {lost:.0%} of the content of images: it is cut off. "
-            "Pass smaller bounds=, or images with a margin.",
+            f"prototypes have no room for {lost:.0%} of the content of {noun}: it is cut off. "
+            f"Pass smaller bounds=, or {noun} with a margin.",
             stacklevel=4,
         )
 

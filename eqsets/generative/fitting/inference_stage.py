@@ -22,7 +22,7 @@ class InferenceObjective(Objective):
 
     Arguments:
         network: what infers.
-        images: to learn from, ``(n, C, H, W)``.
+        images: elements to learn from, ``(n, *element)``.
         held_out: to measure with.
         preset: interpolation, symmetrisation, blur.
         bounds: of the random transformations, ``(k, 2)``.
@@ -47,9 +47,11 @@ class InferenceObjective(Objective):
 
     def loss(self, step: Step) -> dict[str, Tensor]:
         x = self.images[step.choose(len(self.images)).to(self.images.device)]
-        x = x.repeat(self.preset.inference.samples, 1, 1, 1)
+        domain = self.network.family.domain
+        x = x.repeat(self.preset.inference.samples, *[1] * domain.axes)
         fading = 1 - step.number / max(1.0, self.preset.blur_part * step.total)
-        x = blur(x, self.preset.blur * max(0.0, fading))
+        sigma = self.preset.blur * max(0.0, fading)
+        x = blur(x, sigma, fill=domain.background, dims=domain.spatial)
         return self._terms(x, step.generator)
 
     @torch.no_grad()

@@ -54,7 +54,7 @@ def inference_loss(
 
     Args:
         inference: the network.
-        x: images ``(B, C, H, W)``.
+        x: elements ``(B, *element)``.
         views: the group elements that make the two views, ``(B, *element_shape)`` each.
         weights: of the terms.
         order: of the interpolation.
@@ -88,8 +88,8 @@ def two_view_terms(
 
     Args:
         family: of transformations.
-        x: what is seen from two views, ``(B, ..., C, H, W)``.
-        both: the first views, then the second, ``(2 B, ..., C, H, W)``.
+        x: what is seen from two views, ``(B, ..., *element)``.
+        both: the first views, then the second, ``(2 B, ..., *element)``.
         views: the group elements that make the two views, ``(B, ..., *element_shape)`` each.
         found: what inference says of both, ``(2 B, ..., *element_shape)``.
         order: of the interpolation.
@@ -104,10 +104,10 @@ def two_view_terms(
 
 def lost_content(family: TransformationFamily, g: Tensor, x: Tensor) -> Tensor:
     """Return which part of the content of ``x`` its prototype cannot hold, ``(B)`` in [0, 1]."""
-    light = (x.amax(-3, keepdim=True) + 1) / 2
+    content, axes = family.domain.content(x), tuple(range(-family.domain.axes, 0))
     outside = 1 - family.validity(g, x)
-    total = light.sum((-3, -2, -1)).clamp_min(1e-6)
-    return (outside * light).sum((-3, -2, -1)) / total
+    total = content.sum(axes).clamp_min(1e-6)
+    return (outside * content).sum(axes) / total
 
 
 def _on_lines(inference: Inference, like: Tensor) -> Tensor:

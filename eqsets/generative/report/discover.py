@@ -18,7 +18,7 @@ from eqsets.generative.analysis.cautions import cautions_of
 from eqsets.generative.analysis.curves import curves_of, dependence_of, draw
 from eqsets.generative.analysis.examine import examine
 from eqsets.generative.analysis.recommend import recommend
-from eqsets.generative.data.images import FEWEST, check_family
+from eqsets.generative.data.images import FEWEST, require_images
 from eqsets.generative.data.sources import aligned, read
 from eqsets.generative.fitting.presets import PRESETS, Preset, preset_of
 from eqsets.generative.model import SymmetryModel
@@ -81,6 +81,8 @@ def discover(
         PluginError: there is no such family.
     """
     began = time.perf_counter()
+    if isinstance(family, TransformationFamily):
+        require_images(family.domain, "draw and compare")
     plan = preset_of(preset)
     source = read(data, labels=labels, skip_unreadable=skip_unreadable, limit=limit, axes=axes)
     images, chosen = _family(source.images, family)
@@ -92,7 +94,7 @@ def discover(
             f"expected {FEWEST} of each at least. Make groups smaller, or bring more of them."
         )
     model = SymmetryModel(chosen, (images.shape[1], images.shape[2], images.shape[3]))
-    check_family(images, model.family)
+    model.family.check_content(images)
     known, held_out, picked = (part.to(model.dtype) for part in (known, held_out, picked))
     named = chosen if isinstance(chosen, str) else repr(chosen)
     tell(f"fitting {named} to {len(known)} images of {tuple(images.shape[1:])}")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from eqsets.errors import OptionError
+from eqsets.generative.data.images import require_images
 from eqsets.generative.model import SymmetryModel
 from eqsets.generative.vae.base import warn_of_look
 from eqsets.registry import transformation
@@ -42,6 +43,7 @@ class Resampling:
                 f"Resampling got a model of {', '.join(model.names)} that has no density yet, "
                 "expected one that was fitted. Call model.fit(images) first."
             )
+        require_images(model.family.domain, "augment")
         self.model, self.density = model, model.density
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:

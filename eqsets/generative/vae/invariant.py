@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.errors import OptionError
+from eqsets.generative.data.images import as_image_shape, require_images
 from eqsets.generative.model import SymmetryModel
 from eqsets.generative.vae.plain import VAE, log_normal
 
@@ -47,7 +48,8 @@ class InvariantVAE(VAE):
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
     ) -> None:
-        super().__init__(model.image_shape, latent, encoder=encoder, decoder=decoder)
+        require_images(model.family.domain, "build a VAE of")
+        super().__init__(as_image_shape(model.shape), latent, encoder=encoder, decoder=decoder)
         parameters = model.chart.parameters
         if model.density is None or any(one.levels for one in parameters):
             raise OptionError(

@@ -82,7 +82,7 @@ def vectorises(case: FamilyCase, trial: Trial) -> None:
             trial.compare(found, target, rounding(x.dtype), f"vmap over {name} gives others")
 
         def total(eta: Tensor, order: int = order) -> Tensor:
-            return act(family.element(eta), x[0], order).square().sum((-2, -1))
+            return act(family.element(eta), x[0], order).square().flatten(1).sum(-1)
 
         jacobian = attempt(lambda: jacrev(total)(eta[0]))
         if isinstance(jacobian, Failure):

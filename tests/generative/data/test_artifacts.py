@@ -6,10 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from eqsets.families import Images
 from eqsets.generative import SymmetryModel
-from eqsets.generative.data.artifacts import as_view, hide_traces
+from eqsets.generative.data.artifacts import as_view, hide_artifacts
 from eqsets.generative.data.blur import soften
 from eqsets.generative.fitting.pairs import prototype_pairs
+
+IMAGES = Images()
 
 
 @pytest.fixture
@@ -44,12 +47,14 @@ def test_softening_commutes_with_quarter_turns_and_transposition(bells):
 
 
 def test_what_is_shown_is_the_same_every_time_and_random_only_to_learn(bells):
-    assert torch.equal(hide_traces(bells, random=False), hide_traces(bells, random=False))
+    assert torch.equal(
+        hide_artifacts(bells, IMAGES, random=False), hide_artifacts(bells, IMAGES, random=False)
+    )
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        first, second = (hide_traces(bells, random=True) for _ in range(2))
+        first, second = (hide_artifacts(bells, IMAGES, random=True) for _ in range(2))
         torch.manual_seed(0)
-        again = hide_traces(bells, random=True)
+        again = hide_artifacts(bells, IMAGES, random=True)
     assert torch.equal(first, again)
     assert not torch.allclose(first, second, atol=0.01)
 
@@ -59,7 +64,7 @@ def test_softnesses_cannot_be_told_apart_any_more(bells):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         crisp, soft, large = (
-            variances(hide_traces(one.expand(2000, 1, -1, -1), random=True))
+            variances(hide_artifacts(one.expand(2000, 1, -1, -1), IMAGES, random=True))
             for one in (bells[:1], soften(bells[:1], torch.tensor([0.3])), bells[2:])
         )
 
@@ -90,7 +95,7 @@ def test_poses_of_images_are_those_of_their_views(name, draw):
     assert float(model.transformation(x)[:, scale].mean()) == pytest.approx(of_views, abs=0.005)
     plain = model.chart.coordinates(model.inference(x).g)[:, scale]
     assert abs(float(plain.mean()) - of_views) > 0.01  # negative control
-    assert not torch.equal(as_view(x), x)
+    assert not torch.equal(as_view(x, IMAGES), x)
 
 
 def test_pairs_belong_together_and_differ_in_size(draw):
@@ -115,6 +120,6 @@ def test_pairs_belong_together_and_differ_in_size(draw):
 def test_the_middle_of_what_was_learned_is_shown(bells):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        drawn = variances(hide_traces(bells[1:2].expand(2000, 1, -1, -1), random=True))
-    shown = variances(hide_traces(bells[1:2], random=False))
+        drawn = variances(hide_artifacts(bells[1:2].expand(2000, 1, -1, -1), IMAGES, random=True))
+    shown = variances(hide_artifacts(bells[1:2], IMAGES, random=False))
     assert float(drawn.median()) == pytest.approx(float(shown), rel=0.05)

@@ -1,0 +1,83 @@
+"""The trial: an outsider's family of signals keeps the laws, and is fitted like one of images."""
+
+from __future__ import annotations
+
+from math import log
+
+import pytest
+import torch
+from torch import Tensor
+
+from eqsets import OptionError
+from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
+from eqsets.testing import check
+from tests.families.outside_signals import ShiftAndGain
+
+DELAY, GAIN = 0.1, 0.4
+SHORT = Preset(
+    StagePlan(40, batch=32),
+    StagePlan(150, batch=64, learning_rate=5e-3, check_every=50),
+    dropout=0.0,
+)
+
+
+def signals(n: int) -> tuple[Tensor, Tensor]:
+    """Return bumps ``(n, 1, 48)``, delayed and amplified at random, and how."""
+    generator = torch.Generator().manual_seed(0)
+    time = torch.arange(48) / 48 - 0.5
+    bump = (-((time + 0.05) / 0.06).square()).exp() + 0.5 * (-((time - 0.1) / 0.04).square()).exp()
+    bounds = torch.tensor([[-DELAY, DELAY], [-GAIN, GAIN]])
+    family = ShiftAndGain()
+    eta = family.sample(n, generator=generator, bounds=bounds)
+    return family.act(family.element(eta), bump.expand(n, 1, 48)), eta
+
+
+def test_it_keeps_the_laws() -> None:
+    report = check(ShiftAndGain(), profile="quick")
+    assert report.ok, report
+
+
+def test_a_fit_recovers_the_extent_of_delays_and_gains() -> None:
+    x, eta = signals(256)
+    model = SymmetryModel(ShiftAndGain(), (1, 48), backbone="analytic")
+    model.fit(x, preset=SHORT, quiet=True)
+    away = model.transformation(x) - eta
+    away = away - away[0]
+    away[:, 0] -= away[:, 0].round()
+    assert float(away.abs().quantile(0.9)) < 0.02
+    prototypes = model.prototype(x)
+    assert float((prototypes - prototypes.mean(0)).square().mean() / x.var(0).mean()) < 0.01
+    drawn = model.transform_distribution(x[:16]).sample((400,))
+    delay = drawn[..., 0] - drawn[:1, :1, 0]
+    delay = delay - delay.round()  # around the first, on the circle
+    spread = torch.stack([delay, drawn[..., 1]], -1).flatten(0, 1).std(0)
+    expected = torch.tensor([DELAY, GAIN]) / 3**0.5  # of a uniform distribution
+    assert torch.allclose(spread.log(), expected.log(), atol=log(1.5)), spread / expected
+    assert float(spread[0]) < 0.3 / 12**0.5  # control: all that was searched is 1 wide
+
+
+@pytest.mark.parametrize("backbone", ["canonical", "cnn", "mlp"])
+def test_networks_are_made_for_signals(backbone: str) -> None:
+    x, _ = signals(64)
+    model = SymmetryModel(ShiftAndGain(), (1, 48), backbone=backbone)
+    fit = model.fit(x, preset=SHORT.with_steps(2, 2), quiet=True)
+    assert fit.inference
+    assert model.prototype(x).shape == x.shape
+    assert model.sample(2).shape == (2, 1, 48)
+    assert model.resample(x[:3], 2).shape == (2, 3, 1, 48)
+    assert model.orbit_variance(x[:4]).per_image.shape == (4,)
+
+
+def test_the_report_says_that_it_draws_images_only() -> None:
+    x, _ = signals(64)
+    with pytest.raises(OptionError, match="cannot draw and compare signals yet"):
+        discover(x, family=ShiftAndGain())
+
+
+def test_a_saved_model_of_an_outside_family_is_loaded(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    x, _ = signals(64)
+    model = SymmetryModel(ShiftAndGain(), (1, 48), backbone="analytic")
+    model.fit(x, preset=SHORT.with_steps(2, 2), quiet=True)
+    model.save(tmp_path / "model.pt")
+    again = SymmetryModel.load(tmp_path / "model.pt", family=ShiftAndGain())
+    assert torch.equal(again.log_prob(x), model.log_prob(x))

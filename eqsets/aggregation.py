@@ -6,6 +6,8 @@ With :math:`a_i = L_1 x_i` the output of the local map, the layers are
 ``sum``               :math:`a_i + L_2 \sum_j x_j`
 ``mean``              :math:`a_i + L_2 \frac1n \sum_j x_j`
 ``max``               :math:`a_i + L_2 \max_j x_j`
+``centered``          :math:`A (x_i - m) + B m`, :math:`m = \frac1n \sum_j x_j`, see
+                      :mod:`eqsets.centered`
 ``none``              :math:`a_i` (Siamese)
 ``sridhar``           :math:`a_i - \frac1n \sum_j a_j` (Sridhar et al. 2019)
 ``aittala``           :math:`[\, a_i \,;\, \max_j a_j \,]` (Aittala and Durand 2018)

@@ -16,7 +16,7 @@ from eqsets.features import FeatureType
 from eqsets.layout import Layout
 from eqsets.sets import SetBatch
 
-__all__ = ["Add", "Combiner", "Concatenate", "Subtract"]
+__all__ = ["Add", "AddCentered", "Combiner", "Concatenate", "Subtract"]
 
 
 class Combiner(ABC):
@@ -77,6 +77,20 @@ class Add(Combiner):
         per_element: bool = False,
     ) -> Tensor | SetBatch:
         return layout.restore(local + context) if per_element else layout.add(local, context)
+
+
+@dataclass(frozen=True)
+class AddCentered(Add):
+    r"""The sum of a map of the differences and one of the mean: the bias is on the mean, once.
+
+    The context holds what the local map makes of the mean with the opposite sign.
+    """
+
+    def local_bias(self, bias: bool) -> bool:
+        return False
+
+    def context_bias(self, bias: bool) -> bool:
+        return bias
 
 
 @dataclass(frozen=True)

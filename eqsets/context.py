@@ -31,11 +31,13 @@ class Context(nn.Module, ABC):
     Attributes:
         reads_local: whether the module is given the output of the local map. If not, the layer
             computes the context first.
+        reads_map: whether the module is given the local map itself, as ``local_map``.
         per_element: whether each element has a context of its own, ``(R, *element)``; otherwise
             there is one a set, ``(B, *element)``.
     """
 
     reads_local: bool = False
+    reads_map: bool = False
     per_element: bool = False
 
     @abstractmethod

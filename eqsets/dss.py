@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from eqsets.aggregation import Aggregation
 from eqsets.construction import Construction
+from eqsets.coordinates import convert_weights, load_weights, require_same_function
 from eqsets.errors import FeatureTypeError, ShapeError, choices
 from eqsets.layout import as_rows
 from eqsets.modules import register_module
@@ -50,7 +51,8 @@ class DSS(nn.Module):
         element_group: name (``"translations"``) or :class:`~eqsets.ElementSymmetry`.
         in_features: feature type of the input, as ``element_group.feature_type`` takes it.
         out_features: feature type of the output.
-        aggregation: ``"sum"``, ``"mean"``, ``"max"``, ``"none"`` (Siamese), ``"sridhar"``,
+        aggregation: ``"sum"``, ``"mean"``, ``"max"``, ``"centered"`` (a weight for the
+            differences from the mean and one for the mean), ``"none"`` (Siamese), ``"sridhar"``,
             ``"aittala"``, another registered name, or an :class:`~eqsets.Aggregation`.
         alignment: ``"shared"`` or ``"independent"``.
         bias: whether to add the bias that the symmetry allows.
@@ -146,11 +148,61 @@ class DSS(nn.Module):
         else:
             # First the context: backward runs the other way around, and can then add the small
             # gradient of the context to that of the rows in place.
-            context = module(layout, rows, side)
+            given = {"local_map": self.siamese} if module.reads_map else {}
+            context = module(layout, rows, side, **given)
             local = self.siamese(layout.branch(rows), *side.rows(layout))
         return self.aggregation.combiner.combine(
             layout, local, context, out_type=self.out_type, per_element=module.per_element
         )
+
+    def reparametrize(
+        self,
+        aggregation: str | Aggregation,
+        *,
+        set_size: int | None = None,
+        structure: Any = None,
+    ) -> DSS:
+        """Return a layer with the same function in other coordinates, with weights of its own.
+
+        The sum, the mean and the centred form span the same maps. The sum differs from the others
+        by the size of the set, so functions that involve it agree on sets of one size.
+
+        Arguments:
+            aggregation: ``"sum"``, ``"mean"`` or ``"centered"``.
+            set_size: number of elements, where one of both forms is the sum.
+            structure: side information for two sets, to try the result with, where layers need it.
+
+        Raises:
+            FeatureTypeError: there are no such coordinates (another aggregation, independent
+                alignment, maps that are not linear in their weights).
+            OptionError: ``set_size`` is needed, and not given or not a whole number from 1.
+
+        Example:
+            >>> layer = DSS("trivial", 3, 4, aggregation="mean")
+            >>> x = torch.randn(2, 5, 3)
+            >>> torch.allclose(layer.reparametrize("centered")(x), layer(x), atol=1e-5)
+            True
+        """
+        target = resolve_aggregation(aggregation)
+        if self.alignment != "shared" or self.aggregate is None:
+            raise FeatureTypeError(
+                f"reparametrize got alignment={self.alignment!r} and aggregation "
+                f"{self.aggregation!r}, expected shared alignment and 'sum', 'mean' or 'centered': "
+                "other layers have one form only."
+            )
+        local, context = convert_weights(
+            self.siamese, self.aggregate, self.aggregation, target, set_size
+        )
+        made = self.construction
+        arguments = {**made.types, **made.arguments, "aggregation": target, **made.options}
+        layer = DSS(self.symmetry, **arguments).train(self.training)
+        if layer.aggregate is None:
+            raise AssertionError("the sum, the mean and the centred form have a second map")
+        layer.to(next(self.siamese.parameters()))
+        load_weights(layer.siamese, self.siamese, local)
+        load_weights(layer.aggregate, self.aggregate, context)
+        require_same_function(self, layer, set_size or 3, structure)
+        return layer
 
     def _check_dtype(self, rows: Tensor) -> None:
         for (

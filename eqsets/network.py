@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -131,6 +132,31 @@ class SetNetwork(nn.Module):
         side = self.symmetry.structure(structure)  # once for all layers
         y: Tensor | SetBatch = self.blocks(x, mask, structure=side)
         return y
+
+    def reparametrize(
+        self,
+        aggregation: str | Aggregation,
+        *,
+        set_size: int | None = None,
+        structure: Any = None,
+    ) -> SetNetwork:
+        """Return a network with the same function whose layers have other coordinates.
+
+        Arguments and errors as for :meth:`eqsets.DSS.reparametrize`; nothing but the layers
+        changes, and no weight is shared with this network.
+        """
+        made = self.construction
+        given = {**made.arguments, "aggregation": resolve_aggregation(aggregation)}
+        network = SetNetwork(self.symmetry, **made.types, **given, **made.options)
+        layers = network.blocks.layers
+        for position, layer in enumerate(self.blocks.layers):
+            if isinstance(layer, DSS):
+                layers[position] = layer.reparametrize(
+                    aggregation, set_size=set_size, structure=structure
+                )
+            else:
+                layers[position] = copy.deepcopy(layer)
+        return network.train(self.training)
 
     def __repr__(self) -> str:
         count = sum(parameter.numel() for parameter in self.parameters())

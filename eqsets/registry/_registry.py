@@ -45,7 +45,7 @@ class Registry:
     Example:
         >>> registry = Registry(entry_points=[], environ={})
         >>> [record.name for record in registry.records("aggregation")]
-        ['aittala', 'max', 'mean', 'none', 'sridhar', 'sum']
+        ['aittala', 'centered', 'max', 'mean', 'none', 'sridhar', 'sum']
     """
 
     def __init__(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.aggregation import Aggregation, Aittala, Max, Mean, NoAggregation, Sridhar, Sum
+from eqsets.centered import Centered, InvariantCenteredContext
 from eqsets.combiners import Concatenate, Subtract
 from eqsets.dss import DSS
 
@@ -26,6 +27,8 @@ def dss_by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
     aggregation, combiner = layer.aggregation, layer.aggregation.combiner
     if layer.context is None:
         return [y[0] for y in local]
+    if isinstance(aggregation, Centered):
+        return _centered(layer, elements, local)
     read = local if aggregation.reads_local else [x[None] for x in elements]
     if layer.invariant is not None:
         read = [layer.invariant(x) for x in read]
@@ -41,9 +44,28 @@ def dss_by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
     return [(y + sign * context)[0] for y in local]
 
 
+def _centered(layer: DSS, elements: list[Tensor], local: list[Tensor]) -> list[Tensor]:
+    """Return the centred layer: the mean of the invariant part of the outputs is exchanged."""
+    mean = _mean(local)
+    if layer.invariant is None:
+        common = layer.aggregate(_mean([x[None] for x in elements]))  # type: ignore[misc]
+        return [(y - mean + common)[0] for y in local]
+    context = layer.context
+    if not isinstance(context, InvariantCenteredContext):
+        raise AssertionError("elements that move alone have invariants as their context")
+    common = context.aggregate(_mean([context.invariant(x[None]) for x in elements]), like=mean)
+    if context.offset is not None:
+        common = common + context.offset(mean.new_ones(1, 1), like=mean)
+    return [(y - context.projection(mean) + common)[0] for y in local]
+
+
+def _mean(members: list[Tensor]) -> Tensor:
+    return reduce(torch.add, members) / len(members)
+
+
 def has_loop(layer: nn.Module) -> bool:
     """Return whether the loop knows the aggregation of a layer: one of eqsets."""
-    known = (Aittala, Max, Mean, NoAggregation, Sridhar, Sum)
+    known = (Aittala, Centered, Max, Mean, NoAggregation, Sridhar, Sum)
     return isinstance(layer, DSS) and type(layer.aggregation) in known
 
 

@@ -245,7 +245,15 @@ class ContractSpec:
     draws: Elements | None = None
     structure: Structure | None = None
     dimension: Callable[[Layer], int] | None = None
-    aggregations: tuple[str, ...] = ("sum", "mean", "max", "none", "sridhar", "aittala")
+    aggregations: tuple[str, ...] = (
+        "sum",
+        "mean",
+        "max",
+        "centered",
+        "none",
+        "sridhar",
+        "aittala",
+    )
     pools: tuple[Mapping[str, Any], ...] = ({},)
     tolerance: float | None = None
     capabilities: Capabilities = field(default_factory=Capabilities)

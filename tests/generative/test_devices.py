@@ -71,7 +71,7 @@ def test_the_examination_works_where_the_images_are(family):
         assert poses.eta.device == THERE
         found = examine(model.inference, x.to(THERE), x.to(THERE))
     assert [claim.verdict for claim in found.claims] == [claim.verdict for claim in expected]
-    assert all(one.odds.device.type == "cpu" for one in found.evidence)
+    assert all(one.probabilities.device.type == "cpu" for one in found.evidence)
 
 
 @pytest.mark.parametrize("family", ["hsv", "rotation+hsv", "c4"])

@@ -70,10 +70,10 @@ def _data(images: Tensor, held_out: int) -> Iterator[str]:
 
 def _symmetric(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> Iterator[str]:
     for claim, one in zip(claims, evidence, strict=True):
-        share = float((one.folds > 1).float().mean())
+        share = float((one.symmetry_order > 1).float().mean())
         if claim.verdict == "unresolved" and one.contrast < VISIBLE:
             yield (
-                f"self-symmetric prototypes: {claim.name.replace('_', ' ')} changes the pictures "
+                f"self-symmetric prototypes: {claim.name.replace('_', ' ')} changes the images "
                 "too little to be seen, so that whether it occurs cannot be known, and does not "
                 "matter."
             )

@@ -1,4 +1,4 @@
-"""Examine the poses that an inference finds in images: evidence and claims."""
+"""Examine the poses that an inference assigns to images: evidence and claims."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from eqsets.generative.analysis.claims import Claim, claims_of
+from eqsets.generative.analysis.component import components_of
 from eqsets.generative.analysis.evidence import Evidence, gather
 from eqsets.generative.analysis.poses import Poses, poses_of
 from eqsets.generative.canonicalization.inference import Inference
@@ -16,11 +17,11 @@ from eqsets.generative.data.images import require_images
 
 __all__ = ["Examination", "examine"]
 
-_REFERENCES, _QUERIES, _AGAIN = 1000, 256, 6
+_REFERENCES, _QUERIES, _REPEATS = 1000, 256, 6
 
 
 class Examination(NamedTuple):
-    """What was found in held-out images."""
+    """The result: claims, the evidence for them, and the poses of held-out images."""
 
     claims: tuple[Claim, ...]
     evidence: tuple[Evidence, ...]
@@ -38,7 +39,7 @@ def examine(
     """Return claims about each component of the chart.
 
     Args:
-        inference: what finds prototypes and poses; ``held_out`` should be new to it.
+        inference: of prototypes and poses; it has not learned from ``held_out``.
         known: images to compare with, ``(n, C, H, W)``; up to 1,000 are used.
         held_out: images that the claims are tested on; up to 256 are used.
         seed: of all random numbers.
@@ -51,9 +52,9 @@ def examine(
     asked = held_out[:_QUERIES]
     references = poses_of(inference, known[chosen], generator=generator)
     queries = poses_of(inference, asked, generator=generator)
-    again = [poses_of(inference, asked, generator=generator) for _ in range(_AGAIN)]
-    found = []
-    for place, name in enumerate(inference.chart.names):
-        tell(name)
-        found.append(gather(inference, place, references, queries, again))
-    return Examination(claims_of(found, generator=generator), tuple(found), queries)
+    repeats = [poses_of(inference, asked, generator=generator) for _ in range(_REPEATS)]
+    evidence = []
+    for component in components_of(inference, references.views):
+        tell(component.parameter.name)
+        evidence.append(gather(component, references, queries, repeats))
+    return Examination(claims_of(evidence, generator=generator), tuple(evidence), queries)

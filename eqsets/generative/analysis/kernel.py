@@ -1,14 +1,14 @@
-r"""Which poses of a picture look like other pictures: a kernel estimate.
+r"""Which poses of an image are similar to other images: a kernel estimate.
 
-Picture ``i``, moved on by ``a``, is at squared distances :math:`D_{ij}(a)` from reference pictures
-``j``, whose shapes are at squared distances :math:`s_{ij}` from its own:
+Image ``i``, moved by ``a``, has squared distances :math:`D_{ij}(a)` from reference images ``j``,
+and its shape has squared distances :math:`s_{ij}` from theirs:
 
 .. math:: q_i(a) \propto \sum_j \exp(-s_{ij} / v) \, \exp(-D_{ij}(a) / h)
 
-Both widths are those with the best score :math:`-\log q_i(0)` among reference pictures, each left
-out where it would be compared with itself. Where nothing is found, kernels so wide that everything
-looks alike score best: they are uniform without noise. Then ``h`` is the narrowest whose score is
-nearly as good, but no narrower than neighbours are apart, or than the traces of interpolation.
+Both widths have the best score :math:`-\log q_i(0)` among reference images, each compared with the
+others only. If no pose is preferred, the widest kernels score best: they are uniform without noise.
+Then ``h`` is the narrowest whose score is nearly as good, but no narrower than the distance of
+neighbours, or than interpolation artifacts.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _TIE = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class Distances:
-    """Squared distances of moved pictures from reference pictures.
+    """Squared distances of moved images from reference images.
 
     Attributes:
         pose: ``D_ij(a)``, ``(n, A, N)``.
-        shape: ``s_ij``, ``(n, N)``; infinite where two pictures must not be compared.
+        shape: ``s_ij``, ``(n, N)``; infinite where two images must not be compared.
     """
 
     pose: Tensor
@@ -44,15 +44,15 @@ class Kernel:
 
     Example:
         >>> near = Distances(torch.tensor([[[0.0], [1.0]]]), torch.zeros(1, 1))
-        >>> Kernel(pose=1.0, shape=1.0).odds(near)
+        >>> Kernel(pose=1.0, shape=1.0).probabilities(near)
         tensor([[0.7311, 0.2689]])
     """
 
     pose: float
     shape: float
 
-    def odds(self, distances: Distances) -> Tensor:
-        """Return ``q_i(a)``, ``(n, A)``; rows add up to 1."""
+    def probabilities(self, distances: Distances) -> Tensor:
+        """Return ``q_i(a)``, ``(n, A)``; rows sum to 1."""
         logs = distances.pose / -self.pose - _part(distances.shape, self.shape)[:, None]
         return logs.logsumexp(-1).softmax(-1)
 
@@ -63,10 +63,10 @@ def scores_of(
     """Return mean scores, ``(poses, shapes)``, of kernels of all these widths.
 
     Args:
-        distances: of reference pictures; infinite where one meets itself.
+        distances: of reference images; infinite where one is compared with itself.
         zero: which step is 0.
         poses: widths ``h``.
-        shapes: widths ``v``: they share the exponentials of ``D``, which are what takes time.
+        shapes: widths ``v``: they share the exponentials of ``D``, which dominate the cost.
     """
     parts = torch.stack([_part(distances.shape, one) for one in shapes], -1)
     weights = (parts.amin(1, keepdim=True) - parts).exp()
@@ -74,8 +74,8 @@ def scores_of(
     above = (distances.pose - nearest.amin((1, 2), keepdim=True)).clamp_min(0)
     rows = []
     for width in poses:
-        odds = (above / -width).exp() @ weights + 1e-30  # (n, A, shapes)
-        rows.append(odds.sum(1).log().sub(odds[:, zero].log()).mean(0))
+        probabilities = (above / -width).exp() @ weights + 1e-30  # (n, A, shapes)
+        rows.append(probabilities.sum(1).log().sub(probabilities[:, zero].log()).mean(0))
     return torch.stack(rows)
 
 
@@ -93,13 +93,13 @@ def best_kernel(
         poses: widths ``h``, increasing.
         shapes: widths ``v``.
         scores: of all pairs, ``(poses, shapes)``.
-        least: ``h`` below which nothing is told.
+        least: ``h`` below which nothing is valid.
         uniform: the score of the uniform distribution; ``None`` if there is nothing like it.
     """
     lowest = float(scores.min())
-    nothing = uniform is not None and lowest > uniform - _NEARLY
+    flat = uniform is not None and lowest > uniform - _NEARLY
     for pose, row in zip(poses, scores, strict=True):
-        slack = _NEARLY if nothing and pose >= least else _TIE
+        slack = _NEARLY if flat and pose >= least else _TIE
         if float(row.min()) <= lowest + slack:
             return Kernel(pose, shapes[int(row.argmin())])
     raise AssertionError("the best score is among the scores")

@@ -1,14 +1,10 @@
 r"""Prototypes and poses as the tests of the report need them.
 
-A test of "is :math:`\eta` uniform, given the prototype?" is only as good as this: that prototypes
-do not know the pose by themselves. They would, by their pixels: what was never turned was never
-interpolated. So every prototype comes from a *view*, the image turned at random (and, in colour,
-shifted in hue at random), and the pose is
-
-.. math:: \eta = \mathrm{coordinates}(r^{-1} \, \hat g(\mathrm{act}(r, x))),
-
-which is right to interpolation also where inference is not invariant. Views turn, but shift by a
-pixel at most and do not scale: what leaves the frame does not come back.
+A test of "is :math:`\eta` uniform, given the prototype?" is valid only if prototypes do not tell
+the pose by themselves. They would, by their pixels: an image that was never rotated was never
+interpolated. So every prototype comes from a random view
+(:mod:`eqsets.generative.canonicalization.views`), rotated and, in colour, shifted in hue. Views are
+shifted by a pixel at most and not scaled: content that leaves the frame is lost.
 """
 
 from __future__ import annotations
@@ -18,7 +14,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from eqsets.families import TransformationFamily
 from eqsets.generative.canonicalization.inference import Inference
 from eqsets.generative.canonicalization.views import random_view
 
@@ -28,29 +23,33 @@ _CHUNK = 256
 
 
 class Poses(NamedTuple):
-    """Images, as views of them and poses."""
+    """Images, as views of them and poses.
 
-    views: Tensor  # (n, C, H, W)
-    back: Tensor  # (n, *element_shape), from a view to the prototype
-    eta: Tensor  # (n, k), coordinates
+    Attributes:
+        views: ``(n, C, H, W)``.
+        back: from views to prototypes, ``(n, *element_shape)``.
+        eta: coordinates of the images, ``(n, k)``.
+        prototypes: ``(n, C, H, W)``, computed once.
+    """
+
+    views: Tensor
+    back: Tensor
+    eta: Tensor
+    prototypes: Tensor
 
     def pick(self, chosen: Tensor) -> Poses:
         """Return some of them."""
         return Poses(*(part[chosen] for part in self))
-
-    def prototypes(self, family: TransformationFamily) -> Tensor:
-        """Return prototypes ``(n, C, H, W)``."""
-        return family.act(self.back, self.views)
 
 
 def gentle_bounds(inference: Inference, size: tuple[int, int]) -> Tensor:
     """Return bounds ``(k, 2)`` of views that lose nothing but what is in the corners."""
     bounds = inference.family.bounds.clone()
     pixel = 2.0 / max(min(size) - 1, 1)
-    for place, parameter in enumerate(inference.family.parameters_of_eta):
+    for index, parameter in enumerate(inference.family.parameters_of_eta):
         if parameter.period is None:
             reach = pixel if parameter.role == "shift" else 0.0
-            bounds[place] = bounds.new_tensor([-reach, reach])
+            bounds[index] = bounds.new_tensor([-reach, reach])
     return bounds
 
 
@@ -63,5 +62,6 @@ def poses_of(inference: Inference, images: Tensor, *, generator: torch.Generator
     for x in images.split(_CHUNK):
         view = random_view(inference, x, bounds=bounds, generator=generator)
         eta = view.coordinates(family, inference.chart)
-        parts.append(Poses(view.images, family.group.inverse(view.g), eta))
+        back = family.group.inverse(view.g)
+        parts.append(Poses(view.images, back, eta, view.prototypes(family)))
     return Poses(*map(torch.cat, zip(*parts, strict=True)))

@@ -63,7 +63,7 @@ class ReportData:
     def to_dict(self) -> dict[str, Any]:
         """Return everything but pictures, of plain values."""
         return {
-            "format": "eqsets.SymmetryReport 1",
+            "format": "eqsets.SymmetryReport 2",
             "facts": dict(self.facts),
             "sentence": self.sentence,
             "claims": [asdict(claim) for claim in self.claims],

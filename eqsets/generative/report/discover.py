@@ -117,7 +117,7 @@ def discover(
     tell("drawing resamples")
     generator = torch.Generator().manual_seed(seed)
     shown = found.queries.pick(torch.arange(min(64, len(found.queries.eta))))
-    distribution = model.transform_distribution(prototype=shown.prototypes(model.family))
+    distribution = model.transform_distribution(prototype=shown.prototypes)
     samples = draw(distribution, generator)
     share = model.orbit_variance(held_out[:64], generator=generator).share
     facts = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from eqsets.generative.analysis.claims import one_sided_t_test
+from eqsets.generative.analysis.hypotheses import one_sided_t_test
 from eqsets.generative.analysis.units import quantity
 
 LEVELS = (0.05, 0.01)

@@ -1,4 +1,4 @@
-"""How one component of eta moves pictures, and what cannot be a pose of them."""
+"""How one component of eta moves images, and what cannot be a pose of them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import torch
 
 import eqsets
 from eqsets.generative import SymmetryModel
-from eqsets.generative.analysis.component import Component
+from eqsets.generative.analysis.component import components_of
+from eqsets.generative.analysis.examine import examine
 from eqsets.generative.analysis.poses import Poses, poses_of
-from eqsets.generative.analysis.similarity import Colours, WholePictures, looks_of
+from eqsets.generative.analysis.similarity import ColourMoments, WholeImages, similarity_of
+from eqsets.generative.canonicalization.views import View
 
 SIZE = 20
 
 
 @pytest.fixture
-def pictures():
-    """Return eight coloured pictures: a bright bell and a dark one beside it."""
+def images():
+    """Return eight coloured images: a bright bell and a dark one beside it."""
     y, x = torch.meshgrid(*[torch.linspace(-1, 1, SIZE)] * 2, indexing="ij")
     bell = torch.exp(-8 * ((x - 0.15) ** 2 + 2 * y**2)) + 0.5 * torch.exp(
         -20 * ((x + 0.4) ** 2 + y**2)
@@ -28,18 +30,18 @@ def pictures():
 
 
 def component(name, family, x):
-    """Return the component, and poses of the pictures in a closed form."""
+    """Return the component, and poses of the images in a closed form."""
     model = SymmetryModel(family, tuple(x.shape[1:]), backbone="analytic")
     model.inference.eval()
     model.inference.frame.calibrate(x)
     poses = poses_of(model.inference, x, generator=torch.Generator().manual_seed(1))
-    return Component(model.inference, model.names.index(name), x), poses
+    return components_of(model.inference, x)[model.names.index(name)], poses
 
 
 def moved(found, x, steps):
-    """Return pictures moved as they are."""
+    """Return images moved as they are."""
     eta = torch.zeros(len(steps), len(found.chart.parameters))
-    eta[:, found.place] = steps
+    eta[:, found.index] = steps
     return found.family.act(found.chart.element(eta), x[:, None])
 
 
@@ -56,32 +58,32 @@ def moved(found, x, steps):
         ("quarter_turns", "c4", False),
     ],
 )
-def test_colours_are_changed_in_place_and_places_are_not(pictures, name, family, in_place):
-    found, poses = component(name, family, pictures)
+def test_colours_are_changed_in_place_and_places_are_not(images, name, family, in_place):
+    found, poses = component(name, family, images)
     assert found.in_place is in_place
-    looks = looks_of(found.moved(poses, torch.zeros(1))[:, 0], pictures, in_place=found.in_place)
-    assert isinstance(looks, Colours if in_place else WholePictures)
+    similarity = similarity_of(found.moved(poses, torch.zeros(1))[:, 0], images, in_place=in_place)
+    assert isinstance(similarity, ColourMoments if in_place else WholeImages)
 
 
 @pytest.mark.parametrize("name", ["hue", "saturation", "value"])
-def test_a_picture_that_is_not_moved_is_as_it_was_seen(pictures, name):
-    """All other components are left out: these pictures differ by them alone."""
-    found, poses = component(name, "hsv", pictures)
+def test_a_image_that_is_not_moved_is_as_it_was_seen(images, name):
+    """All other components are left out: these images differ by them alone."""
+    found, poses = component(name, "hsv", images)
     still = found.moved(poses, torch.zeros(1))[:, 0]
-    model = SymmetryModel("hsv", tuple(pictures.shape[1:]), backbone="analytic")
-    model.inference.frame.calibrate(pictures)
-    expected = model.transformation(pictures)[:, found.place]
+    model = SymmetryModel("hsv", tuple(images.shape[1:]), backbone="analytic")
+    model.inference.frame.calibrate(images)
+    expected = model.transformation(images)[:, found.index]
     torch.testing.assert_close(
-        model.transformation(still)[:, found.place], expected, atol=1e-4, rtol=0
+        model.transformation(still)[:, found.index], expected, atol=1e-4, rtol=0
     )
-    others = [place for place in range(3) if place != found.place]
+    others = [index for index in range(3) if index != found.index]
     spread = model.transformation(still)[:, others].std(0)
     assert (spread < 1e-3).all()
-    assert (model.transformation(pictures)[:, others].std(0) > 0.03).all()  # control
+    assert (model.transformation(images)[:, others].std(0) > 0.03).all()  # control
 
 
-def test_moves_along_a_component_add_up(pictures):
-    found, poses = component("rotation", "rotation", pictures)
+def test_moves_along_a_component_add_up(images):
+    found, poses = component("rotation", "rotation", images)
     still, quarter, half = found.moved(poses, torch.tensor([0.0, pi / 2, pi])).unbind(1)
     turned = found.family.act(found.family.element(torch.tensor([pi / 2])), still)
     torch.testing.assert_close(quarter, turned, atol=0.1, rtol=0)
@@ -90,7 +92,7 @@ def test_moves_along_a_component_add_up(pictures):
 
 
 def test_what_was_taken_off_and_put_back_clips_nothing():
-    """Prototypes of dark pictures are brighter than white; regression: they were clipped."""
+    """Prototypes of dark images are brighter than white; regression: they were clipped."""
     x = torch.full((8, 3, SIZE, SIZE), -1.0)
     x[:, :, 4:-4, 9:11] = 0.9
     x[:, :, 9:11, 4:-4] = -0.4  # most of it is dark
@@ -112,14 +114,14 @@ def test_clipped_colours_do_not_come_back(name, gone):
     x[:, :, 5:-5, 5:-5] = torch.tensor([0.8, -0.2, 0.4])[:, None, None]  # in [-1, 1]
     found, _ = component(name, "hsv", x)
     steps = torch.tensor([-0.9, -0.05, 0.0, 0.04, 0.9])
-    told = found.comes_back(moved(found, x, steps), x, steps)
-    assert told.tolist() == [[step not in gone for step in (-0.9, -0.05, 0.0, 0.04, 0.9)]] * 2
+    valid = found.recoverable(moved(found, x, steps), x, steps)
+    assert valid.tolist() == [[step not in gone for step in (-0.9, -0.05, 0.0, 0.04, 0.9)]] * 2
 
 
-def test_pictures_of_nothing_have_every_pose():
+def test_images_of_nothing_have_every_pose():
     x = torch.full((3, 3, SIZE, SIZE), -1.0)
     found, poses = component("value", "hsv", x)
-    assert found.comes_back(moved(found, x, found.steps), x, found.steps).all()
+    assert found.recoverable(moved(found, x, found.steps), x, found.steps).all()
     assert not component("rotation", "similarity+hsv", x)[0].in_place  # though none is seen to move
     assert isinstance(poses.pick(torch.arange(2)), Poses)
     assert len(poses.pick(torch.arange(2)).back) == 2
@@ -130,3 +132,15 @@ def test_steps_hold_zero():
         for one in eqsets.transformation(family).parameters_of_eta:
             x = torch.zeros(2, 3, 8, 8)
             assert float(component(one.name, family, x)[0].steps.abs().min()) == 0.0
+
+
+def test_prototypes_are_computed_once_for_each_set_of_poses(monkeypatch):
+    """Regression: for each of six components again, 66 times instead of 8."""
+    calls = []
+    real = View.prototypes
+    monkeypatch.setattr(View, "prototypes", lambda *a, **k: calls.append(1) or real(*a, **k))
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(40, 1, 8, 8, generator=generator) - 1
+    model = SymmetryModel("affine", (1, 8, 8), backbone="analytic")
+    assert len(examine(model.inference, x[20:], x[:20]).claims) == 6
+    assert len(calls) == 8  # references, queries, six other views

@@ -13,7 +13,7 @@ import eqsets
 from eqsets.generative import SymmetryModel
 from eqsets.generative.analysis.examine import examine
 from eqsets.generative.analysis.kernel import Distances, Kernel, best_kernel, scores_of
-from eqsets.generative.analysis.similarity import Colours, WholePictures
+from eqsets.generative.analysis.similarity import ColourMoments, WholeImages
 from eqsets.generative.data.blur import blur
 
 SIZE = 16
@@ -21,7 +21,7 @@ ROUNDING = {"rtol": 1e-3, "atol": 1e-4}
 
 
 def strokes(count, seed=0, bars=3, width=2):
-    """Return pictures of bars of any length, place and direction: no two are alike."""
+    """Return images of bars of any length, place and direction: no two are alike."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.full((count, 1, SIZE, SIZE), -1.0)
     for one in x[:, 0]:
@@ -36,7 +36,7 @@ def strokes(count, seed=0, bars=3, width=2):
 
 
 def painted(x, hues, saturation=0.0):
-    """Return grey pictures in red, moved in hue by so many turns."""
+    """Return grey images in red, moved in hue by so many turns."""
     red = torch.cat([x, torch.full_like(x, -1), torch.full_like(x, -1)], 1)
     family = eqsets.transformation("hue-saturation")
     eta = torch.stack([hues, torch.full_like(hues, saturation)], -1)
@@ -48,7 +48,7 @@ def hues_within(extent, count, seed=1):
     return (2 * torch.rand(count, generator=generator) - 1) * extent
 
 
-def slow_odds(distances, pose, shape):
+def slow_probabilities(distances, pose, shape):
     rows = []
     for i, moved in enumerate(distances.pose.tolist()):
         row = [
@@ -76,15 +76,19 @@ def test_odds_are_those_of_the_formula(seed, pose, shape):
     near = Distances(
         torch.rand(3, 5, 4, generator=generator), torch.rand(3, 4, generator=generator)
     )
-    expected = slow_odds(near, pose, shape)
-    torch.testing.assert_close(Kernel(pose, shape).odds(near), expected, rtol=1e-4, atol=1e-6)
-    widened = slow_odds(near, 2 * pose, shape)
-    assert not torch.allclose(Kernel(pose, shape).odds(near), widened, rtol=1e-4, atol=1e-6)
+    expected = slow_probabilities(near, pose, shape)
+    torch.testing.assert_close(
+        Kernel(pose, shape).probabilities(near), expected, rtol=1e-4, atol=1e-6
+    )
+    widened = slow_probabilities(near, 2 * pose, shape)
+    assert not torch.allclose(
+        Kernel(pose, shape).probabilities(near), widened, rtol=1e-4, atol=1e-6
+    )
 
 
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 999))
-def test_scores_are_those_of_each_kernel_without_the_picture_itself(seed):
+def test_scores_are_those_of_each_kernel_without_the_image_itself(seed):
     generator = torch.Generator().manual_seed(seed)
     near = Distances(
         torch.rand(4, 5, 6, generator=generator), torch.rand(4, 6, generator=generator)
@@ -96,8 +100,8 @@ def test_scores_are_those_of_each_kernel_without_the_picture_itself(seed):
     scores = scores_of(near, 2, poses, shapes)
     for row, pose in zip(scores, poses, strict=True):
         for score, shape in zip(row, shapes, strict=True):
-            odds = Kernel(pose, shape).odds(near)[:, 2]
-            torch.testing.assert_close(score, -odds.log().mean(), rtol=1e-3, atol=1e-4)
+            probabilities = Kernel(pose, shape).probabilities(near)[:, 2]
+            torch.testing.assert_close(score, -probabilities.log().mean(), rtol=1e-3, atol=1e-4)
     near.shape[some, some] = 0.0
     assert float(scores_of(near, 2, poses, shapes)[0, 1]) < float(scores[0, 1])
 
@@ -105,7 +109,7 @@ def test_scores_are_those_of_each_kernel_without_the_picture_itself(seed):
 def test_a_kernel_far_narrower_than_all_distances_is_finite():
     near = Distances(torch.rand(2, 3, 4) + 1, torch.rand(2, 4))
     assert scores_of(near, 0, (1e-9,), (1e-9, inf)).isfinite().all()
-    assert Kernel(1e-9, 1e-9).odds(near).isfinite().all()
+    assert Kernel(1e-9, 1e-9).probabilities(near).isfinite().all()
 
 
 def test_the_narrowest_kernel_is_taken_where_none_finds_anything():
@@ -120,18 +124,18 @@ def test_the_narrowest_kernel_is_taken_where_none_finds_anything():
     assert best(torch.tensor([[2.0], [1.0], [1.04]]), 1.0, 3.0) == 2.0  # something is found
 
 
-# ---------------------------------------------------------------------------- the looks
+# ---------------------------------------------------------------------------- the similarity
 
 
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 99), down=st.integers(-1, 1), right=st.integers(-1, 1))
 def test_colours_do_not_say_where_they_are(seed, down, right):
     x = painted(strokes(4, seed), hues_within(0.5, 4, seed))
-    colours = Colours(x, x)
+    colours = ColourMoments(x, x)
     shifted = x.roll((2 * down, 2 * right), (-2, -1))
     torch.testing.assert_close(colours.describe(shifted), colours.describe(x), **ROUNDING)
     torch.testing.assert_close(colours.describe(x.mT), colours.describe(x), **ROUNDING)
-    whole = WholePictures(x)
+    whole = WholeImages(x)
     if down or right:
         assert float((whole.describe(shifted) - whole.describe(x)).norm()) > 1
 
@@ -142,7 +146,7 @@ def test_shapes_do_not_say_in_which_hue_they_are(seed, turns):
     x = painted(strokes(4, seed), hues_within(0.5, 4, seed))
     family = eqsets.transformation("hue")
     moved = family.act(family.element(torch.full((4, 1), turns)), x)
-    colours = Colours(x, x)
+    colours = ColourMoments(x, x)
     torch.testing.assert_close(colours.shapes(moved), colours.shapes(x), rtol=1e-3, atol=1e-3)
     assert float((colours.describe(moved) - colours.describe(x)).abs().max()) > 1e-3
 
@@ -150,9 +154,9 @@ def test_shapes_do_not_say_in_which_hue_they_are(seed, turns):
 def test_colours_are_the_moments_of_the_formula():
     generator = torch.Generator().manual_seed(0)
     x = 2 * torch.rand(2, 3, 4, 3, generator=generator) - 1
-    found = Colours(x, x).describe(x).unflatten(-1, (4, 4, 4))
-    for picture, moments in zip(x, found, strict=True):
-        u = ((picture + 1) / 2).flatten(1).T.tolist()
+    found = ColourMoments(x, x).describe(x).unflatten(-1, (4, 4, 4))
+    for image, moments in zip(x, found, strict=True):
+        u = ((image + 1) / 2).flatten(1).T.tolist()
         light = [max(pixel) ** 2 for pixel in u]
         for k, m, n in ((0, 0, 0), (1, 0, 0), (0, 2, 0), (3, 1, 2), (2, 3, 3)):
             total = sum(
@@ -168,7 +172,7 @@ def test_colours_are_the_moments_of_the_formula():
 def test_shapes_do_not_say_how_bright_they_are(seed, factor):
     x = painted(strokes(4, seed), hues_within(0.5, 4, seed))
     dark = (x + 1) * factor - 1
-    colours = Colours(x, x)
+    colours = ColourMoments(x, x)
     torch.testing.assert_close(colours.shapes(dark), colours.shapes(x), rtol=1e-3, atol=1e-2)
     assert float((colours.describe(dark) - colours.describe(x)).abs().max()) > 1e-3
 
@@ -182,18 +186,18 @@ def test_colours_do_not_say_how_much_of_them_there_is(seed):
     four = torch.maximum(torch.maximum(one, one.flip(-1)), torch.maximum(one, one.flip(-1)).mT)
     hue = hues_within(0.5, 1, seed)
     few, many = painted(one, hue), painted(four, hue)
-    colours = Colours(few, few)
+    colours = ColourMoments(few, few)
     torch.testing.assert_close(colours.describe(many), colours.describe(few), **ROUNDING)
     other = painted(one, hue + 0.1)
     assert float((colours.describe(other) - colours.describe(few)).abs().max()) > 1e-2
 
 
-# ------------------------------------------------------------------------- on pictures
+# ------------------------------------------------------------------------- on images
 
 
 @pytest.mark.parametrize(("extent", "verdict"), [(0.0, "absent"), (0.15, "partial"), (0.5, "full")])
-def test_hues_of_pictures_that_differ_in_shape(extent, verdict):
-    """The digits' hues were once called uniform: whole pictures were compared (regression)."""
+def test_hues_of_images_that_differ_in_shape(extent, verdict):
+    """The digits' hues were once called uniform: whole images were compared (regression)."""
     x = painted(strokes(400), hues_within(extent, 400))
     model = SymmetryModel("hue-saturation", (3, SIZE, SIZE), backbone="analytic")
     model.inference.frame.calibrate(x)
@@ -204,7 +208,7 @@ def test_hues_of_pictures_that_differ_in_shape(extent, verdict):
 
 
 @pytest.mark.parametrize(("extent", "verdict"), [(0.0, "absent"), (0.25, "partial")])
-def test_values_of_pictures_that_differ_in_shape(extent, verdict):
+def test_values_of_images_that_differ_in_shape(extent, verdict):
     """Values of equally bright digits were once called as wide as searched (regression)."""
     x = painted(strokes(400), hues_within(0.5, 400), saturation=-0.5)
     family = eqsets.transformation("hsv")
@@ -219,21 +223,21 @@ def test_values_of_pictures_that_differ_in_shape(extent, verdict):
         assert claim.interval[0] < extent < claim.interval[1]
 
 
-def test_whole_pictures_tell_less_about_hues():
+def test_whole_images_tell_less_about_hues():
     """The negative control: so much is gained by comparing colours."""
     x = painted(strokes(300, bars=1, width=1), hues_within(0.1, 300))  # few overlap
     family = eqsets.transformation("hue")
     steps = (torch.arange(48) - 24) / 48
     moved = family.act(family.element(steps[:, None]), x[:60, None])
     some, gains = torch.arange(60), {}
-    for looks in (WholePictures(x), Colours(x, x)):
-        near = looks.distances(looks.describe(moved), x[:60])
+    for similarity in (WholeImages(x), ColourMoments(x, x)):
+        near = similarity.distances(similarity.describe(moved), x[:60])
         near.shape[some, some] = inf
         nearest = float(near.pose[:, 24].median())
-        poses = [nearest * one for one in looks.pose_widths]
-        gains[type(looks)] = log(48) - float(scores_of(near, 24, poses, (inf,)).min())
-    assert gains[Colours] > 1.2  # of log(48 / 9.6) = 1.6, at most
-    assert gains[WholePictures] < gains[Colours] - 0.15
+        poses = [nearest * one for one in similarity.pose_widths]
+        gains[type(similarity)] = log(48) - float(scores_of(near, 24, poses, (inf,)).min())
+    assert gains[ColourMoments] > 1.2  # of log(48 / 9.6) = 1.6, at most
+    assert gains[WholeImages] < gains[ColourMoments] - 0.15
 
 
 def test_blur_is_the_convolution_with_a_bell():

@@ -13,10 +13,11 @@ import torch
 import eqsets
 from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
 from eqsets.generative.analysis.cautions import cautions_of
-from eqsets.generative.analysis.claims import Claim, claims_of, holm
+from eqsets.generative.analysis.claims import Claim, claims_of
 from eqsets.generative.analysis.component import steps_of
 from eqsets.generative.analysis.evidence import Evidence
 from eqsets.generative.analysis.examine import examine
+from eqsets.generative.analysis.hypotheses import holm
 from eqsets.generative.analysis.recommend import recommend
 
 SHORT = Preset(
@@ -32,7 +33,7 @@ def verdicts(x, family):
 
 
 @pytest.mark.parametrize(("extent", "verdict"), [(0.0, "absent"), (0.5, "partial"), (pi, "full")])
-def test_says_how_far_pictures_are_turned(extent, verdict, turned_pictures):
+def test_says_how_far_images_are_turned(extent, verdict, turned_pictures):
     claim = verdicts(turned_pictures(260, extent), "rotation")["rotation"]
     assert claim.verdict == verdict
     if verdict == "partial":
@@ -50,7 +51,7 @@ def test_a_disc_is_not_resolved_and_a_shift_of_it_is(draw):
     discs = draw(places, 16, ((0.0, 0.0, 1.0),))
     found = verdicts(discs, "similarity")
     assert found["rotation"].verdict == "unresolved"
-    assert "look alike" in found["rotation"].sentence
+    assert "are similar in all poses" in found["rotation"].sentence
     assert found["shift_x"].verdict == "partial"
     assert found["shift_y"].verdict == found["scale"].verdict == "absent"
 
@@ -59,12 +60,12 @@ def test_a_disc_is_not_resolved_and_a_shift_of_it_is(draw):
 def test_only_what_changes_nothing_is_called_self_symmetric(contrast, warned):
     parameter = eqsets.transformation("rotation").parameters_of_eta[0]
     steps, ones = steps_of(parameter), torch.ones(100)
-    odds = torch.ones(100, len(steps)) / len(steps)
-    evidence = Evidence(parameter, steps, odds, ones, ones * 4.5, contrast)
+    probabilities = torch.ones(100, len(steps)) / len(steps)
+    evidence = Evidence(parameter, steps, probabilities, ones, ones * 4.5, contrast)
     claim = claims_of([evidence], generator=torch.Generator().manual_seed(0))[0]
     assert claim.verdict == "unresolved"
-    why = "look alike in all poses" if warned else "differ among each other by more"
-    assert claim.sentence == f"rotation: cannot be resolved, pictures {why}"
+    why = "are similar in all poses" if warned else "differ from each other by more"
+    assert claim.sentence == f"rotation: cannot be resolved, images {why}"
     images = torch.full((8, 1, 12, 12), -1.0)
     images[..., 5:7, 5:7] = 1.0
     cautions = cautions_of(images, 100, [claim], [evidence], 0.0)
@@ -87,7 +88,9 @@ def test_a_square_that_is_turned_by_quarters_is_not_turned(draw):
     noise = torch.Generator().manual_seed(0)
     still = (still + 0.02 * torch.rand(still.shape, generator=noise)).clamp(-1, 1)
     claim = verdicts(still, "rotation")["rotation"]
-    assert claim.folds == 4
+    assert claim.symmetry_order == 4
+    with pytest.warns(DeprecationWarning, match="symmetry_order"):
+        assert claim.folds == 4
     assert claim.verdict == "absent"
 
 
@@ -117,10 +120,10 @@ def test_holm_is_at_least_as_careful_as_each_test():
 def test_a_trace_of_a_preference_is_no_verdict_but_is_said(peak, verdict, words):
     parameter = eqsets.transformation("rotation").parameters_of_eta[0]
     steps = steps_of(parameter)
-    odds = torch.ones(400, len(steps)) / len(steps)
-    odds[:, int(steps.abs().argmin())] *= 1 + peak
+    probabilities = torch.ones(400, len(steps)) / len(steps)
+    probabilities[:, int(steps.abs().argmin())] *= 1 + peak
     ones = torch.ones(400)
-    evidence = Evidence(parameter, steps, odds, ones, ones * 2, 100.0)
+    evidence = Evidence(parameter, steps, probabilities, ones, ones * 2, 100.0)
     found = claims_of([evidence], generator=torch.Generator().manual_seed(0))[0]
     assert found.verdict == verdict
     assert found.sentence.startswith(words)
@@ -244,14 +247,14 @@ def test_a_fit_that_was_interrupted_goes_on(tmp_path):
 
 
 def stamps(count, generator):
-    """Return pictures of many shapes, none of which looks the same turned or mirrored."""
+    """Return images of many shapes, none of which looks the same turned or mirrored."""
     coarse = torch.rand(count, 1, 5, 5, generator=generator)
     return torch.nn.functional.interpolate(coarse, (16, 16), mode="bicubic").clamp(0, 1) * 2 - 1
 
 
 @pytest.mark.parametrize("turned", [True, False])
-def test_quarter_turns_and_mirror_images_of_few_shapes_in_many_pictures(turned):
-    """A kernel must be as narrow for levels that look nothing like each other as pictures allow."""
+def test_quarter_turns_and_mirror_images_of_few_shapes_in_many_images(turned):
+    """A kernel must be as narrow for levels that look nothing like each other as images allow."""
     generator = torch.Generator().manual_seed(0)
     x = stamps(12, generator)[torch.randint(12, (260,), generator=generator)]
     x = (x + 0.2 * torch.randn(x.shape, generator=generator)).clamp(-1, 1)

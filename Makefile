@@ -10,7 +10,7 @@ WORKERS ?= 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check format-check lint words types scaffold imports docs bench results format setup clean
+.PHONY: help demo test test-quick check format-check lint words types scaffold imports docs bench results format setup clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -20,6 +20,9 @@ demo: .venv/.ready-demo  ## restore bursts of real photos (the main job)
 
 test: .venv/.ready-dev  ## run the whole test suite and all doctests; ARGS="-k name" picks some
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
+
+test-quick: .venv/.ready-dev  ## run the tests that are not marked as slow: about two minutes on two cores
+	@$(PY) -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
 
 check: format-check lint words types scaffold imports docs  ## format, lint, words, strict types, import rules, docs
 

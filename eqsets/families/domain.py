@@ -180,7 +180,7 @@ class Domain(ABC):
         Args:
             shape: of one element.
             out: how many numbers.
-            dense: whether it is made of dense layers alone.
+            dense: whether it has dense layers alone.
             dropout: rate behind its dense layers.
         """
         return DenseEncoder(shape, out, dropout=dropout)

@@ -6,6 +6,7 @@ family is here: the identity, trying all of finitely many, and several factors s
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +37,14 @@ class Pose:
     g: Tensor
     confidence: Tensor
     extra: Any = None
+
+    @property
+    def clarity(self) -> Tensor:
+        """The old name of ``confidence``."""
+        warnings.warn(
+            "Pose.clarity is deprecated: it is now confidence.", DeprecationWarning, stacklevel=2
+        )
+        return self.confidence
 
 
 class Frame(nn.Module):

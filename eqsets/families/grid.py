@@ -134,7 +134,7 @@ class Grid(Domain):
     def _hint_dtype(self) -> str:
         return "Write x.float()."
 
-    def _hint_channels(self, found: int) -> str:
+    def _hint_channels(self, channels: int) -> str:
         return "Move the channels before the grid."
 
 

@@ -89,8 +89,8 @@ class Images(Grid):
     def _hint_dtype(self) -> str:
         return "Scale whole numbers from 0 to 255 like this: x.float() / 127.5 - 1."
 
-    def _hint_channels(self, found: int) -> str:
-        if found == 1:
+    def _hint_channels(self, channels: int) -> str:
+        if channels == 1:
             return "Grey images have no colour: leave the colour family out."
         return "Red, green, blue are the third axis from the end: move the channels before it."
 

@@ -54,9 +54,9 @@ class Rolls(TransformationFamily):
 
     def act(self, g: Tensor, x: Tensor, *, order: int = 1, fill: float = -1.0) -> Tensor:
         self.check(x, order)
-        place = torch.arange(self.pixels, device=x.device) - g[..., None]
+        position = torch.arange(self.pixels, device=x.device) - g[..., None]
         shape = [self.pixels if axis == self.axis else 1 for axis in (-3, -2, -1)]
-        index = (place % self.pixels).reshape(*g.shape, *shape)
+        index = (position % self.pixels).reshape(*g.shape, *shape)
         batch = self.batch_with(g, x)
         x, index = x.expand(*batch, *x.shape[-3:]), index.expand(*batch, *shape)
         return torch.take_along_dim(x, index, dim=self.axis)
@@ -103,12 +103,12 @@ def test_products_are_flat_and_the_last_factor_acts_first() -> None:
     seen = []
 
     @dataclass(frozen=True)
-    class Tells(Rolls):
+    class Records(Rolls):
         def act(self, g, x, *, order=1, fill=-1.0) -> Tensor:
             seen.append(self.name)
             return super().act(g, x, order=order, fill=fill)
 
-    product = Tells(4, "last") * Tells(4, "first")
+    product = Records(4, "last") * Records(4, "first")
     product.act(product.group.identity(), torch.zeros(1, 4, 4))
     assert seen == ["first", "last"]
 

@@ -44,8 +44,8 @@ def autocast(case: FamilyCase, trial: Trial) -> None:
 
     expected = computed()
     with torch.autocast("cpu", torch.bfloat16):
-        found = computed()
-    for name, value in found.items():
+        actual = computed()
+    for name, value in actual.items():
         wide = not value.is_floating_point() or value.dtype.itemsize >= 4
         trial.expect(wide, f"{name} is {value.dtype} under autocast")
         what = f"{name} is another under autocast"
@@ -70,16 +70,16 @@ def vectorises(case: FamilyCase, trial: Trial) -> None:
             return family.act(g, x, order=order)
 
         expected = act(g, x)
-        for name, found in (
+        for name, actual in (
             ("g and x", attempt(lambda: vmap(act)(g, x))),
             ("g", attempt(lambda: vmap(act, (0, None))(g, x)[:, 0])),
             ("x", attempt(lambda: vmap(act, (None, 0))(g, x)[:, 0])),
         ):
-            if isinstance(found, Failure):
-                trial.expect(False, f"vmap over {name} fails: {found.cause}")
+            if isinstance(actual, Failure):
+                trial.expect(False, f"vmap over {name} fails: {actual.cause}")
                 continue
             target = {"g": act(g, x[:1]), "x": act(g[:1], x)}.get(name, expected)
-            trial.compare(found, target, rounding(x.dtype), f"vmap over {name} gives others")
+            trial.compare(actual, target, rounding(x.dtype), f"vmap over {name} gives others")
 
         def total(eta: Tensor, order: int = order) -> Tensor:
             return act(family.element(eta), x[0], order).square().flatten(1).sum(-1)
@@ -130,23 +130,23 @@ def chart(case: FamilyCase, trial: Trial) -> None:
 )
 def frame(case: FamilyCase, trial: Trial) -> None:
     family, group, x = case.family, case.family.group, case.elements(trial, 4)
-    found = family.frame().to(x.dtype)
+    canonical = family.frame().to(x.dtype)
     g = family.element(case.eta(trial, 4, bounds=case.gentle))
     moved = family.act(g, x, order=3)
-    nothing = found(torch.full_like(x, family.domain.background))
-    here, there = found(x), found(moved)
+    nothing = canonical(torch.full_like(x, family.domain.background))
+    here, there = canonical(x), canonical(moved)
     for pose in (nothing, here, there):
         finite = bool(pose.g.isfinite().all() and pose.confidence.isfinite().all())
         trial.expect(finite, "a pose is not finite")
         inside = (pose.confidence >= 0) & (pose.confidence <= 1)
         trial.expect(bool(inside.all()), "a confidence is outside of [0, 1]")
     trial.expect(bool((nothing.confidence == 0).all()), "it is confident of nothing")
-    canonical = family.act(group.inverse(here.g), x, order=3)
+    prototype = family.act(group.inverse(here.g), x, order=3)
     again = family.act(group.inverse(there.g), moved, order=3)
     background = family.domain.background
     axes = tuple(range(1, x.dim()))
-    size = (canonical - background).square().sum(axes).sqrt()
-    gap = (again - canonical).square().sum(axes).sqrt() / size
+    size = (prototype - background).square().sum(axes).sqrt()
+    gap = (again - prototype).square().sum(axes).sqrt() / size
     sure = torch.minimum(here.confidence, there.confidence) > _CONFIDENT
     worst = float(gap[sure].max()) if bool(sure.any()) else 0.0
     trial.require(worst, max(_FRAMES, 10 * family.tolerance), "canonical elements differ")

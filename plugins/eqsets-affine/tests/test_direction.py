@@ -22,7 +22,7 @@ def test_the_loss_is_the_expectation_over_pairs():
     rings = torch.rand(2, 3, 8, generator=generator)
     scores = torch.randn(2, 2, 8, generator=generator)
     turned = torch.tensor([2, -3]) * (2 * pi / 8)
-    found = float(polar.loss(rings, (scores[0], scores[1]), turned))
+    actual = float(polar.loss(rings, (scores[0], scores[1]), turned))
     p, q = scores.softmax(-1)
     expected = 0.0
     for image, shift in enumerate((2, -3)):
@@ -33,7 +33,7 @@ def test_the_loss_is_the_expectation_over_pairs():
                 gap = rings[image] - rings[image].roll(j + shift - i, -1)
                 cost = (area * gap**2).sum() / size
                 expected += float(p[image, i] * q[image, j] * cost) / 2
-    assert found == pytest.approx(expected, rel=1e-4)
+    assert actual == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_loss_vanishes_for_directions_that_agree():
@@ -49,5 +49,5 @@ def test_direction_is_refined_between_the_angles():
     polar = PolarDirection()
     angle = torch.tensor([0.3, 1.234, -2.0, 3.1])
     scores = (polar.angle - angle[:, None]).cos()
-    found = polar.direction(scores)
-    assert torch.allclose((found - angle).cos(), torch.ones(4), atol=1e-6)
+    actual = polar.direction(scores)
+    assert torch.allclose((actual - angle).cos(), torch.ones(4), atol=1e-6)

@@ -44,8 +44,8 @@ def test_the_logarithm() -> None:
     eta = draw(1, 0.5, 50)
     g = AFFINE.element(eta)
     expected = torch.tensor(np.stack([linalg.logm(one) for one in g.numpy()]).real)
-    found = tangents(AFFINE.parameters(g))
-    assert torch.allclose(found, -expected, atol=1e-10)
+    actual = tangents(AFFINE.parameters(g))
+    assert torch.allclose(actual, -expected, atol=1e-10)
 
 
 def test_there_is_no_logarithm_of_what_no_exponential_reaches() -> None:
@@ -72,7 +72,7 @@ def test_warps_in_the_interior(order: int, budget: float) -> None:
     for _ in range(5):
         eta = AFFINE.sample(generator=generator, dtype=torch.float64)
         g = AFFINE.element(eta)
-        found = AFFINE.act(g, x, order=order)[0].numpy()
+        actual = AFFINE.act(g, x, order=order)[0].numpy()
         back = AFFINE.group.inverse(g).numpy()
         half = (np.array(size) - 1) / 2
         scale = np.diag(half)
@@ -81,12 +81,12 @@ def test_warps_in_the_interior(order: int, budget: float) -> None:
         expected = ndimage.affine_transform(
             x[0].numpy(), matrix, offset, order=order, mode="mirror" if order == 3 else "constant"
         )
-        places = np.stack(np.meshgrid(*map(np.arange, size), indexing="ij"), -1)
-        source = places @ matrix.T + offset
+        positions = np.stack(np.meshgrid(*map(np.arange, size), indexing="ij"), -1)
+        source = positions @ matrix.T + offset
         # splines differ near the border: ours is natural, scipy's mirrors
         deep = ((source > 6) & (source < np.array(size) - 7)).all(-1)
         assert deep.sum() > 30
-        assert np.abs(found - expected)[deep].max() <= budget
+        assert np.abs(actual - expected)[deep].max() <= budget
 
 
 @settings(deadline=None, max_examples=60)
@@ -105,11 +105,11 @@ def test_values_do_not_depend_on_whether_derivatives_are_wanted(
     x = torch.randn(5, 2, height, width, generator=generator, dtype=torch.float64)
     eta = AFFINE.sample(5, generator=generator, dtype=torch.float64) * far
     plain = AFFINE.act(AFFINE.element(eta), x, fill=fill)
-    wanted = AFFINE.act(AFFINE.element(eta.requires_grad_()), x, fill=fill)
-    assert wanted.requires_grad
-    assert torch.allclose(plain, wanted, atol=1e-12)
+    expected = AFFINE.act(AFFINE.element(eta.requires_grad_()), x, fill=fill)
+    assert expected.requires_grad
+    assert torch.allclose(plain, expected, atol=1e-12)
     if far > 0.1 and min(height, width) > 1:  # the control
-        assert not torch.allclose(AFFINE.act(AFFINE.element(-eta), x, fill=fill), wanted)
+        assert not torch.allclose(AFFINE.act(AFFINE.element(-eta), x, fill=fill), expected)
 
 
 def test_the_identity_and_whole_pixels_lose_no_digit() -> None:

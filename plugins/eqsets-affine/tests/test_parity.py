@@ -13,7 +13,7 @@ FAMILY = transformation("affine-no-shear")
 
 
 def backward(*etas: tuple[float, ...]) -> torch.Tensor:
-    """Return the matrix from places of the output to places of the input, first eta first."""
+    """Return the matrix from positions of the output to positions of the input, first eta first."""
     g = FAMILY.group.identity()
     for eta in etas:
         g = FAMILY.group.compose(FAMILY.element(torch.tensor(eta, dtype=torch.float64)), g)
@@ -22,19 +22,19 @@ def backward(*etas: tuple[float, ...]) -> torch.Tensor:
 
 def test_the_exponential() -> None:
     expected = [[1.148712, -0.599949, 0.250404], [0.599949, 0.648754, -0.024360], [0, 0, 1]]
-    found = backward((0.2, -0.1, 0.6, 0.3, -0.2))
-    assert torch.allclose(found, torch.tensor(expected).double(), atol=1e-6)
+    actual = backward((0.2, -0.1, 0.6, 0.3, -0.2))
+    assert torch.allclose(actual, torch.tensor(expected).double(), atol=1e-6)
 
 
 def test_the_order_of_composition() -> None:
     expected = [[1.18461, -0.43380, 0.00464], [0.64716, 0.79407, 0.19151], [0, 0, 1]]
-    found = backward((0.1, 0, 0.5, 0, 0), (0, 0.2, 0, 0.3, -0.1))
-    assert torch.allclose(found, torch.tensor(expected).double(), atol=1e-5)
+    actual = backward((0.1, 0, 0.5, 0, 0), (0, 0.2, 0, 0.3, -0.1))
+    assert torch.allclose(actual, torch.tensor(expected).double(), atol=1e-5)
 
 
 @pytest.mark.parametrize("order", [1, 3])
 @pytest.mark.parametrize(
-    ("eta", "place"),
+    ("eta", "position"),
     [
         ((0.25, 0, 0, 0, 0), (14, 16.5)),
         ((0, 0.25, 0, 0, 0), (10.5, 20)),
@@ -42,24 +42,24 @@ def test_the_order_of_composition() -> None:
         ((0, 0, 0, 0.7, 0), (14, 17)),
     ],
 )
-def test_directions(order: int, eta: tuple[float, ...], place: tuple[float, float]) -> None:
+def test_directions(order: int, eta: tuple[float, ...], position: tuple[float, float]) -> None:
     row = torch.arange(29.0)
     spot = (-((row[:, None] - 14) ** 2 + (row - 20) ** 2) / 4).exp()[None]
     moved = FAMILY.act(FAMILY.element(torch.tensor(eta)), 2 * spot - 1, order=order)[0] + 1
-    found = [(moved.sum(1 - axis) @ row / moved.sum()).item() for axis in (0, 1)]
-    assert found == pytest.approx(place, abs=0.03)
+    actual = [(moved.sum(1 - axis) @ row / moved.sum()).item() for axis in (0, 1)]
+    assert actual == pytest.approx(position, abs=0.03)
 
 
 def test_the_natural_spline_of_an_impulse() -> None:
     x = torch.zeros(1, 3, 6, dtype=torch.float64)
     x[..., 2] = 1
     family = AffineFamily("translation")
-    places = [0.25, 1.5, 2, 2.5, 3.75, 4.5, 4.99]
+    positions = [0.25, 1.5, 2, 2.5, 3.75, 4.5, 4.99]
     expected = [-0.10093, 0.60945, 1, 0.59868, -0.06998, 0.04306, 0.00115]
-    for place, value in zip(places, expected, strict=True):
-        # read the column that is left of `place`, moved there
-        column = int(place)
-        shift = torch.tensor([(place - column) / 2.5, 0.0], dtype=torch.float64)
+    for position, value in zip(positions, expected, strict=True):
+        # read the column that is left of `position`, moved there
+        column = int(position)
+        shift = torch.tensor([(position - column) / 2.5, 0.0], dtype=torch.float64)
         moved = family.act(family.element(shift), x, order=3)
         assert moved[0, 1, column].item() == pytest.approx(value, abs=1e-5)
 

@@ -32,7 +32,7 @@ def test_a_transformation_and_its_inverse_leave_every_pixel(order: int) -> None:
 
 @pytest.mark.parametrize("order", [0, 1, 3])
 @pytest.mark.parametrize("pixels", [0.25, 0.5, 1.0, 1.5])
-def test_all_four_borders_behave_alike(order: int, pixels: float) -> None:
+def test_all_four_borders_behave_equally(order: int, pixels: float) -> None:
     """D7: half a pixel beyond the first row was fill, beyond the last one extrapolated."""
     x, step = images(1, 9, 9), pixels / 4
 
@@ -94,12 +94,12 @@ def test_a_rotation_of_a_wide_image_is_one_on_the_screen_in_pixel_coordinates() 
 
 
 def test_coefficients_are_computed_once_and_travel() -> None:
-    """D17: the published code makes its filter anew inside of every trace."""
+    """D17: the published code makes its filter again inside of every trace."""
     family, x = AffineFamily("affine"), images(1, 8, 8)
     family.act(family.group.identity(), x, order=3)
-    kept = dict(family._coefficients._matrices)
+    before = dict(family._coefficients._matrices)
     family.act(family.group.identity(), x, order=3)
-    assert all(family._coefficients._matrices[key] is value for key, value in kept.items())
+    assert all(family._coefficients._matrices[key] is value for key, value in before.items())
     copy = pickle.loads(pickle.dumps(family))
     assert copy == family == AffineFamily("affine")
     assert hash(copy) == hash(family)

@@ -28,8 +28,8 @@ def expected(color: list[float], eta: list[float]) -> list[float]:
 
 def test_colours_are_those_of_colorsys() -> None:
     x, eta = colors(300), HSV.sample(300, generator=torch.Generator().manual_seed(1)).double()
-    found = HSV.act(HSV.element(eta), x).flatten(1).tolist()
-    rows = zip(x.flatten(1).tolist(), eta.tolist(), found, strict=True)
+    actual = HSV.act(HSV.element(eta), x).flatten(1).tolist()
+    rows = zip(x.flatten(1).tolist(), eta.tolist(), actual, strict=True)
     for color, one, moved in rows:
         assert moved == pytest.approx(expected(color, one), abs=1e-12)
 
@@ -37,8 +37,8 @@ def test_colours_are_those_of_colorsys() -> None:
 def test_primary_colours_and_their_mixtures() -> None:
     corners = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 3).double()[..., None, None]
     eta = torch.tensor([0.25, 0.0, 0.0], dtype=torch.float64)
-    found = HSV.act(HSV.element(eta), corners).flatten(1).tolist()
-    for color, moved in zip(corners.flatten(1).tolist(), found, strict=True):
+    actual = HSV.act(HSV.element(eta), corners).flatten(1).tolist()
+    for color, moved in zip(corners.flatten(1).tolist(), actual, strict=True):
         assert moved == pytest.approx(expected(color, eta.tolist()), abs=1e-12)
 
 

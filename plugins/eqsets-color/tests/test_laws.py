@@ -1,4 +1,4 @@
-"""The laws of the contract, on colours and on their product with places."""
+"""The laws of the contract, on colours and on their product with affine maps."""
 
 from __future__ import annotations
 

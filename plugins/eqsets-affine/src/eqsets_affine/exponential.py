@@ -93,8 +93,8 @@ def logarithm(element: Affine, tolerance: float) -> Affine:
     exists = (determinant > 0) & (turned | (half > 0) | (kappa < 0))
     back_x = ((p - q * n) * x - q * b * y) / volume
     back_y = ((p + q * n) * y - q * c * x) / volume
-    found = (m + n, b, c, m - n, back_x, back_y)
-    return Affine(*(torch.where(exists, entry, torch.nan) for entry in found))
+    result = (m + n, b, c, m - n, back_x, back_y)
+    return Affine(*(torch.where(exists, entry, torch.nan) for entry in result))
 
 
 _NEAR = 0.25
@@ -130,11 +130,11 @@ def _slope(m: Tensor, delta: Tensor, C: Tensor, S: Tensor) -> Tensor:
     return torch.where(far, closed, values @ (weights * nodes))
 
 
-def _angle(half: Tensor, kappa: Tensor, wanted: Tensor) -> Tensor:
+def _angle(half: Tensor, kappa: Tensor, required: Tensor) -> Tensor:
     """Return the factor from the traceless part of a matrix to that of its logarithm."""
     near = kappa.abs() < 1e-4 * half * half
-    turning, boosting = wanted & ~near & (kappa < 0), wanted & ~near & (kappa > 0) & (half > 0)
-    straight = wanted & near & (half > 0)
+    turning, boosting = required & ~near & (kappa < 0), required & ~near & (kappa > 0) & (half > 0)
+    straight = required & near & (half > 0)
     root = _safe(-kappa, turning).sqrt()
     turn = torch.atan2(root, torch.where(turning, half, 1.0)) / root
     root = _safe(kappa, boosting).sqrt()
@@ -143,15 +143,15 @@ def _angle(half: Tensor, kappa: Tensor, wanted: Tensor) -> Tensor:
     scale = torch.where(straight, half, 1.0)
     z = torch.where(straight, kappa, 0.0) / (scale * scale)
     series = (1 + z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z / 9)))) / scale
-    near_half_turn = wanted & near & (half < 0) & (kappa < 0)
+    near_half_turn = required & near & (half < 0) & (kappa < 0)
     root = _safe(-kappa, near_half_turn).sqrt()
     back = torch.atan2(root, torch.where(near_half_turn, half, 1.0)) / root
-    found = torch.where(turning, turn, torch.where(boosting, boost, series))
-    return torch.where(near_half_turn, back, found)
+    result = torch.where(turning, turn, torch.where(boosting, boost, series))
+    return torch.where(near_half_turn, back, result)
 
 
-def _safe(value: Tensor, wanted: Tensor) -> Tensor:
-    return torch.where(wanted, value, 1.0)
+def _safe(value: Tensor, required: Tensor) -> Tensor:
+    return torch.where(required, value, 1.0)
 
 
 _HALF_NODES = (

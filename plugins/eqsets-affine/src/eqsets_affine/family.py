@@ -173,11 +173,11 @@ class AffineFamily(TransformationFamily):
         if "rotation" in self.names:
             if size[0] != size[1]:
                 return None if self.kind == "rotation" else turned
-            place = self.names.index("rotation")
+            index = self.names.index("rotation")
             turns = torch.randint(-1, 3, batch, generator=generator).double()
-            eta[..., place] = turns * (pi / 2)
+            eta[..., index] = turns * (pi / 2)
             turned = self.element(eta)
-            eta[..., place] = 0.0
+            eta[..., index] = 0.0
         if "shift_x" in self.names:
             for name, step in zip(
                 ("shift_x", "shift_y"), self._scales((size[0], size[1])), strict=True

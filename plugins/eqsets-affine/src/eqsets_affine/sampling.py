@@ -124,7 +124,7 @@ def _linear(c: Tensor, maps: Tensor, size: tuple[int, int], fill: float) -> Tens
     flat = F.pad(c[..., :height, :width], (1, 2, 1, 2), value=fill).flatten(-2)
     below = width + 3
     room = flat.shape[-1] - below - 1
-    # an index made of NaN would be out of range, an error that a device does not recover from
+    # an index computed from NaN would be out of range, an error that a device does not recover from
     first = row.mul_(below).add_(column).add_(below + 1).long().clamp_(0, room - 1)
     index = first[:, None].expand(*c.shape[:2], -1)
     above, right, under, last = (

@@ -52,10 +52,10 @@ class SplineFilter:
         """Return :func:`spline_matrix` in the dtype and on the device of ``like``."""
         key = (size, like.dtype, like.device)
         if key not in self._matrices:
-            made = spline_matrix(size).to(like)
-            if not (torch.compiler.is_compiling() or _has_storage(made)):
-                return made
-            self._matrices[key] = made
+            matrix = spline_matrix(size).to(like)
+            if not (torch.compiler.is_compiling() or _has_storage(matrix)):
+                return matrix
+            self._matrices[key] = matrix
         return self._matrices[key]
 
     def __call__(self, x: Tensor) -> Tensor:

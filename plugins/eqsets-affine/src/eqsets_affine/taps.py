@@ -17,7 +17,7 @@ __all__ = ["Sums", "spread", "sums"]
 
 
 class Sums(NamedTuple):
-    """Sums ``(N, C, P)`` at ``P`` places, and their derivatives along both axes, if wanted."""
+    """Sums ``(N, C, P)`` at ``P`` positions; their derivatives along both axes, if requested."""
 
     value: Tensor
     across: Tensor | None
@@ -32,9 +32,9 @@ def sums(c: Tensor, u: Tensor, v: Tensor, order: int, *, slopes: bool) -> Sums:
         u: columns of the first of two taps, or the second of four less one, inside of ``c``.
         v: rows, likewise.
         order: 1 or 3.
-        slopes: whether derivatives are wanted.
+        slopes: whether derivatives are requested.
     """
-    first, t, s = _places(c.shape, u, v, order)
+    first, t, s = _first_taps(c.shape, u, v, order)
     index = first[:, None].expand(*c.shape[:2], -1)
     across, down = _weights(t, order), _weights(s, order)
     turns = (_slopes(t, order), _slopes(s, order)) if slopes else None
@@ -58,7 +58,7 @@ def sums(c: Tensor, u: Tensor, v: Tensor, order: int, *, slopes: bool) -> Sums:
 
 def spread(above: Tensor, shape: tuple[int, ...], u: Tensor, v: Tensor, order: int) -> Tensor:
     """Return the adjoint of :func:`sums`: ``above: (N, C, P)`` back to numbers of ``shape``."""
-    first, t, s = _places(shape, u, v, order)
+    first, t, s = _first_taps(shape, u, v, order)
     index = first[:, None].expand_as(above)
     across, down = _weights(t, order), _weights(s, order)
     width = shape[-1]
@@ -77,17 +77,17 @@ def _add(total: Tensor | None, weight: Tensor, value: Tensor | None) -> Tensor |
     return total.addcmul_(weight, value)
 
 
-def _places(
+def _first_taps(
     shape: tuple[int, ...], u: Tensor, v: Tensor, order: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the index of the first tap, and how far behind it to read: ``0 <= t, s <= 1``."""
     height, width = shape[-2:]
     column, row = (
-        place.floor().clamp_(0, size - 1 - order) for place, size in ((u, width), (v, height))
+        position.floor().clamp_(0, size - 1 - order) for position, size in ((u, width), (v, height))
     )
     t, s = u - column, v - row
     last = (height - 1 - order) * width + width - 1 - order
-    # NaN is no place: it must end in NaN, not in an index that a device dies of
+    # an index computed from NaN would be out of range, an error that a device does not recover from
     first = row.mul_(width).add_(column).long().clamp_(0, last)
     return first, t[:, None], s[:, None]
 

@@ -44,7 +44,7 @@ def warp(c: Tensor, maps: Tensor, size: tuple[int, int], order: int, fill: float
 
 
 def _apply(*args: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Warp with derivatives; torch.compile traces no function with forward derivatives."""
+    """Warp with derivatives; torch.compile accepts no function with forward derivatives."""
     function = _Warp if torch.compiler.is_compiling() else _ForwardWarp
     result: tuple[Tensor, Tensor | None, Tensor | None] = function.apply(*args)  # type: ignore[no-untyped-call]
     return result

@@ -40,9 +40,9 @@ def hsv_of(rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def rgb_of(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
     """Return ``(*batch, 3, H, W)`` in ``[0, 1]``; hue of any size, in turns."""
     start = torch.tensor([5.0, 3.0, 1.0], dtype=hue.dtype, device=hue.device)[:, None, None]
-    place = start + 6 * hue[..., None, :, :]
-    place = place - 6 * (place / 6).detach().floor()
-    part = torch.minimum(place, 4 - place).clamp(0, 1)
+    position = start + 6 * hue[..., None, :, :]
+    position = position - 6 * (position / 6).detach().floor()
+    part = torch.minimum(position, 4 - position).clamp(0, 1)
     return value[..., None, :, :] * (1 - saturation[..., None, :, :] * part)
 
 

@@ -36,9 +36,9 @@ class FakeSite:
 
     def entry_points(self) -> list[importlib.metadata.EntryPoint]:
         """Read the entry points back, as the registry reads those of the real site."""
-        found = importlib.metadata.distributions(path=[str(self.folder)])
+        result = importlib.metadata.distributions(path=[str(self.folder)])
         return sorted(
-            (entry for distribution in found for entry in distribution.entry_points),
+            (entry for distribution in result for entry in distribution.entry_points),
             key=lambda entry: (entry.dist.name if entry.dist else "", entry.name),
         )
 

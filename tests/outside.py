@@ -1,4 +1,4 @@
-"""What somebody else's plugin meets: installed offline, beside this environment and not into it."""
+"""A third-party plugin: installed offline in a separate folder, not in this environment."""
 
 from __future__ import annotations
 

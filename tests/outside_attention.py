@@ -1,4 +1,4 @@
-"""Attention as an aggregation: one file of somebody else, with public names of eqsets only."""
+"""Attention as an aggregation: one third-party file, with public names of eqsets only."""
 
 from __future__ import annotations
 

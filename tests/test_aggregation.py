@@ -49,7 +49,7 @@ def test_layers_are_the_loop_over_elements(aggregation: Aggregation, alignment: 
         assert torch.allclose(mapped[mask], expected, atol=1e-12)
 
 
-def test_the_oracle_tells_aggregations_from_each_other() -> None:
+def test_the_oracle_distinguishes_aggregations() -> None:
     """The negative control of the test above: another description, the same weights."""
     layer, other = layer_of(Sum()), layer_of(Mean())
     other.load_state_dict(layer.state_dict())
@@ -164,7 +164,7 @@ def test_contexts_may_differ_from_element_to_element(combiner: Combiner) -> None
     layer, x = layer_of(Others(combiner)), sets()
     ragged = layer(SetBatch.from_list([x[0][MASK[0]], x[1]])).to_list()
     padded = layer(x, MASK)
-    for members, mask, got, found in zip(x, MASK, padded, ragged, strict=True):
+    for members, mask, got, result in zip(x, MASK, padded, ragged, strict=True):
         local = layer.siamese(members[mask])
         context = mean_of_others(local)
         expected = {
@@ -173,7 +173,7 @@ def test_contexts_may_differ_from_element_to_element(combiner: Combiner) -> None
             Concatenate(): torch.cat([local, context], -1),
         }[combiner]
         assert torch.allclose(got[mask], expected, atol=1e-12)
-        assert torch.allclose(found, expected, atol=1e-12)
+        assert torch.allclose(result, expected, atol=1e-12)
         assert torch.equal(got[~mask], torch.zeros_like(got[~mask]))
 
 

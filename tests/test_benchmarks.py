@@ -34,8 +34,8 @@ def test_sections_that_are_not_measured_again_are_kept(tmp_path):
     write({"cost": Section("a machine", rows())}, tmp_path)
     write({"eager": Section("another", rows()[:1])}, tmp_path)
     write({"cost": Section("a third", rows()[1:])}, tmp_path)
-    found = read(tmp_path)
-    assert {name: one.machine for name, one in found.items()} == {
+    result = read(tmp_path)
+    assert {name: one.machine for name, one in result.items()} == {
         "cost": "a third",
         "eager": "another",
     }

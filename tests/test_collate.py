@@ -41,11 +41,11 @@ def test_tuples_dictionaries_and_named_tuples() -> None:
         (Sample, lambda b: (b.x, b.label)),
     )
     for sample, pick in forms:
-        made = collate([sample(x, len(x)) for x in sets()])
-        batch, label = pick(made)
+        built = collate([sample(x, len(x)) for x in sets()])
+        batch, label = pick(built)
         assert isinstance(batch, SetBatch)
         assert torch.equal(label, torch.tensor(SIZES))
-        assert type(made) is type(sample(sets()[0], 1))
+        assert type(built) is type(sample(sets()[0], 1))
 
 
 def test_sets_of_equal_sizes_are_still_sets() -> None:

@@ -214,10 +214,10 @@ def two_plain_buffers() -> nn.Module:
 @pytest.mark.parametrize("rule", [assigned, emptied, stacked, doubled, cast])
 def test_a_plain_buffer_breaks_the_rule(rule: Rule) -> None:
     try:
-        found = gap(rule, two_plain_buffers, (2, 3))
+        result = gap(rule, two_plain_buffers, (2, 3))
     except (RuntimeError, NotImplementedError):  # of torch: devices or dtypes do not fit
         return
-    assert not found < 1e-13
+    assert not result < 1e-13
 
 
 class Scaled(nn.Module):

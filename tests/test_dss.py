@@ -223,8 +223,8 @@ def test_bfloat16_runs() -> None:
     x = layer.in_type.sample(2, 3, generator=torch.Generator().manual_seed(0))
     exact = layer(x).detach()
     with torch.autocast("cpu", torch.bfloat16):
-        rough = layer(x).detach()
-    assert float((rough.float() - exact).norm() / exact.norm()) < 0.03
+        reference = layer(x).detach()
+    assert float((reference.float() - exact).norm() / exact.norm()) < 0.03
     assert layer.bfloat16()(x.bfloat16()).dtype == torch.bfloat16
 
 

@@ -61,11 +61,11 @@ class FromList(nn.Module):
 
 
 def check(program: Any, module: nn.Module, *given: Any) -> None:
-    found, expected = program(*given), module(*given)
+    result, expected = program(*given), module(*given)
     if isinstance(expected, SetBatch):
-        assert isinstance(found, SetBatch)
-        found, expected = found.values, expected.values
-    torch.testing.assert_close(found, expected)
+        assert isinstance(result, SetBatch)
+        result, expected = result.values, expected.values
+    torch.testing.assert_close(result, expected)
 
 
 RAGGED = [("sum", "shared"), ("max", "shared"), ("sridhar", "shared"), ("mean", "independent")]

@@ -112,10 +112,10 @@ def test_gradients_of_each_sample_and_each_weight(
 
         given = functions(name, layer, x)[layout][1]
         many = torch.stack([given, given.flip(0), 2 * given])
-        found = vmap(grad(loss, (0, 1)), (None, 0))(weights, many)
+        result = vmap(grad(loss, (0, 1)), (None, 0))(weights, many)
         alone = [grad(loss, (0, 1))(weights, each) for each in many]
         for key in weights:
-            torch.testing.assert_close(found[0][key], torch.stack([one[0][key] for one in alone]))
+            torch.testing.assert_close(result[0][key], torch.stack([one[0][key] for one in alone]))
             # one weight of the layer with a batch axis, the others without
             mapped = {other: 0 if other == key else None for other in weights}
             pair = {**weights, key: torch.stack([weights[key], 2 * weights[key]])}
@@ -123,7 +123,7 @@ def test_gradients_of_each_sample_and_each_weight(
             torch.testing.assert_close(losses[0], loss(weights, given))
             changed = {**weights, key: 2 * weights[key]}
             torch.testing.assert_close(losses[1], loss(changed, given))
-        torch.testing.assert_close(found[1], torch.stack([one[1] for one in alone]))
+        torch.testing.assert_close(result[1], torch.stack([one[1] for one in alone]))
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
@@ -153,12 +153,12 @@ def test_per_sample_gradients_of_a_network_with_masks() -> None:
         y: Tensor = functional_call(network, {**weights}, (x[None], mask[None]))
         return y.square().sum()
 
-    found = vmap(grad(loss), (None, 0, 0))(weights, x, mask)
+    result = vmap(grad(loss), (None, 0, 0))(weights, x, mask)
     for i in range(len(x)):
         network.zero_grad()
         network(x[i : i + 1], mask[i : i + 1]).square().sum().backward()
         for name, weight in network.named_parameters():
-            torch.testing.assert_close(found[name][i], weight.grad)
+            torch.testing.assert_close(result[name][i], weight.grad)
 
 
 def test_vmap_takes_a_set_batch() -> None:

@@ -60,9 +60,9 @@ def test_reductions_and_their_gradients_equal_a_loop(layout: str, kind: str, val
     rows = VALUES[values](sum(sizes), 2, 3, generator=torch.Generator().manual_seed(1)).double()
     rows.requires_grad_()
     weight = torch.randn(len(sizes), 2, 3, generator=torch.Generator().manual_seed(2)).double()
-    made, features = arrange(layout, rows, sizes)
+    built, features = arrange(layout, rows, sizes)
     results = []
-    for y in (getattr(made, kind)(features), loop(kind, list(rows.split(sizes)))):
+    for y in (getattr(built, kind)(features), loop(kind, list(rows.split(sizes)))):
         (gradient,) = torch.autograd.grad(y, rows, weight)
         results.append((y, gradient))
     torch.testing.assert_close(*results)
@@ -77,8 +77,8 @@ def test_first_and_second_derivatives(layout: str, kind: str) -> None:
     rows = torch.randn(sum(sizes), 2, 3, generator=generator).double().requires_grad_()
 
     def reduce(rows: Tensor) -> Tensor:
-        made, features = arrange(layout, rows, sizes)
-        reduced: Tensor = getattr(made, kind)(features.square())
+        built, features = arrange(layout, rows, sizes)
+        reduced: Tensor = getattr(built, kind)(features.square())
         return reduced
 
     assert torch.autograd.gradcheck(reduce, rows, check_forward_ad=True, check_batched_grad=True)
@@ -92,8 +92,8 @@ def test_large_sets_in_half_precision(layout: str, kind: str, dtype: torch.dtype
     sizes = [300, 300] if layout == "dense" else [600, 33, 32, 31, 1]
     rows = 1 + torch.rand(sum(sizes), 2, 3, generator=torch.Generator().manual_seed(1))
     rows = rows.to(dtype)
-    made, features = arrange(layout, rows, sizes)
-    y = getattr(made, kind)(features)
+    built, features = arrange(layout, rows, sizes)
+    y = getattr(built, kind)(features)
     assert y.dtype == dtype
     expected = loop(kind, list(rows.double().split(sizes)))
     torch.testing.assert_close(y.double(), expected, rtol=torch.finfo(dtype).eps, atol=0.0)
@@ -102,8 +102,8 @@ def test_large_sets_in_half_precision(layout: str, kind: str, dtype: torch.dtype
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_mean_does_not_overflow_in_half_precision(layout: str) -> None:
     rows = torch.full((800, 1, 1), 200.0, dtype=torch.float16)  # the sums are beyond 65504
-    made, features = arrange(layout, rows, [400, 400])
-    assert made.mean(features).unique().tolist() == [200.0]
+    built, features = arrange(layout, rows, [400, 400])
+    assert built.mean(features).unique().tolist() == [200.0]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -115,18 +115,18 @@ def test_the_gradient_of_a_broadcast_is_a_precise_sum(
     sizes = [300, 300] if layout == "dense" else [600, 33, 32, 31, 1]
     generator = torch.Generator().manual_seed(1)
     rows = torch.zeros(sum(sizes), 2, 3, dtype=dtype)
-    made, features = arrange(layout, rows, sizes)
+    built, features = arrange(layout, rows, sizes)
     sets = torch.randn(len(sizes), 2, 3, generator=generator).to(dtype).requires_grad_()
     if operation == "spread":
-        y = made.spread(sets)
+        y = built.spread(sets)
     else:
-        added = made.add(features, sets)
+        added = built.add(features, sets)
         y = added.values if isinstance(added, SetBatch) else added.flatten(0, 1)
     weight = 1 + torch.rand(len(features), 2, 3, generator=generator).to(dtype)
-    if made.present is not None:
-        weight = torch.where(made.present[:, None, None], weight, 0)
+    if built.present is not None:
+        weight = torch.where(built.present[:, None, None], weight, 0)
     (gradient,) = torch.autograd.grad(y, sets, weight)
-    expected = made.sum(weight.double())
+    expected = built.sum(weight.double())
     torch.testing.assert_close(gradient.double(), expected, rtol=torch.finfo(dtype).eps, atol=1e-4)
 
 
@@ -135,12 +135,12 @@ def test_spread_and_add_equal_a_loop(layout: str) -> None:
     sizes = SIZES.get(layout, [4, 1, 3])
     rows = torch.randn(sum(sizes), 2, 3, generator=torch.Generator().manual_seed(1))
     sets = torch.arange(18.0).reshape(3, 2, 3)
-    made, features = arrange(layout, rows, sizes)
-    owners = made.spread(torch.arange(3.0)[:, None, None]).long().flatten()
-    torch.testing.assert_close(made.spread(sets), sets[owners])
-    added = made.add(features, sets)
+    built, features = arrange(layout, rows, sizes)
+    owners = built.spread(torch.arange(3.0)[:, None, None]).long().flatten()
+    torch.testing.assert_close(built.spread(sets), sets[owners])
+    added = built.add(features, sets)
     y = added.values if isinstance(added, SetBatch) else added.flatten(0, 1)
-    present = slice(None) if made.present is None else made.present
+    present = slice(None) if built.present is None else built.present
     torch.testing.assert_close(y[present], (features + sets[owners])[present])
     assert sorted(owners[present].bincount().tolist()) == sorted(sizes)
 
@@ -159,10 +159,10 @@ def test_empty_sets_are_refused_where_values_can_be_read() -> None:
 def test_reductions_of_the_folded_input_are_those_of_its_rows(layout: str, kind: str) -> None:
     sizes = SIZES.get(layout, [4, 1, 3])
     rows = torch.randn(sum(sizes), 2, 3, generator=torch.Generator().manual_seed(1)).double()
-    made, features = arrange(layout, rows, sizes)
-    reduced = getattr(made, kind)(features, folded=made.folded)
+    built, features = arrange(layout, rows, sizes)
+    reduced = getattr(built, kind)(features, folded=built.folded)
     torch.testing.assert_close(reduced, loop(kind, list(rows.split(sizes))))
-    assert (made.folded is None) == (layout in ("ragged", "shuffled"))
+    assert (built.folded is None) == (layout in ("ragged", "shuffled"))
 
 
 @pytest.mark.parametrize(("kind", "cls"), [("dense", Dense), ("padded", Padded)])
@@ -188,8 +188,8 @@ def test_the_folded_input_keeps_gradients_expanded(kind: str, cls: type[Dense]) 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_branch_is_the_input_once_more(layout: str) -> None:
     sizes = SIZES.get(layout, [4, 1, 3])
-    made, features = arrange(layout, torch.arange(float(6 * sum(sizes))).reshape(-1, 2, 3), sizes)
-    assert torch.equal(made.branch(features), features)
+    built, features = arrange(layout, torch.arange(float(6 * sum(sizes))).reshape(-1, 2, 3), sizes)
+    assert torch.equal(built.branch(features), features)
 
 
 @pytest.mark.parametrize(

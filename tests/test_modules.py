@@ -86,27 +86,27 @@ def outside(cls: type[Doubled] = Outside) -> Doubled:
 @pytest.mark.parametrize("name", sorted(name for name in registered_modules() if ":" not in name))
 def test_every_module_of_eqsets_comes_back(name: str) -> None:
     """A module that is registered without an example here fails."""
-    made = EXAMPLES[name]()
-    again = from_dict(json.loads(json.dumps(to_dict(made))))
-    assert to_dict(made)["kind"] == name
-    assert repr(again) == repr(made)
-    assert to_dict(again) == to_dict(made)
+    built = EXAMPLES[name]()
+    again = from_dict(json.loads(json.dumps(to_dict(built))))
+    assert to_dict(built)["kind"] == name
+    assert repr(again) == repr(built)
+    assert to_dict(again) == to_dict(built)
 
 
 def test_an_outside_module_is_described_saved_and_loaded() -> None:
-    made, file = outside(), io.BytesIO()
-    plain = json.loads(json.dumps(to_dict(made)))
+    built, file = outside(), io.BytesIO()
+    plain = json.loads(json.dumps(to_dict(built)))
     assert plain["kind"] == f"{__name__}:Outside"
     assert plain["arguments"]["source"] == {"feature type": "2 points"}
     assert plain["arguments"]["body"]["module"]["kind"] == "DSS"
-    eqsets.save(made, file)
+    eqsets.save(built, file)
     file.seek(0)
-    found = eqsets.load(file)
-    assert isinstance(found, Outside)
-    assert found.targets == made.targets
-    assert found.construction.arguments["reducing"] == Mean()
+    result = eqsets.load(file)
+    assert isinstance(result, Outside)
+    assert result.targets == built.targets
+    assert result.construction.arguments["reducing"] == Mean()
     x = torch.randn(2, 3, 4, 2, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(found(x), made(x))
+    assert torch.equal(result(x), built(x))
 
 
 def test_an_outside_module_is_held_to_the_contract_in_all_layouts() -> None:

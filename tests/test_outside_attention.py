@@ -110,12 +110,12 @@ def test_a_network_is_described_saved_and_loaded() -> None:
     assert eqsets.from_dict(plain).construction.arguments["aggregation"] == Attention(3)
     eqsets.save(network, file)
     file.seek(0)
-    found = eqsets.load(file)
-    assert torch.equal(found(sets()), network(sets()))
+    result = eqsets.load(file)
+    assert torch.equal(result(sets()), network(sets()))
 
 
 def test_a_file_imports_nothing_that_it_names(tmp_path: Path) -> None:
-    """Where nobody has registered the class, loading says so and does not import it."""
+    """If the class is not registered, loading raises an error and does not import it."""
     eqsets.save(layer_of(), tmp_path / "layer.pt")
     code = (
         "import sys, eqsets\n"

@@ -2,7 +2,7 @@
 
 Blocks fenced as ``python`` run; with ``>>>`` prompts, their output is compared. A block that cannot
 run has another language (``text``, ``console``) or the comment ``<!-- not run: why -->`` before it;
-``<!-- file: name -->`` marks the files of "write a plugin", which has a test of its own.
+``<!-- file: name -->`` precedes the files of "write a plugin", which has its own test.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import pytest
 import eqsets
 
 ROOT = Path(__file__).parents[1]
-MARK = r"^(?P<skip><!-- (?:not run|file): .+ -->\n+)?"
-BLOCK = re.compile(MARK + r"```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMENT = r"^(?P<skip><!-- (?:not run|file): .+ -->\n+)?"
+BLOCK = re.compile(COMMENT + r"```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-PLACES = ("README.md", "docs/**/*.md", "plugins/*/README.md")
-PAGES = sorted(p for place in PLACES for p in ROOT.glob(place) if BLOCK.search(p.read_text()))
+PATTERNS = ("README.md", "docs/**/*.md", "plugins/*/README.md")
+PAGES = sorted(p for pattern in PATTERNS for p in ROOT.glob(pattern) if BLOCK.search(p.read_text()))
 
 
 def blocks(page: Path) -> list[tuple[int, str]]:
     """Return the blocks of a page that run, as (line, code)."""
     text = page.read_text()
-    found = [match for match in BLOCK.finditer(text) if not match["skip"]]
-    return [(text.count("\n", 0, match.start("code")), match["code"]) for match in found]
+    result = [match for match in BLOCK.finditer(text) if not match["skip"]]
+    return [(text.count("\n", 0, match.start("code")), match["code"]) for match in result]
 
 
 def run(page: Path) -> None:
@@ -50,7 +50,7 @@ def test_page_runs(page: Path) -> None:
     run(page)
 
 
-def test_a_page_that_lies_is_found(tmp_path: Path) -> None:
+def test_a_page_with_wrong_output_fails(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("```python\nx = 1\n```\n\n```python\n>>> x + 1\n3\n```\n")
     with pytest.raises(AssertionError, match=r"Expected:\s+3\s+Got:\s+2"):

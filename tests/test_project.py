@@ -1,4 +1,4 @@
-"""The laws of the house: what no linter checks and every reader relies on."""
+"""Rules of the project that no linter checks."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_file_is_short(path: Path) -> None:
 
 @pytest.mark.parametrize("path", **named(PLUGIN_FILES))
 def test_plugin_uses_public_names_only(path: Path) -> None:
-    assert not private_imports(path), "a plugin walks the road of a third-party one"
+    assert not private_imports(path), "first-party plugins use public names, like third-party ones"
 
 
 def test_private_names_are_recognized(tmp_path: Path) -> None:
@@ -89,13 +89,13 @@ def test_import_budget() -> None:
 def test_every_dependency_has_a_tested_version(path: Path) -> None:
     lines = [ln for ln in (ROOT / "constraints.txt").read_text().splitlines() if ln[0] != "#"]
     pins = {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
-    for wanted in requirements(path):
-        name = canonicalize_name(wanted.name)
+    for expected in requirements(path):
+        name = canonicalize_name(expected.name)
         if name == "eqsets" or name.startswith("eqsets-"):
             continue
         assert name in pins, f"constraints.txt has no {name}"
         (version,) = (specifier.version for specifier in pins[name].specifier)
-        assert wanted.specifier.contains(version), f"{path} does not admit {name} {version}"
+        assert expected.specifier.contains(version), f"{path} does not admit {name} {version}"
 
 
 @pytest.mark.parametrize("path", **named(PROJECTS[1:]))

@@ -1,4 +1,4 @@
-"""What ``eqsets new-plugin`` writes: installed it is found, keeps its contract, and can fail it."""
+"""The output of ``eqsets new-plugin``: it installs, is discovered, and passes its contract."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "write-a-plugin.md"
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a plugin, and install it as its author would, into a folder of its own."""
     folder = tmp_path_factory.mktemp("outside")
-    made = passes(folder, *EQSETS, "new-plugin", "rings-of-beads", "--json")
-    project = Path(json.loads(made)["directory"])
+    built = passes(folder, *EQSETS, "new-plugin", "rings-of-beads", "--json")
+    project = Path(json.loads(built)["directory"])
     install(project, folder / "site", "--editable")
     return project
 
@@ -54,8 +54,8 @@ def failed(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 def test_it_is_listed(project: Path) -> None:
     records = json.loads(run(project, *EQSETS, "plugins", "--json").stdout)
-    (found,) = [record for record in records if record["name"] == "rings-of-beads"]
-    assert (found["distribution"], found["status"]) == ("eqsets-rings-of-beads", "ok")
+    (result,) = [record for record in records if record["name"] == "rings-of-beads"]
+    assert (result["distribution"], result["status"]) == ("eqsets-rings-of-beads", "ok")
 
 
 def test_it_keeps_its_contract_in_a_shell(project: Path) -> None:

@@ -159,7 +159,7 @@ def test_arithmetic_works_row_by_row() -> None:
     other = batch.map(torch.tanh)
     equal_index = SetBatch(other.values, batch.index.clone(), 4)
     x, y = batch.values, other.values
-    for found, expected in (
+    for result, expected in (
         (batch + other, x + y),
         (batch + equal_index, x + y),
         (batch - other, x - y),
@@ -171,8 +171,8 @@ def test_arithmetic_works_row_by_row() -> None:
         (batch * torch.tensor(3.0), 3 * x),
         (1 + batch, x + 1),
     ):
-        assert torch.equal(found.values, expected)
-        assert found.index is batch.index
+        assert torch.equal(result.values, expected)
+        assert result.index is batch.index
     layer = DSS("trivial", 2, 2)
     residual = batch + layer(batch)
     dense = [members + layer(members[None])[0] for members in batch]

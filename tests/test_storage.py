@@ -19,8 +19,8 @@ def images(*shape: int, last: bool) -> Tensor:
 
 def layer(aggregation: str = "sum", alignment: str = "shared") -> DSS:
     torch.manual_seed(0)
-    made = DSS("translations", 2, 4, kernel_size=3, aggregation=aggregation, alignment=alignment)
-    return made.double()
+    built = DSS("translations", 2, 4, kernel_size=3, aggregation=aggregation, alignment=alignment)
+    return built.double()
 
 
 @pytest.mark.parametrize("alignment", ["shared", "independent"])
@@ -64,17 +64,17 @@ def test_functional_transforms() -> None:
     torch.testing.assert_close(torch.func.vmap(module)(x[None])[0], module(x))
 
 
-def test_gradients_that_others_hold_are_left_alone() -> None:
-    # the gradient of the context is added in place to that of the rows: not if a hook has kept it
-    module, kept = layer(), []
+def test_gradients_that_others_hold_do_not_change() -> None:
+    # the gradient of the context is added in place to that of the rows: not if a hook has stored it
+    module, stored = layer(), []
 
-    def keep(_: nn.Module, gradients: tuple[Tensor, ...], __: object) -> None:
-        kept.append((gradients[0], gradients[0].clone()))
+    def store(_: nn.Module, gradients: tuple[Tensor, ...], __: object) -> None:
+        stored.append((gradients[0], gradients[0].clone()))
 
-    module.siamese.register_full_backward_hook(keep)
+    module.siamese.register_full_backward_hook(store)
     x = images(2, 3, 2, 4, 4, last=True).requires_grad_()
     module(x).square().sum().backward()
-    (seen, copied), gradient = kept[0], x.grad
+    (seen, copied), gradient = stored[0], x.grad
     assert torch.equal(seen, copied)
     assert gradient is not None
     assert not torch.equal(gradient.reshape(seen.shape), seen)

@@ -18,7 +18,7 @@ FOLDERS = sorted(path.parent for path in ROOT.glob("examples/third_party/*/pypro
 
 @pytest.fixture(scope="module", params=FOLDERS, ids=lambda folder: folder.name)
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project, so that nothing is written among the examples; installed beside it."""
+    """A copy of the project, installed separately, so that the examples do not change."""
     folder: Path = tmp_path_factory.mktemp("outside")
     copy = shutil.copytree(request.param, folder / request.param.name)
     install(copy, folder / "site")
@@ -47,6 +47,6 @@ def test_it_is_listed_and_was_not_installed_here(project: Path) -> None:
     site = project.parent / "site"
     name = project.name.removeprefix("eqsets-")
     listed = json.loads(passes(project, *EQSETS, "plugins", "--json", path=(site,)))
-    (found,) = [record for record in listed if record["name"] == name]
-    assert (found["distribution"], found["status"]) == (project.name, "ok")
+    (result,) = [record for record in listed if record["name"] == name]
+    assert (result["distribution"], result["status"]) == (project.name, "ok")
     assert name not in {record.name for record in eqsets.plugins()}

@@ -44,9 +44,9 @@ def test_the_plugin_is_fifteen_lines() -> None:
 
 def test_the_plugin_is_listed(installed: Path) -> None:
     records = json.loads(passes(installed, *EQSETS, "plugins", "--json", path=(installed,)))
-    (found,) = [record for record in records if record["name"] == "necklace"]
-    assert found["distribution"] == "eqsets-necklace"
-    assert found["status"] == "ok"
+    (result,) = [record for record in records if record["name"] == "necklace"]
+    assert result["distribution"] == "eqsets-necklace"
+    assert result["status"] == "ok"
 
 
 def test_the_plugin_keeps_the_laws_from_the_shell(installed: Path) -> None:

@@ -176,7 +176,7 @@ def _generators(symmetry: GeneratedSymmetry, path: str) -> dict[str, Any]:
     if isinstance(group, MatrixGroup):
         return {"lie_algebra": _lists(group.algebra), "matrices": _lists(group.discrete), **plain}
     raise DescriptionError(
-        f"{path or 'element_group'}: the symmetry {symmetry!r} stands on the group {group!r}, "
+        f"{path or 'element_group'}: the symmetry {symmetry!r} has the group {group!r}, "
         "expected a FiniteGroup, SymmetricGroup or MatrixGroup. Make the symmetry from generators."
     )
 

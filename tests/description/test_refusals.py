@@ -119,7 +119,7 @@ def test_junk_never_ends_in_another_error(entry: str, junk: Any) -> None:
         (torch.nn.Linear(2, 2), "got Linear, expected a feature type"),
         (eqsets.nn.SetSequential(torch.nn.ReLU()), r"modules\[0\] got ReLU"),
         (Private(), "Private.* is not what an installed plugin provides by name"),
-        (GeneratedSymmetry(group=OrthogonalGroup(3)), "stands on the group OrthogonalGroup"),
+        (GeneratedSymmetry(group=OrthogonalGroup(3)), "has the group OrthogonalGroup"),
         (DSS("permutations", 2, 2, conv=lambda a, b: torch.nn.Linear(a, b)), "options.conv is"),
         (DSS("permutations", 2, 2, conv="gcn"), None),
     ],

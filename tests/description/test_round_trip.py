@@ -60,11 +60,11 @@ def through_json(described: Any) -> Any:
 def test_types_come_back_equal(named: tuple[str, dict[str, Any]], data: st.DataObject) -> None:
     name, options = named
     symmetry = element_group(name, **options)
-    kept = symmetry.feature_type(data.draw(SPECS.get(name, POINTS)))
-    found = through_json(kept)
-    assert found == kept
-    assert hash(found) == hash(kept)
-    assert repr(found) == repr(kept)
+    stored = symmetry.feature_type(data.draw(SPECS.get(name, POINTS)))
+    result = through_json(stored)
+    assert result == stored
+    assert hash(result) == hash(stored)
+    assert repr(result) == repr(stored)
     assert repr(through_json(symmetry)) == repr(symmetry)
 
 
@@ -74,10 +74,10 @@ def test_types_of_plugins_come_back_equal(
 ) -> None:
     symmetry = element_group(name, **options)
     for spec in specs:
-        kept = symmetry.feature_type(spec)
-        found = through_json(kept)
-        assert found == kept
-        assert str(found) == str(kept)
+        stored = symmetry.feature_type(spec)
+        result = through_json(stored)
+        assert result == stored
+        assert str(result) == str(stored)
     again = type(symmetry)(**options)  # made without its name, it is described in the same way
     assert to_dict(again)["element_group"]["name"] == name
     assert through_json(again).feature_type(specs[0]) == symmetry.feature_type(specs[0])
@@ -100,9 +100,9 @@ def test_matrices_and_lie_algebras_come_back_to_the_last_digit() -> None:
         GeneratedSymmetry(lie_algebra=[[[0.0, -1.0], [1.0, 0.0]]], matrices=turn[None]),
         GeneratedSymmetry(group=MatrixGroup([[[0.0, -0.1], [0.1, 0.0]]])),
     ):
-        found = through_json(symmetry)
-        assert found == symmetry
-        assert repr(found) == repr(symmetry)
+        result = through_json(symmetry)
+        assert result == symmetry
+        assert repr(result) == repr(symmetry)
 
 
 NAMES = ["cyclic", "permutations", "planar", "product", "sets", "spatial", "translations"]
@@ -127,11 +127,11 @@ COMPOSITES: list[Any] = [
 @pytest.mark.parametrize("make", COMPOSITES)
 def test_composites_come_back_equal(make: Any) -> None:
     symmetry = make()
-    found = through_json(symmetry)
-    assert repr(found) == repr(symmetry)
-    for kept in (symmetry.feature_type(2), found.feature_type(2).with_channels(3)):
-        assert through_json(kept) == kept
-        assert repr(through_json(kept)) == repr(kept)
+    result = through_json(symmetry)
+    assert repr(result) == repr(symmetry)
+    for stored in (symmetry.feature_type(2), result.feature_type(2).with_channels(3)):
+        assert through_json(stored) == stored
+        assert repr(through_json(stored)) == repr(stored)
     torch.manual_seed(0)
     network = SetNetwork(symmetry, [2, 4], readout=3)
     again = through_json(network)
@@ -166,11 +166,11 @@ def test_networks_come_back_from_files(make: Any, dtype: torch.dtype) -> None:
     network, file = make().to(dtype).eval(), io.BytesIO()
     eqsets.save(network, file)
     file.seek(0)
-    found = eqsets.load(file).eval()
-    assert repr(found) == repr(network)
-    assert to_dict(found) == to_dict(network)
+    result = eqsets.load(file).eval()
+    assert repr(result) == repr(network)
+    assert to_dict(result) == to_dict(network)
     x = network.in_type.sample(2, 3, dtype=torch.float64).to(dtype)
-    assert torch.equal(found(x), network(x))
+    assert torch.equal(result(x), network(x))
 
 
 def test_what_a_file_holds_asks_for_no_trust(tmp_path: Any) -> None:

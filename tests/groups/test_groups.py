@@ -169,7 +169,7 @@ def test_matrix_group_stays_in_the_group() -> None:
     assert torch.allclose(moved, torch.linalg.matrix_exp(torch.tensor(BOOST, dtype=torch.float64)))
 
 
-def test_products_keep_whole_numbers_exact_beside_matrices() -> None:
+def test_products_preserve_integers_together_with_matrices() -> None:
     group = ProductGroup(CyclicGroup(10**9 + 7), OrthogonalGroup(2))
     g = group.sample(5, generator=torch.Generator().manual_seed(0))
     turns, _ = group.unpack(group.compose(g, group.inverse(g)))

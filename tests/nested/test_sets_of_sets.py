@@ -73,7 +73,7 @@ def test_members_that_share_lengths_are_declared_not_linear() -> None:
 
 
 def test_the_solver_sees_the_continuous_part_of_a_wreath_product() -> None:
-    """Two vectors, each turned by itself: identity and quarter turn of both alike, no more."""
+    """Two vectors with independent rotations: identity and quarter turn of both, no more."""
     pair = Sets(
         GeneratedSymmetry(group=OrthogonalGroup(2, special=True)), 2, alignment="independent"
     )
@@ -105,9 +105,9 @@ def test_a_plain_loop(alignment: str) -> None:
 
     for batch, elements in enumerate(x):
         context = inside(shared, torch.stack(list(elements)).mean(0))
-        for place, members in enumerate(elements):
+        for index, members in enumerate(elements):
             expected = inside(own, members) + context
-            assert torch.allclose(layer(x)[batch, place], expected, rtol=0, atol=1e-12)
+            assert torch.allclose(layer(x)[batch, index], expected, rtol=0, atol=1e-12)
 
 
 def test_series_of_bursts_of_images() -> None:

@@ -152,17 +152,17 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("broken", "law"), BROKEN, ids=lambda part: getattr(part, "__name__", ""))
-@pytest.mark.parametrize("place", ["first", "second", "member"])
+@pytest.mark.parametrize("position", ["first", "second", "member"])
 def test_a_broken_factor_breaks_the_product(
-    broken: Callable[[], ElementSymmetry], law: str, place: str
+    broken: Callable[[], ElementSymmetry], law: str, position: str
 ) -> None:
     good = element_group("symmetric", size=2)
-    made = {
+    built = {
         "first": lambda: broken() * good,
         "second": lambda: good * broken(),
         "member": lambda: Sets(broken(), size=2),
     }
-    assert not check(made[place](), profile="quick", only=law).ok
+    assert not check(built[position](), profile="quick", only=law).ok
     assert check(Ring() * good, profile="quick", only=law).ok
     assert check(Sets(Ring(), size=2), profile="quick", only=law).ok
 

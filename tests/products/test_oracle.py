@@ -108,8 +108,8 @@ def test_the_actions_commute() -> None:
     kind = product.feature_type(2)
     group, generator = kind.group, torch.Generator().manual_seed(0)
     one, two = (factor.sample(7, generator=generator) for factor in group.factors)
-    still = [factor.identity(7) for factor in group.factors]
-    first, second = group.pack(one, still[1]), group.pack(still[0], two)
+    static = [factor.identity(7) for factor in group.factors]
+    first, second = group.pack(one, static[1]), group.pack(static[0], two)
     x = kind.sample(7, generator=generator, dtype=torch.float64)
     both = kind.transform(group.pack(one, two), x)
     a = kind.transform(first, kind.transform(second, x))
@@ -119,7 +119,7 @@ def test_the_actions_commute() -> None:
     assert not torch.allclose(both, x)
 
 
-def test_factors_may_trade_places() -> None:
+def test_factors_can_be_exchanged() -> None:
     """Where there is a dense matrix for both orders, they are the same maps on other axes."""
     one, two = Product(RING, TURNS), Product(TURNS, RING)
     assert one.basis(one.feature_type(1), one.feature_type(1)).dimension == 6

@@ -120,7 +120,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
         lambda: (TURNS * RING).linear(*kinds(TURNS * RING, (1, 1), ("1 trivial", 1))),
         "no equivariant",
     ),
-    # where points mix, a running mean would have a direction, and pooling takes components apart
+    # if points mix, a running mean would have a direction, and pooling would separate components
     (lambda: (TURNS * RING).norm((TURNS * RING).feature_type(1), "batch"), "'batch' is not"),
     (lambda: (TURNS * IMAGES).pool((TURNS * IMAGES).feature_type(1)), "knows no pooling"),
     (lambda: COLOURS.norm(COLOURS.feature_type(1), "layer"), "unknown norm .layer."),

@@ -23,14 +23,14 @@ def registry(site, **environ) -> Registry:
     return Registry(site.entry_points(), environ)
 
 
-def record(found: Registry, name: str, kind: str = "element group") -> PluginRecord:
-    (only,) = [r for r in found.records() if r.name == name and r.kind == kind]
+def record(plugins: Registry, name: str, kind: str = "element group") -> PluginRecord:
+    (only,) = [r for r in plugins.records() if r.name == name and r.kind == kind]
     return only
 
 
 def test_core_names_need_no_installed_metadata():
-    found = Registry([], {})
-    assert [r.name for r in found.records("element group")] == [
+    result = Registry([], {})
+    assert [r.name for r in result.records("element group")] == [
         "cyclic",
         "dihedral",
         "grid-rotations",
@@ -39,7 +39,7 @@ def test_core_names_need_no_installed_metadata():
         "symmetric",
         "trivial",
     ]
-    assert {(r.distribution, r.version, r.status) for r in found.records()} == {
+    assert {(r.distribution, r.version, r.status) for r in result.records()} == {
         ("eqsets", "(source tree)", "ok")
     }
 
@@ -51,9 +51,9 @@ def test_core_names_come_from_their_entry_point_when_it_is_installed(site):
 
 def test_a_name_is_listed_without_importing_what_is_behind_it(site):
     site.install("knots", {"knots": "knots_plugin"}, knots_plugin=GOOD, heavy_knots="1 / 0")
-    found = record(registry(site), "knots")
-    assert (found.status, found.error, found.owner) == ("ok", None, "knots 1.0")
-    assert found.reference == "heavy_knots:Knots"
+    result = record(registry(site), "knots")
+    assert (result.status, result.error, result.owner) == ("ok", None, "knots 1.0")
+    assert result.reference == "heavy_knots:Knots"
     assert "heavy_knots" not in sys.modules
 
 
@@ -70,23 +70,23 @@ def test_a_name_is_listed_without_importing_what_is_behind_it(site):
 def test_a_broken_plugin_is_recorded_and_breaks_nothing_else(site, source, cause):
     site.install("broken-dist", {"broken": "broken_plugin"}, version="0.3", broken_plugin=source)
     site.install("knots", {"knots": "knots_plugin"}, knots_plugin=GOOD)
-    found = registry(site)
-    broken = record(found, "broken", "plugin")
+    result = registry(site)
+    broken = record(result, "broken", "plugin")
     assert (broken.status, broken.owner) == ("broken", "broken-dist 0.3")
     assert broken.error is not None
     assert broken.error.startswith(cause)
     assert broken.hint == "pip install --upgrade broken-dist"
-    assert record(found, "knots").status == "ok"
-    assert record(found, "cyclic").status == "ok"
+    assert record(result, "knots").status == "ok"
+    assert record(result, "cyclic").status == "ok"
 
 
 def test_a_misspelled_hook_is_found(site):
     source = GOOD.replace("eqsets_element_symmetries", "eqsets_element_symmetry")
     site.install("knots", {"knots": "knots_plugin"}, knots_plugin=source)
-    found = record(registry(site), "knots", "plugin")
-    assert found.status == "broken"
-    assert "'eqsets_element_symmetry' is not a hook of eqsets" in (found.error or "")
-    assert "Did you mean 'eqsets_element_symmetries'?" in (found.error or "")
+    result = record(registry(site), "knots", "plugin")
+    assert result.status == "broken"
+    assert "'eqsets_element_symmetry' is not a hook of eqsets" in (result.error or "")
+    assert "Did you mean 'eqsets_element_symmetries'?" in (result.error or "")
 
 
 def test_a_hook_without_the_marker_is_found(site):
@@ -111,9 +111,9 @@ def test_a_hook_without_the_marker_is_found(site):
 def test_what_a_hook_returns_is_checked(site, returned, cause):
     source = GOOD.replace('{"knots": "heavy_knots:Knots"}', returned)
     site.install("knots", {"knots": "knots_plugin"}, knots_plugin=source)
-    found = record(registry(site), "knots", "plugin")
-    assert found.status == "broken"
-    assert cause in (found.error or "")
+    result = record(registry(site), "knots", "plugin")
+    assert result.status == "broken"
+    assert cause in (result.error or "")
 
 
 def test_a_hook_with_unknown_arguments_is_found(site):
@@ -144,17 +144,17 @@ def test_equal_entry_point_names_of_two_distributions_both_count(site):
     site.install("knots", {"plugin": "knots_plugin"}, knots_plugin=GOOD)
     other = GOOD.replace('"knots"', '"ropes"')
     site.install("ropes", {"plugin": "ropes_plugin"}, ropes_plugin=other)
-    found = registry(site)
-    assert record(found, "knots").status == "ok"
-    assert record(found, "ropes").status == "ok"
+    result = registry(site)
+    assert record(result, "knots").status == "ok"
+    assert record(result, "ropes").status == "ok"
 
 
 def test_one_name_may_mean_different_kinds_of_things(site):
     both = GOOD + GOOD.replace("element_symmetries", "transformations")
     site.install("knots", {"knots": "knots_plugin"}, knots_plugin=both)
-    found = registry(site)
-    assert record(found, "knots").status == "ok"
-    assert record(found, "knots", "transformation").status == "ok"
+    result = registry(site)
+    assert record(result, "knots").status == "ok"
+    assert record(result, "knots", "transformation").status == "ok"
 
 
 def test_the_same_plugin_under_two_entry_points_is_no_conflict(site):
@@ -165,8 +165,8 @@ def test_the_same_plugin_under_two_entry_points_is_no_conflict(site):
 @pytest.mark.parametrize("name", ["knots", "Knots.Dist", "knots-dist"])
 def test_a_plugin_can_be_switched_off_by_entry_point_or_distribution(site, name):
     site.install("knots-dist", {"knots": "knots_plugin"}, knots_plugin="1 / 0")
-    found = registry(site, EQSETS_DISABLE_PLUGINS=f"something, {name}")
-    off = record(found, "knots", "plugin")
+    result = registry(site, EQSETS_DISABLE_PLUGINS=f"something, {name}")
+    off = record(result, "knots", "plugin")
     assert off.status == "disabled"
     assert "switched off by EQSETS_DISABLE_PLUGINS" in (off.error or "")
     assert "knots_plugin" not in sys.modules
@@ -174,17 +174,17 @@ def test_a_plugin_can_be_switched_off_by_entry_point_or_distribution(site, name)
 
 def test_an_empty_allow_list_leaves_the_core_alone(site):
     site.install("knots", {"knots": "knots_plugin"}, knots_plugin=GOOD)
-    found = registry(site, EQSETS_PLUGINS="")
-    assert record(found, "knots", "plugin").status == "disabled"
-    assert record(found, "cyclic").status == "ok"
+    result = registry(site, EQSETS_PLUGINS="")
+    assert record(result, "knots", "plugin").status == "disabled"
+    assert record(result, "cyclic").status == "ok"
 
 
 def test_an_allow_list_allows_what_is_on_it(site):
     site.install("knots", {"knots": "knots_plugin"}, knots_plugin=GOOD)
     site.install("ropes", {"ropes": "ropes_plugin"}, ropes_plugin="1 / 0")
-    found = registry(site, EQSETS_PLUGINS="knots")
-    assert record(found, "knots").status == "ok"
-    assert record(found, "ropes", "plugin").status == "disabled"
+    result = registry(site, EQSETS_PLUGINS="knots")
+    assert record(result, "knots").status == "ok"
+    assert record(result, "ropes", "plugin").status == "disabled"
 
 
 def test_a_misspelled_allow_list_is_reported(site):
@@ -200,9 +200,9 @@ def test_a_misspelled_allow_list_is_reported(site):
 def test_a_plugin_for_other_hooks_is_incompatible(site, version, hint):
     source = f"api_version = {version}\nraise_if_asked = 1"
     site.install("knots", {"knots": "knots_plugin"}, knots_plugin=source)
-    found = record(registry(site), "knots", "plugin")
-    assert (found.status, found.hint) == ("incompatible", hint)
-    assert found.error == f"written for api_version {version}, this eqsets has 1"
+    result = record(registry(site), "knots", "plugin")
+    assert (result.status, result.hint) == ("incompatible", hint)
+    assert result.error == f"written for api_version {version}, this eqsets has 1"
 
 
 def test_a_missing_requirement_is_found_without_importing_anything(site):
@@ -211,10 +211,10 @@ def test_a_missing_requirement_is_found_without_importing_anything(site):
         "install_hint = {'knots': 'pip install no-such-backend'}\n" + dedent(GOOD)
     )
     site.install("knots", {"knots": "knots_plugin"}, knots_plugin=source)
-    found = record(registry(site), "knots")
-    assert found.status == "broken"
-    assert found.error == "needs 'no_such_backend', which cannot be imported"
-    assert found.hint == "pip install no-such-backend"
+    result = record(registry(site), "knots")
+    assert result.status == "broken"
+    assert result.error == "needs 'no_such_backend', which cannot be imported"
+    assert result.hint == "pip install no-such-backend"
 
 
 @pytest.mark.parametrize(
@@ -228,15 +228,15 @@ def test_plugin_attributes_are_checked(site, line, cause):
 
 
 def test_damaged_metadata_are_no_exception():
-    found = Registry([EntryPoint("lost", "no_such_module", "eqsets")], {})
-    lost = record(found, "lost", "plugin")
+    result = Registry([EntryPoint("lost", "no_such_module", "eqsets")], {})
+    lost = record(result, "lost", "plugin")
     assert lost.owner == "(unknown distribution) (unknown version)"
     assert lost.status == "broken"
 
 
 def test_records_are_values_that_go_to_json():
-    found = record(Registry([], {}), "cyclic")
-    assert found == record(Registry([], {}), "cyclic")
-    assert found.to_dict()["reference"] == "eqsets.generated:cyclic"
+    result = record(Registry([], {}), "cyclic")
+    assert result == record(Registry([], {}), "cyclic")
+    assert result.to_dict()["reference"] == "eqsets.generated:cyclic"
     with pytest.raises(AttributeError):
-        found.name = "other"  # type: ignore[misc]
+        result.name = "other"  # type: ignore[misc]

@@ -187,9 +187,9 @@ def test_a_first_party_transformation_says_how_to_install_it():
 
 def test_a_first_party_plugin_that_is_switched_off_is_not_reported_as_missing(site):
     site.install("eqsets-planar", {"planar": "planar_plugin"}, planar_plugin="")
-    found = Registry(site.entry_points(), {"EQSETS_DISABLE_PLUGINS": "planar"})
+    result = Registry(site.entry_points(), {"EQSETS_DISABLE_PLUGINS": "planar"})
     with pytest.raises(PluginError, match=r"eqsets-planar 1.0, which is disabled \(switched off"):
-        found.element_group("planar", {})
+        result.element_group("planar", {})
 
 
 def test_an_unknown_name_mentions_the_plugins_that_could_not_be_loaded(site):
@@ -207,18 +207,18 @@ def test_an_unknown_name_mentions_the_plugins_that_could_not_be_loaded(site):
     ],
 )
 def test_a_name_whose_backend_fails_says_why_and_how_to_fix_it(site, source, cause, kind):
-    found = broken(site, source)
+    result = broken(site, source)
     message = f"'knots' of knots 1.0 cannot be used: .*{cause}.*fix it: pip install knot-theory"
     with pytest.raises(PluginError, match=message) as caught:
-        found.element_group("knots", {"crossings": 3})
+        result.element_group("knots", {"crossings": 3})
     assert isinstance(caught.value.__cause__, kind)
-    assert found.element_group("trivial", {}) is not None
+    assert result.element_group("trivial", {}) is not None
 
 
 def test_a_backend_that_is_missing_while_building_says_how_to_fix_it(site):
-    found = broken(site, "def Knots():\n        import no_such_backend")
+    result = broken(site, "def Knots():\n        import no_such_backend")
     with pytest.raises(PluginError, match=r"no_such_backend.*pip install knot-theory") as caught:
-        found.element_group("knots", {})
+        result.element_group("knots", {})
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
 
 

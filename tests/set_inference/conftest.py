@@ -17,8 +17,8 @@ def draw_bursts(angle: Tensor, n: int, noise: float, generator: torch.Generator)
     """Return bursts ``(B, n, 1, SIDE, SIDE)`` turned by angles ``(B)``; nothing is interpolated."""
     c, s = angle.cos()[:, None], angle.sin()[:, None]
     x, y = BLOBS[:, 0] * c + BLOBS[:, 1] * s, BLOBS[:, 1] * c - BLOBS[:, 0] * s
-    place = torch.linspace(-1, 1, SIDE)
-    away = (place - x[..., None, None]) ** 2 + (place[:, None] - y[..., None, None]) ** 2
+    index = torch.linspace(-1, 1, SIDE)
+    away = (index - x[..., None, None]) ** 2 + (index[:, None] - y[..., None, None]) ** 2
     light = (HEIGHTS[:, None, None] * torch.exp(-away / (2 * 0.15**2))).sum(1).clamp(max=1)
     clean = (2 * light - 1)[:, None, None].expand(-1, n, -1, -1, -1)
     return (clean + noise * torch.randn(clean.shape, generator=generator)).clamp(-1, 1)

@@ -19,14 +19,14 @@ def drawn(family, generator, *batch):
 def near(family, first, second):
     """Compare coordinates, on circles around them."""
     away = family.chart().coordinates(family.group.compose(family.group.inverse(first), second))
-    for place, parameter in enumerate(family.chart().parameters):
+    for index, parameter in enumerate(family.chart().parameters):
         if parameter.period:
-            away[..., place] -= parameter.period * (away[..., place] / parameter.period).round()
+            away[..., index] -= parameter.period * (away[..., index] / parameter.period).round()
     return float(away.abs().max())
 
 
 def spread_out(family, generator, part):
-    """Return sets of elements that lie around one: ``(5, 4, ...)``; all over the place for 1."""
+    """Return sets of elements around one: ``(5, 4, ...)``; uniform for 1."""
     chart = family.chart()
     eta = chart.coordinates(drawn(family, generator, 5, 4))
     discrete = torch.tensor([bool(parameter.levels) for parameter in chart.parameters])

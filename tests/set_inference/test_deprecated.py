@@ -11,8 +11,8 @@ import eqsets.set_inference
 @pytest.mark.parametrize("name", ["SetInference", "average_element"])
 def test_the_old_name_warns_and_is_the_same(name: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"eqsets.set_inference.{name}"):
-        found = getattr(eqsets.bursts, name)
-    assert found is getattr(eqsets.set_inference, name)
+        result = getattr(eqsets.bursts, name)
+    assert result is getattr(eqsets.set_inference, name)
 
 
 def test_other_names_are_errors() -> None:

@@ -27,8 +27,8 @@ def stirred(bursts, generator):
     return inference.double(), bursts(angle, 5, 0.2, generator).double()
 
 
-def turned(found):
-    return torch.atan2(found[:, 1, 0], found[:, 0, 0])
+def turned(g):
+    return torch.atan2(g[:, 1, 0], g[:, 0, 0])
 
 
 def test_order_does_not_matter_but_content_does(stirred):
@@ -99,7 +99,7 @@ def test_a_set_says_more_than_the_average_of_its_images(bursts, generator):
 def test_a_fit_goes_on_from_its_folder_and_no_other_does(bursts, generator, tmp_path):
     x = bursts(torch.linspace(0, 3, 10), 4, 0.2, generator)
     plan, curves = StagePlan(4, batch=4, check_every=2), []
-    for start in range(2):  # other weights to begin with: only the checkpoint makes them alike
+    for start in range(2):  # different initial weights: only the checkpoint makes them equal
         torch.manual_seed(start)
         inference = SetInference("rotation", SHAPE)
         curves.append(inference.fit(x, plan=plan, folder=tmp_path, quiet=True))
@@ -147,5 +147,5 @@ def test_a_mask_of_another_shape_is_named(stirred):
         inference.element(x, torch.ones(5, dtype=torch.bool))
     with elsewhere():
         mask = torch.ones(3, 5, dtype=torch.bool)  # on the CPU, as the images are
-        found = inference.to(THERE).element(x, mask)
-        assert found.device == THERE
+        result = inference.to(THERE).element(x, mask)
+        assert result.device == THERE

@@ -33,12 +33,12 @@ import os, signal, sys, torch
 from pathlib import Path
 from eqsets.training.files import write_whole
 
-class Dies:
+class Killed:
     def __reduce__(self):
         os.kill(os.getpid(), signal.SIGKILL)
 
 write_whole({"a": torch.ones(3)}, Path(sys.argv[1]))
-write_whole({"a": torch.zeros(300_000), "b": Dies()}, Path(sys.argv[1]))
+write_whole({"a": torch.zeros(300_000), "b": Killed()}, Path(sys.argv[1]))
 """
 
 
@@ -47,5 +47,5 @@ def test_what_was_there_survives_a_kill_in_the_middle_of_writing(tmp_path):
     killed = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert torch.equal(torch.load(path, weights_only=True)["a"], torch.ones(3))
-    write_whole({"a": torch.zeros(3)}, path)  # what the killed one left is in nobody's way
+    write_whole({"a": torch.zeros(3)}, path)  # files of the killed process do not interfere
     assert torch.equal(torch.load(path, weights_only=True)["a"], torch.zeros(3))

@@ -48,7 +48,7 @@ class FeatureType(ABC):
         layout: shape of one element; a string stands for a free size, as in ``(3, "H", "W")``.
         channel_axis: axis of the element (negative) along which copies of one and the same
             representation lie, or ``None`` where there is no such axis.
-        pointwise: whether the action only moves components about, so that ReLU or max may act
+        pointwise: whether the action only permutes components, so that ReLU or max may act
             component by component.
         group: the group that acts, or ``None`` where any group acts trivially.
     """
@@ -59,11 +59,23 @@ class FeatureType(ABC):
 
     @property
     def owner(self) -> TypeOwner | None:
-        """The symmetry whose ``feature_type(self.spec)`` is this type, where the type says so.
+        """The symmetry whose ``feature_type(self.spec)`` is this type, or ``None``.
 
-        What :func:`eqsets.to_dict` needs to write a type down that stands alone.
+        :func:`eqsets.to_dict` needs it to describe a type without a module.
         """
         return None
+
+    @property
+    def dual(self) -> FeatureType:
+        r"""The type of linear functionals on these features, :math:`g \mapsto \rho(g)^{-T}`.
+
+        Raises:
+            FeatureTypeError: the type has none.
+        """
+        raise FeatureTypeError(
+            f"{self!r} has no dual type, expected one of matrices, permutations or invariants. "
+            "Define the property dual on the type."
+        )
 
     @property
     def spec(self) -> int | str | tuple[Any, ...]:
@@ -147,12 +159,12 @@ class FeatureType(ABC):
         """Return features of this type from the features of types that share its channels."""
         if self.channel_axis is None:
             raise FeatureTypeError(
-                f"{self!r} cannot be put together from parts: it has no channel axis. "
+                f"{self!r} cannot be concatenated from parts: it has no channel axis. "
                 "Choose another aggregation, such as 'sum'."
             )
         return torch.cat(list(parts), self.channel_axis)
 
-    def check(self, x: Tensor, lead: tuple[str, ...], owner: str, mend: str = "") -> None:
+    def check(self, x: Tensor, lead: tuple[str, ...], owner: str, hint: str = "") -> None:
         """Raise :class:`~eqsets.ShapeError` unless ``x`` is ``(*lead, *layout)``.
 
         Reads metadata only, so that no device has to wait.
@@ -174,11 +186,11 @@ class FeatureType(ABC):
         if problem:
             raise ShapeError(
                 f"{owner} expected x of shape {self.describe(lead)}, got {tuple(x.shape)}: "
-                f"{problem}. {mend or f'Reshape x, or declare another type than {self!r}.'}"
+                f"{problem}. {hint or f'Reshape x, or declare another type than {self!r}.'}"
             )
 
     def __str__(self) -> str:
-        """Return the type in a few words, for places that show its symmetry anyway."""
+        """Return the type in a few words, for messages that show its symmetry besides."""
         return repr(self)
 
     def describe(self, lead: tuple[str, ...] = ()) -> str:
@@ -207,6 +219,10 @@ class InvariantFeatures(FeatureType):
     def layout(self) -> tuple[int | str, ...]:
         return (self.count,)
 
+    @property
+    def dual(self) -> InvariantFeatures:
+        return self
+
     def with_channels(self, channels: int) -> InvariantFeatures:
         return InvariantFeatures(channels)
 
@@ -215,7 +231,7 @@ class InvariantFeatures(FeatureType):
 
     @property
     def spec(self) -> str:
-        """What symmetries with fixed components call them; those of no symmetry need no name."""
+        """The name under symmetries with fixed components."""
         return f"{self.count} trivial"
 
     def transform(self, g: Tensor, x: Tensor) -> Tensor:

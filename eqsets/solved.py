@@ -11,10 +11,19 @@ from typing import Any
 from torch import nn
 
 from eqsets.constants import on_cpu
+from eqsets.direct_sum import DirectSum
 from eqsets.errors import FeatureTypeError, choices
 from eqsets.features import FeatureType
 from eqsets.groups import Group
-from eqsets.rows import ElementNorm, InvariantGate, RowNorm, pointwise_activation
+from eqsets.rows import (
+    ChannelDropout,
+    EachPart,
+    EachPartNorm,
+    ElementNorm,
+    InvariantGate,
+    RowNorm,
+    pointwise_activation,
+)
 from eqsets.solve import (
     Action,
     Basis,
@@ -24,6 +33,7 @@ from eqsets.solve import (
     action_of,
     basis_between,
 )
+from eqsets.solve.direct_sum import SumEmbedding, SumInvariant, SumLinear, parts_of
 
 __all__ = ["Solved"]
 
@@ -62,22 +72,37 @@ class Solved:
         Raises:
             FeatureTypeError: there is none but zero.
         """
+        if isinstance(in_type, DirectSum) or isinstance(out_type, DirectSum):
+            return self._sum_linear(in_type, out_type, bias)
         basis = self.basis(in_type, out_type)
         if not basis.dimension:
-            raise FeatureTypeError(
-                f"there is no equivariant linear map from {in_type!r} to {out_type!r} but zero, so "
-                "the output of the layer would be constant. Map to a type that is reached, or "
-                "read invariants of the input with eqsets.nn.invariant, which takes lengths and "
-                "inner products."
-            )
+            raise _constant(in_type, out_type)
         return EquivariantLinear(in_type, out_type, basis, self.action(out_type), bias=bias)
+
+    def _sum_linear(self, in_type: FeatureType, out_type: FeatureType, bias: bool) -> SumLinear:
+        blocks = {}
+        for a, target in enumerate(parts_of(out_type)):
+            for b, source in enumerate(parts_of(in_type)):
+                basis = self.basis(source, target)
+                if basis.dimension:
+                    action = self.action(target)
+                    block = EquivariantLinear(source, target, basis, action, bias=False)
+                    blocks[a, b] = block
+        if not blocks:
+            raise _constant(in_type, out_type)
+        actions = [self.action(part) for part in parts_of(out_type)]
+        return SumLinear(in_type, out_type, blocks, actions, bias=bias)
 
     def invariant(self, in_type: FeatureType) -> nn.Module:
         """Return a module ``(E, *in) -> (E, features)`` of invariants, with ``.features``."""
+        if isinstance(in_type, DirectSum):
+            return SumInvariant(in_type, [self.action(part) for part in in_type.parts])
         return InvariantReadout(in_type, self.action(in_type))
 
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         """Return a module that writes ``(E, features)`` invariants into features ``(E, *out)``."""
+        if isinstance(out_type, DirectSum):
+            return SumEmbedding(features, out_type, [self.action(p) for p in out_type.parts])
         return InvariantEmbedding(features, out_type, self.action(out_type))
 
     def norm(self, in_type: FeatureType, kind: str) -> nn.Module:
@@ -88,6 +113,8 @@ class Solved:
         """
         if kind not in _NORMS:
             raise FeatureTypeError(f"unknown norm {kind!r}: {choices(kind, _NORMS)}")
+        if isinstance(in_type, DirectSum):
+            return EachPartNorm(in_type, [self.norm(part, kind) for part in in_type.parts])
         if kind == "batch" and in_type.pointwise and in_type.channel_axis is not None:
             return RowNorm(in_type)
         if kind == "element" and (in_type.pointwise or self.action(in_type).is_orthogonal):
@@ -110,16 +137,33 @@ class Solved:
         activation = pointwise_activation(name)
         if in_type.pointwise:
             return activation
+        if isinstance(in_type, DirectSum):
+            parts = [self.nonlinearity(part, name, invariant) for part in in_type.parts]
+            return EachPart(in_type, parts)
         read = invariant(in_type)
         # A gate of each channel reads lengths: pairs of channels are too many for large layers.
         read = read.per_channel() if isinstance(read, InvariantReadout) else read
         return InvariantGate(in_type, read)
+
+    def dropout(self, in_type: FeatureType, p: float) -> nn.Module:
+        """Return a dropout of whole channels of each part."""
+        if isinstance(in_type, DirectSum):
+            return EachPart(in_type, [ChannelDropout(part, p) for part in in_type.parts])
+        return ChannelDropout(in_type, p)
 
     def _once(self, key: Any, solve: Callable[[Any], Any]) -> Any:
         if key not in self._memo:
             with on_cpu():
                 self._memo[key] = solve(key)
         return self._memo[key]
+
+
+def _constant(in_type: FeatureType, out_type: FeatureType) -> FeatureTypeError:
+    return FeatureTypeError(
+        f"there is no equivariant linear map from {in_type!r} to {out_type!r} but zero, so the "
+        "output of the layer would be constant. Map to a type that is reached, or read invariants "
+        "of the input with eqsets.nn.invariant, which takes lengths and inner products."
+    )
 
 
 def _single(feature_type: FeatureType) -> FeatureType:

@@ -19,7 +19,6 @@ from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.former_structure import FormerStructure, FormerStructureMethods
 from eqsets.groups import Group
-from eqsets.rows import ChannelDropout
 from eqsets.solve import Action, Basis
 from eqsets.solved import Solved
 from eqsets.structure import NO_STRUCTURE, NoStructure, SharedStructure, Structure
@@ -100,7 +99,7 @@ class ElementSymmetry(FormerStructureMethods, ABC):
         """Return the invariants that elements share where each is moved by its own group element.
 
         By default those of :meth:`invariant`. They may keep axes of the element that the group
-        leaves alone, ``(E, *kept, features)``: the points of a cloud. Then :meth:`embed` takes
+        leaves invariant, ``(E, *kept, features)``: the points of a cloud. Then :meth:`embed` takes
         them with these axes, too.
         """
         return self.invariant(in_type)
@@ -136,7 +135,7 @@ class ElementSymmetry(FormerStructureMethods, ABC):
 
     def dropout(self, in_type: FeatureType, p: float) -> nn.Module:
         """Return a dropout of whole channels per element, which commutes with the group."""
-        return ChannelDropout(in_type, p)
+        return self.solved.dropout(in_type, p)
 
     def pool(self, in_type: FeatureType, **options: Any) -> nn.Module:
         """Return a module with ``.out_type`` that makes elements smaller, where there is one.

@@ -56,6 +56,10 @@ class PermutationFeatures(FeatureType):
     def channel_axis(self) -> int:  # type: ignore[override]
         return -len(self._axes) - 1 if self.channels_first else -1
 
+    @property
+    def dual(self) -> PermutationFeatures:
+        return self  # a permutation is the inverse of its transpose
+
     def with_channels(self, channels: int) -> PermutationFeatures:
         return replace(self, count=channels)
 

@@ -19,9 +19,12 @@ class MatrixFeatures(FeatureType):
 
     .. math:: (g \cdot x)_{i c} = \sum_j g_{ij} x_{j c}
 
+    or, for dual vectors (forms, gradients), by :math:`g^{-T}`, so that pairings are invariant.
+
     Arguments:
         count: number of vectors (channels).
         group: a group whose elements are matrices ``(d, d)``; elements are ``(d, C)``.
+        space: ``"points"`` for vectors, ``"dual"`` for dual vectors.
         maker: the symmetry that made the type; does not count for equality.
 
     Example:
@@ -35,6 +38,7 @@ class MatrixFeatures(FeatureType):
 
     count: int
     group: Group = field()  # field(): the base class has a default
+    space: str = "points"
     maker: TypeOwner | None = field(default=None, compare=False)
     channel_axis = -1
 
@@ -42,10 +46,16 @@ class MatrixFeatures(FeatureType):
     def layout(self) -> tuple[int | str, ...]:
         return (self.group.element_shape[0], self.count)
 
+    @property
+    def dual(self) -> MatrixFeatures:
+        return replace(self, space="points" if self.space == "dual" else "dual")
+
     def with_channels(self, channels: int) -> MatrixFeatures:
         return replace(self, count=channels)
 
     def transform(self, g: Tensor, x: Tensor) -> Tensor:
+        if self.space == "dual":
+            return self.group.inverse(g).mT.to(x) @ x
         return g.to(x) @ x
 
     def sample(
@@ -63,7 +73,7 @@ class MatrixFeatures(FeatureType):
     def __repr__(self) -> str:
         if self.maker is not None:
             return f"{self.maker!r}.feature_type('{self}')"
-        return f"MatrixFeatures({self.count}, {self.group!r})"
+        return f"MatrixFeatures({self.count}, {self.group!r}, space={self.space!r})"
 
     def __str__(self) -> str:
-        return f"{self.count} points"
+        return f"{self.count} {self.space}"

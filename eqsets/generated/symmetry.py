@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from eqsets.constants import on_cpu
+from eqsets.direct_sum import DirectSum
 from eqsets.errors import FeatureTypeError, GroupError, choices
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated.features import PermutationFeatures
@@ -24,8 +25,6 @@ from eqsets.groups.exact import exact_tensor
 from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["GeneratedSymmetry"]
-
-_SPACES = {"points": 1, "pairs": 2}  # how many points a feature belongs to
 
 
 class GeneratedSymmetry(ElementSymmetry):
@@ -98,23 +97,40 @@ class GeneratedSymmetry(ElementSymmetry):
         return self._group
 
     def feature_type(self, spec: Any) -> FeatureType:
-        """Return the type for ``4``, ``"4"``, ``"4 points"``, ``"4 trivial"`` or ``"4 pairs"``.
+        """Return the type for ``4``, ``"4 points"``, ``"4 trivial"``, ``"2 points + 3 trivial"``.
 
-        ``points`` are the group's own features, ``trivial`` ones are invariant, and ``pairs``
-        (permutations only) live on ordered pairs of points.
+        ``points`` are the group's own features and ``trivial`` ones are invariant. Permutations
+        have ``pairs`` besides, on ordered pairs of points; matrices have ``dual`` vectors, which
+        the inverse transpose acts on. A sum is a :class:`~eqsets.direct_sum.DirectSum`, in the
+        order given, with terms of one space added up.
+
+        Raises:
+            FeatureTypeError: the specification is not understood, or is a type of another symmetry.
         """
         if isinstance(spec, FeatureType):
             return self._own(spec)
-        count, space = _parse(spec, "points, trivial or pairs")
-        known = ["trivial", *(_SPACES if self._permutes else ["points"])]
+        terms = spec.split("+") if isinstance(spec, str) else [spec]
+        counts: dict[str, int] = {}
+        for term in terms:
+            count, space = self._term(term, spec)
+            counts[space] = counts.get(space, 0) + count
+        parts = tuple(self._part(count, space) for space, count in counts.items())
+        return parts[0] if len(parts) == 1 else DirectSum(parts, self)
+
+    def _term(self, term: Any, spec: Any) -> tuple[int, str]:
+        known = ["trivial", "points", "pairs" if self._permutes else "dual"]
+        count, space = _parse(term, "points, trivial or " + known[-1])
         if space not in known:
             raise FeatureTypeError(
                 f"{self!r} knows no feature type {space!r} (in {spec!r}): {choices(space, known)}"
             )
-        if space == "trivial" or not self.points:
+        return count, "trivial" if not self.points else space
+
+    def _part(self, count: int, space: str) -> FeatureType:
+        if space == "trivial":
             return InvariantFeatures(count)
         if not self._permutes:
-            return MatrixFeatures(count, self._group, self)
+            return MatrixFeatures(count, self._group, space, self)
         return PermutationFeatures(
             count, self._group, self.points, space, self.channels_first, self
         )
@@ -122,8 +138,11 @@ class GeneratedSymmetry(ElementSymmetry):
     def _own(self, given: FeatureType) -> FeatureType:
         if isinstance(given, InvariantFeatures):
             return given
-        space = given.space if isinstance(given, PermutationFeatures) else "points"
-        expected = self.feature_type(f"{given.channels} {space}")
+        if isinstance(given, DirectSum):
+            expected = self.feature_type(str(given))
+        else:
+            space = getattr(given, "space", "points")
+            expected = self.feature_type(f"{given.channels} {space}")
         if given != expected:
             raise FeatureTypeError(
                 f"{self!r} got {given!r}, expected {expected!r}. Make types with "

@@ -145,6 +145,12 @@ def product_invariant(
             "attribute features on the module that invariant() returns."
         )
     if not in_type.first.pointwise and not _has_linear_invariants(second, in_type.second):
+        if not first.action(in_type.first).is_orthogonal:
+            raise FeatureTypeError(
+                f"invariants of {in_type!r} are not linear in its second factor, and the first "
+                "changes lengths, expected one that preserves them. Read invariants of the second "
+                "factor alone, or take an orthogonal first one."
+            )
         fixed = FixedPoints(fixed_points(first, in_type.first))
         return ProductInvariant(in_type, inner, fixed, count * fixed.count)
     outer = first.invariant(in_type.first.with_channels(count))

@@ -13,7 +13,7 @@ from eqsets.solve.action import Action
 from eqsets.solve.null_space import DENSE, common_null_space, intertwiners
 from eqsets.solve.orbits import point_orbits
 
-__all__ = ["fixed_vectors", "invariant_forms"]
+__all__ = ["dual_forms", "fixed_vectors", "invariant_forms", "invariant_functionals"]
 
 
 def fixed_vectors(action: Action) -> Tensor:
@@ -31,6 +31,20 @@ def fixed_vectors(action: Action) -> Tensor:
         return common_null_space(rows, action.size)
 
 
+def invariant_functionals(action: Action) -> Tensor:
+    r"""Return a basis ``(r, d)`` of the invariant :math:`x \mapsto \langle v, x \rangle`.
+
+    They are invariant under the transposes, which for lengths that are preserved is the same.
+    """
+    if action.permutes or action.is_orthogonal:
+        return fixed_vectors(action)
+    with on_cpu():
+        eye = torch.eye(action.size, dtype=torch.float64)
+        rows = [matrix.mT - eye for matrix in action.dense()]
+        rows += [] if action.algebra is None else [a.mT for a in action.algebra]
+        return common_null_space(rows, action.size)
+
+
 def invariant_forms(action: Action, *, symmetric: bool = True) -> Tensor:
     """Return a basis ``(s, d, d)`` of the invariant bilinear forms, symmetric or antisymmetric.
 
@@ -41,7 +55,7 @@ def invariant_forms(action: Action, *, symmetric: bool = True) -> Tensor:
     """
     with on_cpu():
         if action.size**2 > DENSE:
-            return _part(_all_forms(action), 1 if symmetric else -1)
+            return _part(dual_forms(action, action), 1 if symmetric else -1)
         return _dense_forms(action, 1 if symmetric else -1)
 
 
@@ -61,12 +75,16 @@ def _dense_forms(action: Action, sign: int) -> Tensor:
     return common_null_space(rows, size**2).reshape(-1, size, size)
 
 
-def _all_forms(action: Action) -> Tensor:
-    r"""Return the forms as maps to the dual action: :math:`S \rho(g) = \rho(g)^{-T} S`."""
-    dual = torch.linalg.inv(action.dense()).mT
-    if action.algebra is not None:
-        dual = torch.cat([dual, -action.algebra.mT])
-    return intertwiners(action.constraints(), dual)
+def dual_forms(first: Action, second: Action) -> Tensor:
+    r"""Return a basis ``(s, d_1, d_2)`` of the invariant bilinear forms between two actions.
+
+    They are maps from the second to the dual of the first: :math:`S \rho_2(g) = \rho_1(g)^{-T} S`.
+    """
+    with on_cpu():
+        dual = torch.linalg.inv(first.dense()).mT
+        if first.algebra is not None:
+            dual = torch.cat([dual, -first.algebra.mT])
+        return intertwiners(second.constraints(), dual)
 
 
 def _part(forms: Tensor, sign: int) -> Tensor:

@@ -11,7 +11,7 @@ from eqsets.constants import Constants, on_cpu
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.solve.action import Action, Channels
-from eqsets.solve.invariants import fixed_vectors, invariant_forms
+from eqsets.solve.invariants import fixed_vectors, invariant_forms, invariant_functionals
 
 __all__ = ["InvariantEmbedding", "InvariantReadout", "widen_weight"]
 
@@ -22,9 +22,10 @@ class InvariantReadout(nn.Module):
     .. math:: u_{r c} = \langle v^r, x_{\cdot c} \rangle, \qquad
               q_{s c c'} = x_{\cdot c}^T S^s x_{\cdot c'}
 
-    with a basis :math:`v^r` of the fixed vectors (for permutations: the mean over each orbit of
-    points) and, for matrices, of the invariant bilinear forms :math:`S^s`: lengths and inner
-    products of all pairs of channels, for rotations. Permutations read only the linear ones.
+    with a basis :math:`v^r` of the invariant functionals (for permutations: the mean over each
+    orbit of points) and, for matrices, of the invariant bilinear forms :math:`S^s`:
+    lengths and inner products of all pairs of channels, for rotations. Permutations read only the
+    linear ones.
 
     The order is: the linear ones, each channel with itself, then the pairs ``c < c'`` under the
     symmetric and under the antisymmetric forms.
@@ -34,6 +35,7 @@ class InvariantReadout(nn.Module):
         action: of the group on one channel.
         pairs: whether to read pairs of different channels; their number grows as the square of
             the number of channels.
+        quadratic: whether to read quadratic invariants at all.
 
     Attributes:
         features: number of invariants of one element.
@@ -43,19 +45,21 @@ class InvariantReadout(nn.Module):
         FeatureTypeError: the type has no linear and no quadratic invariant.
     """
 
-    def __init__(self, in_type: FeatureType, action: Action, *, pairs: bool = True) -> None:
+    def __init__(
+        self, in_type: FeatureType, action: Action, *, pairs: bool = True, quadratic: bool = True
+    ) -> None:
         super().__init__()
         self.in_type, self.action = in_type, action
         self._in = Channels.of(in_type)
-        fixed = fixed_vectors(action)
+        fixed = invariant_functionals(action)
         forms = crossed = fixed.new_zeros(0, action.size, action.size)
         if action.permutes:
             fixed = fixed / fixed.sum(1, keepdim=True)
-        else:
+        elif quadratic:
             forms = invariant_forms(action)
             crossed = invariant_forms(action, symmetric=False)
         count = self._in.count
-        self._pairs = pairs and count > 1
+        self._pairs = pairs and count > 1 and not in_type.pointwise  # scalars: no products
         couples = count * (count - 1) // 2 if self._pairs else 0
         self.features = (len(fixed) + len(forms)) * count + (len(forms) + len(crossed)) * couples
         self._forms, self._crossed = len(forms), len(crossed) if self._pairs else 0

@@ -77,6 +77,17 @@ def test_all_quadratic_invariants_are_read(name: str) -> None:
     assert torch.allclose(read(kind.transform(g, x)), u, rtol=1e-9, atol=1e-9)
 
 
+def test_linear_invariants_of_a_group_that_changes_lengths() -> None:
+    """A shear leaves e1 where it is, but it is the second coordinate that it does not change."""
+    symmetry = GeneratedSymmetry(lie_algebra=[[[0.0, 1.0], [0.0, 0.0]]])
+    kind = symmetry.feature_type(2)
+    read = symmetry.invariant(kind).double()
+    generator = torch.Generator().manual_seed(0)
+    x, g = kind.sample(9, generator=generator, dtype=D), symmetry.group.sample(generator=generator)
+    assert torch.allclose(read(kind.transform(g, x)), read(x))
+    assert torch.allclose(read(x)[:, :2].abs(), x[:, 1].abs())
+
+
 def test_rotations_have_lengths_first_and_then_inner_products() -> None:
     symmetry = GeneratedSymmetry(group=OrthogonalGroup(3))
     kind = symmetry.feature_type(3)

@@ -1,0 +1,16 @@
+"""Row modules for any feature type, on ``(E, *element)``: norms, dropout, activations, gates."""
+
+from eqsets.rows.activations import InvariantGate, pointwise_activation
+from eqsets.rows.dropout import ChannelDropout
+from eqsets.rows.norms import ElementNorm, RowNorm
+from eqsets.rows.parts import EachPart, EachPartNorm
+
+__all__ = [
+    "ChannelDropout",
+    "EachPart",
+    "EachPartNorm",
+    "ElementNorm",
+    "InvariantGate",
+    "RowNorm",
+    "pointwise_activation",
+]

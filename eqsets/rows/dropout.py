@@ -1,0 +1,37 @@
+"""Dropout of whole channels of an element."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from eqsets.errors import FeatureTypeError
+from eqsets.features import FeatureType
+
+__all__ = ["ChannelDropout"]
+
+
+class ChannelDropout(nn.Module):
+    """Drop whole channels of an element: the mask is constant on the components that mix."""
+
+    def __init__(self, in_type: FeatureType, p: float) -> None:
+        super().__init__()
+        if not 0 <= p < 1:
+            raise FeatureTypeError(
+                f"dropout got p={p!r}, expected a probability in [0, 1). Write for example 0.1."
+            )
+        self.in_type, self.p = in_type, p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop channels of ``x: (E, *element)`` while training."""
+        if not self.training or self.p == 0:
+            return x
+        keep = torch.ones(x.shape[0], self.in_type.channels, dtype=x.dtype, device=x.device)
+        keep = torch.nn.functional.dropout(keep, self.p)
+        axis = self.in_type.channel_axis
+        lead = [1] * (x.dim() - 2 if axis is None else x.dim() + axis - 1)
+        tail = [] if axis is None else [1] * (-axis - 1)
+        return x * keep.reshape(x.shape[0], *lead, self.in_type.channels, *tail)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type}, p={self.p}"

@@ -32,6 +32,9 @@ class DirectSum(FeatureType):
         parts: at least two types of fixed layout, under one group.
         maker: the symmetry that made the type; does not count for equality.
 
+    Attributes:
+        sizes: number of components of each part.
+
     Raises:
         FeatureTypeError: there are fewer parts, or one has a free size.
 
@@ -47,6 +50,7 @@ class DirectSum(FeatureType):
 
     parts: tuple[FeatureType, ...]
     maker: TypeOwner | None = field(default=None, compare=False)
+    sizes: tuple[int, ...] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.parts) < 2:
@@ -60,15 +64,12 @@ class DirectSum(FeatureType):
                     f"DirectSum got {part!r} of layout {part.describe()}, expected fixed sizes: "
                     "parts lie one after the other in one vector. Fix the sizes."
                 )
+        layouts = [[size for size in part.layout if isinstance(size, int)] for part in self.parts]
+        object.__setattr__(self, "sizes", tuple(map(prod, layouts)))
 
     @property
     def group(self) -> Group | None:  # type: ignore[override]
         return next((part.group for part in self.parts if part.group is not None), None)
-
-    @property
-    def sizes(self) -> list[int]:
-        """Number of components of each part."""
-        return [prod(size for size in p.layout if isinstance(size, int)) for p in self.parts]
 
     @property
     def layout(self) -> tuple[int | str, ...]:
@@ -85,7 +86,7 @@ class DirectSum(FeatureType):
 
     def split(self, x: Tensor) -> list[Tensor]:
         """Return the parts of ``x: (*batch, dim)``, each ``(*batch, *part)``."""
-        pieces = x.split(self.sizes, -1)
+        pieces = x.split(list(self.sizes), -1)
         return [
             piece.reshape(*x.shape[:-1], *part.layout)
             for piece, part in zip(pieces, self.parts, strict=True)
@@ -93,10 +94,9 @@ class DirectSum(FeatureType):
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
         """Undo :meth:`split`; batches broadcast."""
-        flat = []
-        for x, part in zip(parts, self.parts, strict=True):
-            batch = x.shape[: x.dim() - len(part.layout)]
-            flat.append(x.reshape(*batch, prod(x.shape[len(batch) :])))
+        flat = [
+            x.flatten(x.dim() - len(part.layout)) for x, part in zip(parts, self.parts, strict=True)
+        ]
         batch = torch.broadcast_shapes(*(x.shape[:-1] for x in flat))
         return torch.cat([x.expand(*batch, x.shape[-1]) for x in flat], -1)
 

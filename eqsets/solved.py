@@ -113,11 +113,14 @@ class Solved:
         """
         if kind not in _NORMS:
             raise FeatureTypeError(f"unknown norm {kind!r}: {choices(kind, _NORMS)}")
-        if isinstance(in_type, DirectSum):
+        if kind == "batch" and isinstance(in_type, DirectSum):
             return EachPartNorm(in_type, [self.norm(part, kind) for part in in_type.parts])
         if kind == "batch" and in_type.pointwise and in_type.channel_axis is not None:
             return RowNorm(in_type)
-        if kind == "element" and (in_type.pointwise or self.action(in_type).is_orthogonal):
+        # One norm for all parts of a sum: that of a single scalar would lose it.
+        if kind == "element" and all(
+            part.pointwise or self.action(part).is_orthogonal for part in parts_of(in_type)
+        ):
             return ElementNorm(in_type)
         raise FeatureTypeError(
             f"norm {kind!r} is not equivariant on {in_type!r}: 'batch' needs a pointwise type, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -173,6 +174,7 @@ def spec(name: str, symmetry: ElementSymmetry, *types: str) -> ContractSpec:
     )
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [
         spec("sum of a ring", ring(), "1 points + 2 trivial", "2 points + 1 trivial"),
@@ -182,7 +184,8 @@ def spec(name: str, symmetry: ElementSymmetry, *types: str) -> ContractSpec:
             "1 points + 2 trivial",
             "1 dual + 1 trivial",
         ),
-    ]
+    ],
+    profile="quick",
 )
-def test_laws(check: object) -> None:
-    check()  # type: ignore[operator]
+def test_laws(check: Callable[[], None]) -> None:
+    check()

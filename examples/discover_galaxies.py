@@ -138,7 +138,7 @@ def draw(report: SymmetryReport, path: Path) -> None:
     """Write an image: a source in each row, its prototype, and resamples."""
     from PIL import Image
 
-    shown = report.pictures
+    shown = report.images
     columns = [shown.images, shown.prototypes, *shown.resamples.transpose(0, 1)]
     rows = torch.stack(columns, 1)  # (rows, columns, 3, H, W)
     rows = torch.nn.functional.pad(rows, (1, 1, 1, 1), value=-0.6)

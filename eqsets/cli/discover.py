@@ -49,7 +49,7 @@ EXIT_INTERRUPTED = 130
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option(
-    "--resume/--fresh", default=True, show_default=True, help="Go on from an interrupted run."
+    "--resume/--fresh", default=True, show_default=True, help="Resume an interrupted run."
 )
 @click.pass_context
 def command(
@@ -103,12 +103,13 @@ def command(
     except OSError as error:
         raise OptionError(
             f"{output} cannot be written ({error}), expected a folder with room for a model of "
-            "some megabytes. What was there before is whole: mend it, and the same command goes on."
+            "some megabytes. Files written before are complete: free some space, and the same "
+            "command resumes."
         ) from error
     except (KeyboardInterrupt, SystemExit) as stop:
         if not _interrupted(stop):
             raise
-        progress.print(f"interrupted; go on with: [bold]{_again()}[/]", soft_wrap=True)
+        progress.print(f"interrupted; resume with: [bold]{_again()}[/]", soft_wrap=True)
         ctx.exit(EXIT_INTERRUPTED)
     if as_json:
         echo_json(report.to_json())
@@ -128,5 +129,5 @@ def _interrupted(stop: BaseException) -> bool:
 
 
 def _again() -> str:
-    """Return the command that goes on: the same, without ``--fresh``."""
+    """Return the command that resumes: the same, without ``--fresh``."""
     return "eqsets " + shlex.join(word for word in sys.argv[1:] if word != "--fresh")

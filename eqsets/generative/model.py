@@ -108,7 +108,7 @@ class SymmetryModel(PoseModel):
             bounds: ``(k, 2)``, of random transformations; default: those of the family. They must
                 be wider than the symmetry that is looked for.
             weights: of the terms of the first loss.
-            folder: for checkpoints and curves. A fit that was killed goes on from there.
+            folder: for checkpoints and curves. A fit that was killed is resumed from there.
             resume: whether to do that.
             quiet: show no progress.
             loggers: of Lightning: ``TensorBoardLogger`` ...

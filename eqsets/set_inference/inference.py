@@ -8,7 +8,7 @@ of each image alone; ``r`` is a DSS network that sees the whole set in this fram
 ``r`` begins as zero, so that averaging is where it starts from. Both are invariant to the order of
 the set and move with a transformation of the whole set, as far as pixels let them.
 
-This stands above ``eqsets.generative``, which knows nothing of sets, and above ``SetNetwork``,
+This depends on ``eqsets.generative``, which knows nothing of sets, and on ``SetNetwork``,
 which knows nothing of transformations.
 """
 
@@ -213,7 +213,7 @@ class SetInference(nn.Module):
             seed: of all random numbers of the fit.
             bounds: ``(k, 2)``, of random transformations; default: those of the family.
             weights: of the terms of the loss.
-            folder: for checkpoint and curve; a fit that was killed goes on from there.
+            folder: for checkpoint and curve; a fit that was killed is resumed from there.
             resume: whether to do that.
             quiet: show no progress.
             loggers: of Lightning.

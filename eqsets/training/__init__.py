@@ -1,6 +1,6 @@
 """The training loop of eqsets: exact resume, whole checkpoints, early stopping, interruption.
 
-It serves the generative model, the demo and the experiments alike, and needs torch alone; Lightning
+It serves the generative model, the demo and the experiments, and needs torch alone; Lightning
 Fabric is imported where several devices or processes are asked for, and rich for progress bars.
 """
 

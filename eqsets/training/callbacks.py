@@ -24,7 +24,7 @@ CHECK = "check_"
 
 
 class Callback:
-    """Is told of steps and evaluations; its state is part of the checkpoint.
+    """Is called after steps and evaluations; its state is part of the checkpoint.
 
     Attributes:
         name: key of its state in the checkpoint.

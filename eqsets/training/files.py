@@ -41,7 +41,7 @@ def fingerprint(*parts: object) -> str:
 def write_whole(content: Any, path: Path) -> None:
     """Save ``content`` by torch; a kill or a full disk leaves the file that was there before.
 
-    It goes into a file beside it, reaches the disk, and takes the name in one step.
+    It is written to a temporary file in the same folder, flushed to the disk, and renamed.
     """
     _replace(path, lambda file: torch.save(content, file))
 

@@ -45,12 +45,12 @@ class Training:
         plan: how long, and with which learning rates.
         seed: of all random numbers.
         identity: fingerprint of what decides the training; a checkpoint must have the same.
-        checkpoint: file to go on from, if it exists, and to write to; ``None``: no file.
+        checkpoint: file to resume from, if it exists, and to write to; ``None``: no file.
         check_every: steps between two evaluations; 0: none. The last step is always evaluated.
-        callbacks: are told of steps and evaluations.
+        callbacks: called after steps and evaluations.
         devices: default: one device.
-        resume: whether to go on from the file: ``True``, ``False``, or ``"same"``: only if it is of
-            this training, else begin again.
+        resume: whether to use the file: ``True``, ``False``, or ``"same"``: only if it is of this
+            training, else begin again.
 
     Attributes:
         step: how many are done.
@@ -173,8 +173,8 @@ class Training:
         if not self.check_every or not (last or self.step % self.check_every == 0):
             return False
         with torch.no_grad():
-            found = self.objective.check()
-        numbers = {name: self.devices.mean(float(value)) for name, value in found.items()}
+            values = self.objective.check()
+        numbers = {name: self.devices.mean(float(value)) for name, value in values.items()}
         for callback in self.callbacks:
             callback.on_check(self.step, numbers)
         return True

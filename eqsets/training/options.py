@@ -1,4 +1,4 @@
-"""What a fit is asked for beside its data and its plan: one value, checked once, passed on."""
+"""Options of a fit in addition to its data and its plan: one value, checked once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FitOptions:
     Attributes:
         seed: of all random numbers.
         folder: of checkpoints and curves; ``None``: nothing is written.
-        resume: whether to go on from a checkpoint in the folder.
+        resume: whether to resume from a checkpoint in the folder.
         quiet: whether to show no progress.
         loggers: of Lightning.
         devices: arguments of ``lightning.Fabric``: ``accelerator``, ``devices``, ``strategy`` ...

@@ -109,7 +109,7 @@ def test_a_full_disk_is_one_clear_error(run, images, tmp_path, monkeypatch):
     found = run(images, "--family", "translation", "--output", tmp_path / "o", "--quiet")
     assert found.exit_code == 2
     assert "No space left on device" in found.output
-    assert "the same command goes on" in " ".join(found.output.split())
+    assert "the same command resumes" in " ".join(found.output.split())
     assert "Traceback" not in found.output
 
 
@@ -127,7 +127,7 @@ def test_ctrl_c_says_how_to_go_on(run, images, monkeypatch, by_lightning):
     monkeypatch.setattr("sys.argv", ["eqsets", "discover", "my images.npz", "--fresh"])
     found = run(images)
     assert found.exit_code == 130
-    assert "go on with: eqsets discover 'my images.npz'" in found.output
+    assert "resume with: eqsets discover 'my images.npz'" in found.output
     assert "--fresh" not in found.output
 
 

@@ -21,7 +21,7 @@ def draw_blobs(
 ) -> Tensor:
     """Return pictures ``(n, 1, size, size)`` of blobs moved by forward matrices ``(n, 3, 3)``.
 
-    Nothing is interpolated: the moved picture is drawn anew.
+    Nothing is interpolated: the moved picture is drawn again.
     """
     steps = torch.linspace(-1, 1, size, dtype=matrices.dtype)
     x, y = torch.meshgrid(steps, steps, indexing="xy")
@@ -46,7 +46,7 @@ def generator() -> torch.Generator:
 
 
 @pytest.fixture
-def turned_pictures() -> Callable[[int, float], Tensor]:
+def rotated_images() -> Callable[[int, float], Tensor]:
     """Return ``n`` small pictures, each turned by up to ``extent`` radians."""
 
     def make(n: int, extent: float) -> Tensor:

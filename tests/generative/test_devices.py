@@ -96,8 +96,8 @@ def test_a_vae_is_trained_elsewhere_on_what_a_model_resamples(model_there, gener
     assert (model.prototype_bank.device == THERE) == model_there
 
 
-def test_images_on_a_device_are_fitted_as_those_of_the_cpu(turned_pictures):
-    x = turned_pictures(16, 1.0)
+def test_images_on_a_device_are_fitted_as_those_of_the_cpu(rotated_images):
+    x = rotated_images(16, 1.0)
     plan = Preset(StagePlan(1, batch=8), StagePlan(2, batch=8), prototypes=1)
     curves = []
     with elsewhere():

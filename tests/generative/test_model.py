@@ -33,20 +33,20 @@ def weights(model: SymmetryModel) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("extent", [0.5, pi])
-def test_finds_how_far_pictures_are_turned(extent, turned_pictures):
+def test_finds_how_far_images_are_turned(extent, rotated_images):
     model = SymmetryModel("rotation", SHAPE)
-    fit = model.fit(turned_pictures(400, extent), preset=SMALL, quiet=True)
+    fit = model.fit(rotated_images(400, extent), preset=SMALL, quiet=True)
     assert fit.density[-1]["nll"] == pytest.approx(log(2 * extent), abs=0.25)
-    probe = turned_pictures(20, extent)
+    probe = rotated_images(20, extent)
     entropy = model.transform_distribution(probe).entropy(200).mean()
     assert float(entropy) == pytest.approx(log(2 * extent), abs=0.25)
     assert float(model.log_prob(probe).mean()) == pytest.approx(-log(2 * extent), abs=0.3)
     assert model.orbit_variance(probe).share < 0.02
 
 
-def test_samples_and_resamples_are_turned_as_far_as_the_data(turned_pictures):
+def test_samples_and_resamples_are_turned_as_far_as_the_data(rotated_images):
     model = SymmetryModel("rotation", SHAPE, backbone="analytic")
-    x = turned_pictures(400, 0.5)
+    x = rotated_images(400, 0.5)
     model.fit(x, preset=SMALL, quiet=True)
     generator = torch.Generator().manual_seed(0)
     middle = model.transformation(x).mean()
@@ -59,9 +59,9 @@ def test_samples_and_resamples_are_turned_as_far_as_the_data(turned_pictures):
 
 
 @pytest.mark.parametrize(("backbone", "rate"), [("cnn", 5e-3), ("mlp", 1e-3)])
-def test_published_backbones_learn(backbone, rate, turned_pictures):
+def test_published_backbones_learn(backbone, rate, rotated_images):
     model = SymmetryModel("translation", SHAPE, backbone=backbone)
-    x = turned_pictures(32, 0.1)
+    x = rotated_images(32, 0.1)
     before = model.orbit_variance(x).share
     plan = StagePlan(40, batch=32, learning_rate=rate, check_every=40)
     model.fit(x, preset=Preset(inference=plan, density=StagePlan(1), prototypes=1), quiet=True)
@@ -69,8 +69,8 @@ def test_published_backbones_learn(backbone, rate, turned_pictures):
     assert model.orbit_variance(x).share < 0.5
 
 
-def test_the_seed_decides(tiny, turned_pictures):
-    x, made = turned_pictures(40, 1.0), []
+def test_the_seed_decides(tiny, rotated_images):
+    x, made = rotated_images(40, 1.0), []
     for seed in (0, 0, 1):
         made.append(SymmetryModel("similarity", SHAPE))
         made[-1].fit(x, preset=tiny, seed=seed, quiet=True)
@@ -81,9 +81,9 @@ def test_the_seed_decides(tiny, turned_pictures):
 
 @pytest.mark.parametrize(("objective", "step"), [(InferenceObjective, 6), (DensityObjective, 9)])
 def test_killed_and_resumed_is_as_if_nothing_was(
-    objective, step, tiny, turned_pictures, tmp_path, monkeypatch
+    objective, step, tiny, rotated_images, tmp_path, monkeypatch
 ):
-    x = turned_pictures(40, 1.0)
+    x = rotated_images(40, 1.0)
     whole = SymmetryModel("similarity", SHAPE)
     curves = whole.fit(x, preset=tiny, quiet=True, folder=tmp_path / "whole")
     loss = objective.loss
@@ -103,13 +103,13 @@ def test_killed_and_resumed_is_as_if_nothing_was(
     assert torch.equal(weights(whole), weights(resumed))
     tables = [(tmp_path / name / "density.csv").read_text() for name in ("whole", "two")]
     assert tables[0] == tables[1]
-    assert tables[0].startswith("step,apart,loss,nll\n")
+    assert tables[0].startswith("step,difference,loss,nll\n")
 
 
 def test_a_disk_that_fills_up_leaves_the_checkpoint_of_before(
-    tiny, turned_pictures, tmp_path, monkeypatch
+    tiny, rotated_images, tmp_path, monkeypatch
 ):
-    x = turned_pictures(40, 1.0)
+    x = rotated_images(40, 1.0)
     whole = SymmetryModel("rotation", SHAPE)
     curves = whole.fit(x, preset=tiny, quiet=True, folder=tmp_path / "whole")
     room = iter(range(5))  # checkpoints and tables that still fit
@@ -130,8 +130,8 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_of_before(
     assert torch.equal(weights(whole), weights(resumed))
 
 
-def test_a_folder_of_another_fit_is_refused(tiny, turned_pictures, tmp_path):
-    x = turned_pictures(40, 1.0)
+def test_a_folder_of_another_fit_is_refused(tiny, rotated_images, tmp_path):
+    x = rotated_images(40, 1.0)
     SymmetryModel("rotation", SHAPE).fit(x, preset=tiny, quiet=True, folder=tmp_path)
     with pytest.raises(OptionError, match="is of another fit"):
         SymmetryModel("rotation", SHAPE).fit(x, preset=tiny, seed=5, quiet=True, folder=tmp_path)
@@ -146,8 +146,8 @@ def test_a_folder_of_another_fit_is_refused(tiny, turned_pictures, tmp_path):
     )
 
 
-def test_a_damaged_checkpoint_is_named(tiny, turned_pictures, tmp_path):
-    x = turned_pictures(40, 1.0)
+def test_a_damaged_checkpoint_is_named(tiny, rotated_images, tmp_path):
+    x = rotated_images(40, 1.0)
     SymmetryModel("rotation", SHAPE).fit(x, preset=tiny, quiet=True, folder=tmp_path)
     path = tmp_path / "inference.ckpt"
     path.write_bytes(path.read_bytes()[:100])
@@ -155,19 +155,19 @@ def test_a_damaged_checkpoint_is_named(tiny, turned_pictures, tmp_path):
         SymmetryModel("rotation", SHAPE).fit(x, preset=tiny, quiet=True, folder=tmp_path)
 
 
-def test_stops_early_and_keeps_the_best(turned_pictures):
+def test_stops_early_and_keeps_the_best(rotated_images):
     plan = StagePlan(200, batch=8, learning_rate=0.0, check_every=2, patience=3)
     model = SymmetryModel("rotation", SHAPE, backbone="analytic")
     preset = Preset(density=plan, prototypes=1)
-    fit = model.fit(turned_pictures(40, 1.0), preset=preset, quiet=True)
+    fit = model.fit(rotated_images(40, 1.0), preset=preset, quiet=True)
     assert [row["step"] for row in fit.density] == [2, 4, 6, 8]
 
 
 @pytest.mark.parametrize(("steps", "looks"), [(7, [3, 6, 7]), (6, [3, 6]), (2, [2])])
-def test_the_last_step_is_looked_at(turned_pictures, tmp_path, steps, looks):
+def test_the_last_step_is_looked_at(rotated_images, tmp_path, steps, looks):
     plan = StagePlan(steps, batch=8, check_every=3)
     model = SymmetryModel("rotation", SHAPE, backbone="analytic")
-    x, preset = turned_pictures(40, 1.0), Preset(density=plan, prototypes=1)
+    x, preset = rotated_images(40, 1.0), Preset(density=plan, prototypes=1)
     fit = model.fit(x, preset=preset, folder=tmp_path, quiet=True)
     assert [row["step"] for row in fit.density] == looks
     again = SymmetryModel("rotation", SHAPE, backbone="analytic")
@@ -183,16 +183,16 @@ def test_the_last_step_is_looked_at(turned_pictures, tmp_path, steps, looks):
         ({"epochs": 3}, "does not have and does not pass on to lightning.Fabric"),
     ],
 )
-def test_arguments_that_there_are_not_are_named(turned_pictures, wrong, said):
+def test_arguments_that_there_are_not_are_named(rotated_images, wrong, said):
     model = SymmetryModel("rotation", SHAPE, backbone="analytic")
     with pytest.raises(OptionError, match=said):
-        model.fit(turned_pictures(40, 1.0), preset="quick", quiet=True, **wrong)
+        model.fit(rotated_images(40, 1.0), preset="quick", quiet=True, **wrong)
 
 
-def test_fewer_images_than_a_batch(turned_pictures):
+def test_fewer_images_than_a_batch(rotated_images):
     preset = Preset(inference=StagePlan(2, batch=64), density=StagePlan(2, batch=64), prototypes=1)
     model = SymmetryModel("rotation", SHAPE)
-    model.fit(turned_pictures(8, 1.0), preset=preset, quiet=True)
+    model.fit(rotated_images(8, 1.0), preset=preset, quiet=True)
     assert torch.isfinite(weights(model)).all()
 
 
@@ -208,25 +208,25 @@ def test_other_families_fit(family, tiny):
     assert torch.isfinite(model.sample(4)).all()
 
 
-def test_progress_is_shown_and_loggers_are_served(tiny, turned_pictures, tmp_path, capsys):
+def test_progress_is_shown_and_loggers_are_served(tiny, rotated_images, tmp_path, capsys):
     from lightning.pytorch.loggers import CSVLogger
 
     logger = CSVLogger(tmp_path)
     model = SymmetryModel("rotation", SHAPE, backbone="analytic")
-    model.fit(turned_pictures(16, 1.0), preset=tiny, loggers=[logger])
+    model.fit(rotated_images(16, 1.0), preset=tiny, loggers=[logger])
     logger.save()
     assert "check_nll" in (tmp_path / "lightning_logs/version_0/metrics.csv").read_text()
     shown = capsys.readouterr().out
     assert "density" in shown
     assert f"{tiny.density.steps}/{tiny.density.steps} steps" in shown
     assert "held out" in shown
-    model.fit(turned_pictures(16, 1.0), preset=tiny, quiet=True)
+    model.fit(rotated_images(16, 1.0), preset=tiny, quiet=True)
     assert capsys.readouterr().out == ""
 
 
-def test_a_fit_recommends_nothing(tiny, turned_pictures, caplog):
+def test_a_fit_recommends_nothing(tiny, rotated_images, caplog):
     caplog.set_level(logging.INFO, "lightning.pytorch")
-    SymmetryModel("rotation", SHAPE).fit(turned_pictures(40, 0.5), preset=tiny, accelerator="cpu")
+    SymmetryModel("rotation", SHAPE).fit(rotated_images(40, 0.5), preset=tiny, accelerator="cpu")
     assert not [one for one in caplog.records if one.name.startswith("lightning")]
     logging.getLogger("lightning.pytorch").info("heard")  # the control
     assert "heard" in caplog.text
@@ -240,8 +240,8 @@ def test_content_that_is_cut_off_is_reported(tiny):
         model.fit(x, preset=tiny, quiet=True)
 
 
-def test_a_second_fit_starts_anew(tiny, turned_pictures):
-    x = turned_pictures(24, 1.0)
+def test_a_second_fit_starts_anew(tiny, rotated_images):
+    x = rotated_images(24, 1.0)
     model = SymmetryModel("similarity", SHAPE)
     model.fit(x, preset=tiny, quiet=True)
     once = weights(model)

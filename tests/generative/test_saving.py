@@ -13,16 +13,16 @@ SHAPE = (1, 16, 16)
 
 
 @pytest.fixture
-def fitted(tiny, turned_pictures) -> SymmetryModel:
+def fitted(tiny, rotated_images) -> SymmetryModel:
     model = SymmetryModel("rotation", SHAPE, passes=2)
-    model.fit(turned_pictures(24, 1.0), preset=tiny, quiet=True)
+    model.fit(rotated_images(24, 1.0), preset=tiny, quiet=True)
     return model
 
 
-def test_comes_back_the_same(fitted, turned_pictures, tmp_path):
+def test_comes_back_the_same(fitted, rotated_images, tmp_path):
     fitted.save(tmp_path / "model.pt")
     loaded = SymmetryModel.load(tmp_path / "model.pt")
-    x = turned_pictures(4, 1.0)
+    x = rotated_images(4, 1.0)
     assert torch.equal(fitted.log_prob(x), loaded.log_prob(x))
     assert torch.equal(fitted.prototype(x), loaded.prototype(x))
     assert loaded.history == fitted.history
@@ -66,7 +66,7 @@ def test_something_else_is_named(tmp_path):
         SymmetryModel.load(tmp_path / "model.pt")
 
 
-def test_files_of_format_1_load(fitted, turned_pictures, tmp_path):
+def test_files_of_format_1_load(fitted, rotated_images, tmp_path):
     """``prototype_bank`` was called ``kept`` in them."""
     path = tmp_path / "model.pt"
     fitted.save(path)
@@ -75,7 +75,7 @@ def test_files_of_format_1_load(fitted, turned_pictures, tmp_path):
     torch.save({**content, "format": 1}, path)
     loaded = SymmetryModel.load(path)
     assert torch.equal(loaded.prototype_bank, fitted.prototype_bank)
-    x = turned_pictures(4, 1.0)
+    x = rotated_images(4, 1.0)
     assert torch.equal(fitted.log_prob(x), loaded.log_prob(x))
 
 

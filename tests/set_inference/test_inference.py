@@ -96,7 +96,7 @@ def test_a_set_says_more_than_the_average_of_its_images(bursts, generator):
     assert error(inference.element(x)) < error(each[::6])
 
 
-def test_a_fit_goes_on_from_its_folder_and_no_other_does(bursts, generator, tmp_path):
+def test_a_fit_is_resumed_from_its_folder_and_no_other_is(bursts, generator, tmp_path):
     x = bursts(torch.linspace(0, 3, 10), 4, 0.2, generator)
     plan, curves = StagePlan(4, batch=4, check_every=2), []
     for start in range(2):  # different initial weights: only the checkpoint makes them equal

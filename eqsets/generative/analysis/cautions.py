@@ -29,19 +29,19 @@ def cautions_of(
     skipped: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Return warnings, most important first."""
-    found = [*_data(images, held_out), *_symmetric(claims, evidence), *_wide(claims)]
+    cautions = [*_data(images, held_out), *_symmetric(claims, evidence), *_wide(claims)]
     if orbit_share > _POOR:
-        found.append(
+        cautions.append(
             f"prototypes keep {orbit_share:.0%} of the variance of images that are transformed at "
             "random: inference is poor on these images, and claims rest on it. Try a longer "
             "preset, or a smaller family."
         )
     if skipped:
-        found.append(
+        cautions.append(
             f"{len(skipped)} files could not be read and were left out: {', '.join(skipped[:5])}"
             + (" ..." if len(skipped) > 5 else "")
         )
-    return tuple(found)
+    return tuple(cautions)
 
 
 def _data(images: Tensor, held_out: int) -> Iterator[str]:
@@ -63,8 +63,8 @@ def _data(images: Tensor, held_out: int) -> Iterator[str]:
         )
     if float(images[..., [0, -1], :].median()) > 0:
         yield (
-            "the background is bright, and poses are found by what is bright. Invert the images: "
-            "255 - x, or -x."
+            "the background is bright, and poses are inferred from what is bright. Invert the "
+            "images: 255 - x, or -x."
         )
 
 

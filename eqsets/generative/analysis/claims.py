@@ -43,7 +43,7 @@ class Claim:
         sentence: the verdict in words.
         extent: half width, in the unit; of the levels: the effective number of them.
         interval: 95 % bootstrap interval of the extent.
-        searched: largest half width that could be found.
+        searched: largest half width that could be estimated.
         floor: half width that inference assigns to views of one image.
         entropy: in nats, in the unit.
         below_uniform: nats below the uniform distribution on the searched range.
@@ -83,12 +83,14 @@ class Claim:
 
 def claims_of(evidence: Sequence[Evidence], *, generator: torch.Generator) -> tuple[Claim, ...]:
     """Return a claim for each component; the tests are corrected for their number."""
-    found = [statistics_of(one, generator) for one in evidence]
-    present = holm([one.p_absent for one in found])
-    tested = [index for index, one in enumerate(found) if one.p_uniform is not None]
-    corrected = dict(zip(tested, holm([found[i].p_uniform or 0.0 for i in tested]), strict=True))
+    statistics = [statistics_of(one, generator) for one in evidence]
+    present = holm([one.p_absent for one in statistics])
+    tested = [index for index, one in enumerate(statistics) if one.p_uniform is not None]
+    corrected = dict(
+        zip(tested, holm([statistics[i].p_uniform or 0.0 for i in tested]), strict=True)
+    )
     return tuple(
-        _claim(one, present[index], corrected.get(index)) for index, one in enumerate(found)
+        _claim(one, present[index], corrected.get(index)) for index, one in enumerate(statistics)
     )
 
 

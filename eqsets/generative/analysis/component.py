@@ -1,6 +1,6 @@
 r"""One component of eta, and how images change along it.
 
-An image that is moved by ``a`` along a component, with the other components at 0, is made of the
+An image that is moved by ``a`` along a component, with the other components at 0, comes from the
 view ``v``, its pose :math:`\hat g` and its coordinate :math:`\eta`:
 
 .. math:: y(a) = \mathrm{act}(\mathrm{element}(\eta + a), \mathrm{act}(\hat g^{-1}, v)) .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, pi
@@ -26,14 +27,22 @@ class Curve:
     Attributes:
         name: of the component.
         kind: ``"circle"``, ``"line"`` or ``"levels"``.
-        places: middles of the bins, in the unit of the component.
+        positions: middles of the bins, in the unit of the component.
         heights: densities; probabilities of levels.
     """
 
     name: str
     kind: str
-    places: tuple[float, ...]
+    positions: tuple[float, ...]
     heights: tuple[float, ...]
+
+    @property
+    def places(self) -> tuple[float, ...]:
+        """The old name of ``positions``."""
+        warnings.warn(
+            "Curve.places is deprecated: it is now positions.", DeprecationWarning, stacklevel=2
+        )
+        return self.positions
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ def draw(distribution: TransformDistribution, generator: torch.Generator) -> Ten
 
 def curves_of(parameters: Sequence[Parameter], samples: Tensor) -> tuple[Curve, ...]:
     """Return a curve for each component from samples ``(draws, B, k)``."""
-    return tuple(_curve(one, samples[..., place]) for place, one in enumerate(parameters))
+    return tuple(_curve(one, samples[..., index]) for index, one in enumerate(parameters))
 
 
 def _curve(parameter: Parameter, drawn: Tensor) -> Curve:
@@ -73,8 +82,8 @@ def _curve(parameter: Parameter, drawn: Tensor) -> Curve:
     counts = torch.histc(away.flatten().float(), _BINS, -half, half)
     width = 2 * half / _BINS
     heights = (counts / (drawn.numel() * width)).tolist()
-    places = [-half + width * (i + 0.5) for i in range(_BINS)]
-    return Curve(parameter.name, kind, tuple(places), tuple(heights))
+    positions = [-half + width * (i + 0.5) for i in range(_BINS)]
+    return Curve(parameter.name, kind, tuple(positions), tuple(heights))
 
 
 def dependence_of(
@@ -89,14 +98,14 @@ def dependence_of(
     """
     present = [i for i, claim in enumerate(claims) if claim.verdict in ("partial", "full")]
     features = {i: _centred(parameters[i], samples[..., i]) for i in present}
-    found = []
-    for place, i in enumerate(present):
-        for j in present[place + 1 :]:
+    dependence = []
+    for number, i in enumerate(present):
+        for j in present[number + 1 :]:
             both = torch.cat([features[i], features[j]], -1)
             parts = [_volume(features[i]), _volume(features[j]), _volume(both)]
             nats = max(0.0, (parts[0] + parts[1] - parts[2]) / 2)
-            found.append(Dependence(parameters[i].name, parameters[j].name, nats))
-    return tuple(found)
+            dependence.append(Dependence(parameters[i].name, parameters[j].name, nats))
+    return tuple(dependence)
 
 
 def _centred(parameter: Parameter, drawn: Tensor) -> Tensor:

@@ -138,8 +138,10 @@ class _Described:
 
     def distances(self, similarity: ImageSimilarity) -> Distances:
         """Return distances from the references; infinite where a move is not valid."""
-        found = similarity.distances(self.features, self.upright)
-        return replace(found, pose=found.pose.masked_fill(~self.valid[..., None], torch.inf))
+        distances = similarity.distances(self.features, self.upright)
+        return replace(
+            distances, pose=distances.pose.masked_fill(~self.valid[..., None], torch.inf)
+        )
 
 
 def _describe(

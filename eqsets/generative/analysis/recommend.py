@@ -71,8 +71,8 @@ def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
     reasons += _partial(claims)
     if _full(claims, "hue"):
         reasons.append(
-            "hue: every hue occurs alike. No plugin of eqsets has hue as a symmetry; turns of hue "
-            "by thirds exchange the channels, and augmentation by resample() has the rest."
+            "hue: all hues are equally frequent. No plugin of eqsets has hue as a symmetry; turns "
+            "of hue by thirds exchange the channels, and augmentation by resample() has the rest."
         )
     out = repr(width) if not width.isdigit() else width
     named = "".join(f", {name}={value!r}" for name, value in options.items())

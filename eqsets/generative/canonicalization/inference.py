@@ -63,7 +63,7 @@ class Inference(nn.Module):
         passes: how often the correction is applied.
     """
 
-    _version = 2  # 1: the learned direction beside the frame, as ``polar``
+    _version = 2  # 1: the learned direction outside of the frame, as ``polar``
 
     def __init__(
         self,

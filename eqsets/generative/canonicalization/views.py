@@ -7,7 +7,7 @@ A view is the image transformed at random, :math:`x_r = \mathrm{act}(r, x)`. If 
           \hat x = \mathrm{act}(\hat g(x_r)^{-1}, x_r)
 
 to interpolation, also where inference is not invariant, or cannot be: a disc gets every rotation.
-The pixels of a prototype that is made of a view do not tell the pose of the image itself.
+The pixels of a prototype that is computed from a view do not tell the pose of the image itself.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class View(NamedTuple):
     g: Tensor
 
     def prototypes(self, family: TransformationFamily, *, order: int = 1) -> Tensor:
-        """Return prototypes ``(B, C, H, W)``, made of the pixels of the views."""
+        """Return prototypes ``(B, C, H, W)``, computed from the pixels of the views."""
         return family.act(family.group.inverse(self.g), self.images, order=order)
 
     def coordinates(self, family: TransformationFamily, chart: Chart) -> Tensor:
-        """Return ``eta: (B, k)``: how the images are made of these prototypes."""
+        """Return ``eta: (B, k)``: what transforms these prototypes to the images."""
         group = family.group
         eta = chart.coordinates(group.compose(group.inverse(self.r), self.g))
         return eta.to(self.images.dtype)

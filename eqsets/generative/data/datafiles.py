@@ -5,10 +5,10 @@ What a file is, its first bytes say, not its name; gzipped files are unpacked in
 =============  =====================================================  ====================
 data set       files                                                  read from them
 =============  =====================================================  ====================
-MNIST ...      ``train-images-idx3-ubyte``, ``...-labels-idx1-...``   the labels beside it
+MNIST ...      ``train-images-idx3-ubyte``, ``...-labels-idx1-...``   the labels next to it
 dSprites       ``dsprites_ndarray_..._64x64.npz``                     ``imgs``, the shape
 GalaxyMNIST    ``train_dataset.hdf5``                                 ``images``, ``labels``
-PatchCamelyon  ``camelyonpatch_level_2_split_train_x.h5``, ``_y.h5``  ``x``, ``y`` beside it
+PatchCamelyon  ``camelyonpatch_level_2_split_train_x.h5``, ``_y.h5``  ``x``, ``y`` next to it
 =============  =====================================================  ====================
 """
 
@@ -37,11 +37,11 @@ _NAMES = ("images", "x", "x_train", "train_images", "imgs", "arr_0", "data")
 _LABELS = ("labels", "y", "y_train", "train_labels")
 _SHAPES = "latents_classes"  # of dSprites: color, shape, scale, orientation, x, y
 _GZIP, _NPY, _ZIP, _HDF5, _IDX = b"\x1f\x8b", b"\x93NUMPY", b"PK", b"\x89HDF", b"\0\0"
-_BYTES = 8  # the number type of an idx file that is read
+_BYTES = 8  # the dtype of an idx file that is read
 
 
 def read_file(path: Path, limit: int | None = None) -> tuple[Any, Any]:
-    """Return images and, if they are in it or in a file beside it, labels.
+    """Return images and, if they are in it or in the file next to it, labels.
 
     Args:
         path: of the file.
@@ -74,7 +74,7 @@ def read_file(path: Path, limit: int | None = None) -> tuple[Any, Any]:
 
 
 def chosen(count: int, limit: int | None) -> torch.Tensor:
-    """Return the places of at most ``limit`` of ``count`` images: drawn at random, in order.
+    """Return the indices of at most ``limit`` of ``count`` images: drawn at random, in order.
 
     Example:
         >>> chosen(3, None)
@@ -142,13 +142,13 @@ def _hdf5(file: BinaryIO, path: Path, limit: int | None) -> tuple[Any, Any]:
         known = next((n for n in _LABELS if n in arrays), None)
         if known is not None:
             return images, _part(arrays[known][:], taken, count)
-    found = _beside(path, re.sub(r"_x\.(?=h)", "_y.", path.name))
-    if found is None:
+    neighbour = _neighbour(path, re.sub(r"_x\.(?=h)", "_y.", path.name))
+    if neighbour is None:
         return images, None
-    with _plain(found) as other, import_module("h5py").File(other, "r") as content:
+    with _plain(neighbour) as other, import_module("h5py").File(other, "r") as content:
         known = next((n for n in _LABELS if n in content), None)
         if known is None:
-            raise _nothing_in(found, content, "labels", _LABELS)
+            raise _nothing_in(neighbour, content, "labels", _LABELS)
         return images, _part(content[known][:], taken, count)
 
 
@@ -157,15 +157,15 @@ def _idx(file: BinaryIO, path: Path, limit: int | None) -> tuple[Any, Any]:
     if images.ndim < 3:
         raise OptionError(
             f"{path.name} holds an array of shape {images.shape}, not images: it is a file of "
-            "labels. Name the one beside it, such as train-images-idx3-ubyte."
+            "labels. Name the one next to it, such as train-images-idx3-ubyte."
         )
     taken = chosen(len(images), limit).numpy()
     name = path.name.replace("images", "labels").replace("idx3", "idx1")
-    found = _beside(path, name)
-    if found is None:
+    neighbour = _neighbour(path, name)
+    if neighbour is None:
         return images[taken], None
-    with _plain(found) as other:
-        return images[taken], _part(_idx_array(other, found), taken, len(images))
+    with _plain(neighbour) as other:
+        return images[taken], _part(_idx_array(other, neighbour), taken, len(images))
 
 
 def _idx_array(file: BinaryIO, path: Path) -> Any:
@@ -176,7 +176,7 @@ def _idx_array(file: BinaryIO, path: Path) -> Any:
     if len(head) < 4 or head[:2] != _IDX or head[2] != _BYTES or not 1 <= head[3] <= 4:
         raise OptionError(
             f"{path.name} begins with {head!r}, expected b'\\x00\\x00\\x08' and the number of "
-            "axes, as the idx files of MNIST do. Is it another file, or another number type?"
+            "axes, as the idx files of MNIST do. Is it another file, or of another dtype?"
         )
     sizes = file.read(4 * head[3])
     if len(sizes) < 4 * head[3]:
@@ -193,13 +193,13 @@ def _part(labels: Any, taken: Any, count: int) -> Any:
     return labels[taken] if len(labels) == count else labels
 
 
-def _beside(path: Path, name: str) -> Path | None:
+def _neighbour(path: Path, name: str) -> Path | None:
     """Return the file of this name in the same folder, gzipped or not, unless it is the same."""
     plain = name.removesuffix(".gz")
     if plain == path.name.removesuffix(".gz"):
         return None
-    places = (path.with_name(plain), path.with_name(plain + ".gz"))
-    return next((place for place in places if place.exists()), None)
+    candidates = (path.with_name(plain), path.with_name(plain + ".gz"))
+    return next((one for one in candidates if one.exists()), None)
 
 
 def _nothing_in(

@@ -1,4 +1,4 @@
-"""Images as the model takes them, checked once, with messages that say how to mend them."""
+"""Images as the model takes them, checked once, with messages that say how to correct them."""
 
 from __future__ import annotations
 

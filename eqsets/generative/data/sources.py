@@ -44,7 +44,7 @@ def read(
             0 to 1 or from -1 to 1; the path of a data file (see
             :mod:`eqsets.generative.data.datafiles`) or of a folder of images of one size; or a
             map-style data set.
-        labels: one for each image, if known: pictures are chosen from all of them.
+        labels: one for each image, if known: images to show are chosen from all of them.
         skip_unreadable: leave files out that cannot be read, instead of raising.
         limit: images that are taken at most, drawn at random; ``None``: all.
         axes: of an array: ``"NHW"``, ``"NCHW"`` or ``"NHWC"``; default: by its shape, if that is
@@ -72,11 +72,11 @@ def read(
         if path.is_dir():
             data, skipped = _folder(path, skip_unreadable, limit)
         else:
-            data, found = read_file(path, limit)
-            labels = found if labels is None else labels
+            data, own_labels = read_file(path, limit)
+            labels = own_labels if labels is None else labels
     elif hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "shape"):
-        data, found = _items(data, limit)
-        labels = found if labels is None else labels
+        data, own_labels = _items(data, limit)
+        labels = own_labels if labels is None else labels
     elif limit is not None and getattr(data, "ndim", 0) > 0 and len(data) > limit:
         data = data[chosen(len(data), limit).numpy()]
     images = as_images(_normal(channels_first(data, axes))).cpu()
@@ -94,7 +94,7 @@ def aligned(given: Any, count: int, limit: int | None, what: str) -> Tensor:
         what: they are, for the message.
 
     Raises:
-        ShapeError: there are more or fewer of them than images, or they cannot be told apart.
+        ShapeError: there are more or fewer of them than images, or they cannot be distinguished.
     """
     import numpy as np
 
@@ -104,18 +104,18 @@ def aligned(given: Any, count: int, limit: int | None, what: str) -> Tensor:
             array = np.unique(array, return_inverse=True)[1]
     except (TypeError, ValueError) as error:
         raise ShapeError(
-            f"got {what} that cannot be told apart ({error}), expected one number or word for each "
-            "image. Number them, or write str(x) for each."
+            f"got {what} that cannot be distinguished ({error}), expected one number or word for "
+            "each image. Number them, or write str(x) for each."
         ) from error
-    found = torch.from_numpy(np.array(array))
-    if limit is not None and len(found) > count:
-        found = found[chosen(len(found), limit)]
-    if len(found) != count:
+    numbers = torch.from_numpy(np.array(array))
+    if limit is not None and len(numbers) > count:
+        numbers = numbers[chosen(len(numbers), limit)]
+    if len(numbers) != count:
         raise ShapeError(
-            f"got {len(found)} {what} for {count} images, expected one for each. Leave them out, "
+            f"got {len(numbers)} {what} for {count} images, expected one for each. Leave them out, "
             "or bring all."
         )
-    return found
+    return numbers
 
 
 def _normal(x: Any) -> Any:
@@ -140,7 +140,7 @@ def _folder(path: Path, skip: bool, limit: int | None) -> tuple[Tensor, tuple[st
     from PIL import Image
 
     files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _ENDINGS and f.is_file())
-    files = [files[place] for place in chosen(len(files), limit).tolist()]
+    files = [files[index] for index in chosen(len(files), limit).tolist()]
     arrays: list[Any] = []
     bad: list[str] = []
     for file in files:
@@ -152,7 +152,7 @@ def _folder(path: Path, skip: bool, limit: int | None) -> tuple[Tensor, tuple[st
     if bad and not skip:
         raise OptionError(
             f"{len(bad)} of {len(files)} files cannot be read: {', '.join(bad[:5])}"
-            f"{' ...' if len(bad) > 5 else ''}; expected images. Mend or remove them, or leave "
+            f"{' ...' if len(bad) > 5 else ''}; expected images. Correct or remove them, or leave "
             "them out with --skip-unreadable (skip_unreadable=True)."
         )
     if not arrays:
@@ -174,7 +174,7 @@ def _folder(path: Path, skip: bool, limit: int | None) -> tuple[Tensor, tuple[st
 
 
 def _bytes(image: Any) -> Any:
-    """Return pixels of a picture of pillow, ``(H, W)`` or ``(H, W, 3)``, as bytes."""
+    """Return pixels of an image of pillow, ``(H, W)`` or ``(H, W, 3)``, as bytes."""
     import numpy as np
 
     if image.mode.startswith("I;16"):  # 65,535 is white; convert("L") would cut it off at 255
@@ -186,12 +186,12 @@ def _items(data: Any, limit: int | None) -> tuple[Tensor, Any]:
     """Stack a map-style data set of images, or of tuples that begin with image and label."""
     images: list[Tensor] = []
     labels: list[Any] = []
-    for place in chosen(len(data), limit).tolist():
-        item = data[place]
+    for index in chosen(len(data), limit).tolist():
+        item = data[index]
         if isinstance(item, tuple | list) and item:
             labels += item[1:2]
             item = item[0]
-        images.append(_one(item, place, images))
+        images.append(_one(item, index, images))
     if not images:
         raise ShapeError("the data set is empty, expected images. Correct its path or split.")
     whole = all(isinstance(x, int) or getattr(x, "ndim", 1) == 0 for x in labels)
@@ -199,19 +199,19 @@ def _items(data: Any, limit: int | None) -> tuple[Tensor, Any]:
     return torch.stack(images), [int(x) for x in labels] if known else None
 
 
-def _one(item: Any, place: int, before: Sequence[Tensor]) -> Tensor:
+def _one(item: Any, index: int, before: Sequence[Tensor]) -> Tensor:
     import numpy as np
 
     try:
         one = item if isinstance(item, Tensor) else torch.from_numpy(np.array(item))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ShapeError(
-            f"item {place} of the data set is a {type(item).__name__} that makes no tensor "
+            f"item {index} of the data set is a {type(item).__name__} that makes no tensor "
             f"({error}), expected an image, or (image, label). Give it a transform."
         ) from error
     if before and one.shape != before[0].shape:
         raise ShapeError(
-            f"item {place} of the data set has shape {tuple(one.shape)}, expected that of the "
+            f"item {index} of the data set has shape {tuple(one.shape)}, expected that of the "
             f"first, {tuple(before[0].shape)}. Resize or crop the images."
         )
     return one

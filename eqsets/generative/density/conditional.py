@@ -104,7 +104,7 @@ class ConditionalDensity(nn.Module):
     def features(self, prototype: Tensor) -> Tensor:
         """Return ``(B, F)``: what the densities know of prototypes, of which they see a blur.
 
-        From sharpness and traces of interpolation they could read off ``eta``.
+        From sharpness and interpolation artifacts they could read off ``eta``.
         """
         features: Tensor = self.trunk(hide_artifacts(prototype, self.domain, random=self.training))
         return features
@@ -136,8 +136,8 @@ class ConditionalDensity(nn.Module):
         known, batch = features, features.shape[:-1]
         source = features.device if generator is None else generator.device
         for i, choice, count in zip(self.levels, self.choices, self._counts, strict=True):
-            odds = choice(known).softmax(-1).reshape(-1, count).to(source)
-            level = torch.multinomial(odds, 1, generator=generator).reshape(batch)
+            probabilities = choice(known).softmax(-1).reshape(-1, count).to(source)
+            level = torch.multinomial(probabilities, 1, generator=generator).reshape(batch)
             level = level.to(features.device)
             columns[i] = level.to(features.dtype)
             known = torch.cat([known, F.one_hot(level, count).to(known.dtype)], -1)
@@ -155,8 +155,8 @@ class ConditionalDensity(nn.Module):
             columns.update(zip(self.lines, lines.unbind(-1), strict=True))
         return torch.stack([columns[i] for i in range(len(columns))], -1)
 
-    def _period(self, place: int) -> float:
-        return self.chart.parameters[place].period or 1.0
+    def _period(self, index: int) -> float:
+        return self.chart.parameters[index].period or 1.0
 
 
 class TransformDistribution:

@@ -47,8 +47,8 @@ class PoseModel(CanonicalModel):
                 "the model has no density yet, expected one that was fitted. Call fit(images), or "
                 "load a model that was saved after a fit."
             )
-        made = self.prototype(x) if prototype is None else self._elements(prototype)
-        return self.density(made)  # type: ignore[no-any-return]
+        prototypes = self.prototype(x) if prototype is None else self._elements(prototype)
+        return self.density(prototypes)  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def log_prob(self, x: Any) -> Tensor:
@@ -58,8 +58,8 @@ class PoseModel(CanonicalModel):
         elements: that would need one of prototypes, which the model does not have.
         """
         g = self.element(x)
-        made = self.family.act(self.family.group.inverse(g), self._elements(x))
-        distribution = self.transform_distribution(prototype=made)
+        prototypes = self.family.act(self.family.group.inverse(g), self._elements(x))
+        distribution = self.transform_distribution(prototype=prototypes)
         return distribution.log_prob(self.chart.coordinates(g))
 
     @torch.no_grad()
@@ -70,8 +70,8 @@ class PoseModel(CanonicalModel):
         """
         elements, group = self._elements(x), self.family.group
         g = self.element(elements)
-        made = self.family.act(group.inverse(g), elements)
-        eta = self.transform_distribution(prototype=made).sample((n,), generator=generator)
+        prototypes = self.family.act(group.inverse(g), elements)
+        eta = self.transform_distribution(prototype=prototypes).sample((n,), generator=generator)
         return self.family.act(group.compose(self.chart.element(eta), group.inverse(g)), elements)
 
     @torch.no_grad()
@@ -84,9 +84,9 @@ class PoseModel(CanonicalModel):
             self.transform_distribution(prototype=self.prototype_bank)  # says what to do
         device = "cpu" if generator is None else generator.device
         drawn = torch.randint(len(self.prototype_bank), (n,), generator=generator, device=device)
-        made = self.prototype_bank[drawn.to(self.prototype_bank.device)]
-        eta = self.transform_distribution(prototype=made).sample(generator=generator)
-        return self.family.act(self.chart.element(eta), made)
+        prototypes = self.prototype_bank[drawn.to(self.prototype_bank.device)]
+        eta = self.transform_distribution(prototype=prototypes).sample(generator=generator)
+        return self.family.act(self.chart.element(eta), prototypes)
 
     def store_prototypes(self, prototypes: Tensor) -> None:
         """Store the prototypes that :meth:`sample` draws from: the first 512."""

@@ -52,8 +52,8 @@ class DensityObjective(Objective):
     def check(self) -> dict[str, float]:
         self.network.eval()
         sums: dict[str, float] = {}
-        for eta, made in zip(*(part.split(_CHUNK) for part in self.held_out), strict=True):
-            for name, value in self._terms(eta, made).items():
+        for eta, prototypes in zip(*(part.split(_CHUNK) for part in self.held_out), strict=True):
+            for name, value in self._terms(eta, prototypes).items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(eta) / len(self.held_out[0])
         self.network.train()
         return sums
@@ -61,6 +61,10 @@ class DensityObjective(Objective):
     def _terms(self, eta: Tensor, prototypes: Tensor) -> dict[str, Tensor]:
         features = self.network.features(prototypes.flatten(0, 1)).unflatten(0, eta.shape[:2])
         logs = self.network.log_prob(features, eta)
-        apart = (logs[:, :, None] - logs[:, None, :]).abs().mean()
+        difference = (logs[:, :, None] - logs[:, None, :]).abs().mean()
         nll = -logs.mean()
-        return {"loss": nll + self.preset.consistency * apart, "nll": nll, "apart": apart}
+        return {
+            "loss": nll + self.preset.consistency * difference,
+            "nll": nll,
+            "difference": difference,
+        }

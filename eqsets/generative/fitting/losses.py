@@ -8,7 +8,7 @@ Two random transformations :math:`r_1, r_2` make two views of an image, and infe
 
 vanishes: everything is composed as group elements, and pixels are interpolated once.
 
-An inference that pushes all content out of the frame makes all prototypes alike, too. So what a
+An inference that pushes all content out of the frame makes all prototypes equal, too. So what a
 prototype cannot hold is measured, by the validity of the transformation, and paid for. Blurring at
 the beginning, the published remedy, is there as well
 (:func:`~eqsets.generative.data.blur.blur`), and hardly needed.
@@ -29,7 +29,7 @@ __all__ = ["LossWeights", "inference_loss", "lost_content", "two_view_terms"]
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the terms beside the error in image space.
+    """Weights of the terms in addition to the error in image space.
 
     Attributes:
         lost: of content that the prototype cannot hold.
@@ -61,14 +61,14 @@ def inference_loss(
     """
     family = inference.family
     both = torch.cat([family.act(r, x, order=order) for r in views])
-    found = inference(both)
-    terms = two_view_terms(family, x, both, views, found.g, order=order)
+    output = inference(both)
+    terms = two_view_terms(family, x, both, views, output.g, order=order)
     total = terms["image"] + weights.lost * terms["lost"]
-    if found.correction is not None:
-        shared = found.correction.mean(0)
+    if output.correction is not None:
+        shared = output.correction.mean(0)
         terms["drift"] = (shared * _on_lines(inference, shared)).square().sum()
         total = total + weights.drift * terms["drift"]
-    own = inference.frame.loss(found.pose, views)
+    own = inference.frame.loss(output.pose, views)
     if own is not None:
         terms["rings"] = own
         total = total + weights.rings * own
@@ -80,7 +80,7 @@ def two_view_terms(
     x: Tensor,
     both: Tensor,
     views: tuple[Tensor, Tensor],
-    found: Tensor,
+    output: Tensor,
     *,
     order: int = 1,
 ) -> dict[str, Tensor]:
@@ -91,15 +91,15 @@ def two_view_terms(
         x: what is seen from two views, ``(B, ..., *element)``.
         both: the first views, then the second, ``(2 B, ..., *element)``.
         views: the group elements that make the two views, ``(B, ..., *element_shape)`` each.
-        found: what inference says of both, ``(2 B, ..., *element_shape)``.
+        output: what inference says of both, ``(2 B, ..., *element_shape)``.
         order: of the interpolation.
     """
     group = family.group
-    first, second = found.chunk(2)
+    first, second = output.chunk(2)
     relative = group.compose(first, group.inverse(second))
     back = group.compose(group.compose(group.inverse(views[0]), relative), views[1])
     image = (x - family.act(back, x, order=order)).square().mean()
-    return {"image": image, "lost": lost_content(family, found, both).mean()}
+    return {"image": image, "lost": lost_content(family, output, both).mean()}
 
 
 def lost_content(family: TransformationFamily, g: Tensor, x: Tensor) -> Tensor:

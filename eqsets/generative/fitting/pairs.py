@@ -27,9 +27,9 @@ def prototype_pairs(
     r"""Return ``eta: (n, views, k)`` and prototypes ``(n, views, C, H, W)`` that belong together.
 
     Each comes from a :mod:`random view <eqsets.generative.canonicalization.views>`, so the pairs
-    are right to interpolation also where inference is not invariant. The prototype is made of the
-    pixels of the view, not of those of the image: from interpolation artifacts of :math:`\eta` the
-    density would learn to read :math:`\eta` off.
+    are right to interpolation also where inference is not invariant. The prototype is computed
+    from the pixels of the view, not from those of the image: from interpolation artifacts of
+    :math:`\eta` the density would learn to read :math:`\eta` off.
 
     Views whose saturation or value would be clipped keep their colours: what is clipped cannot be
     inferred.

@@ -3,7 +3,7 @@
 from eqsets.generative.analysis.claims import Claim
 from eqsets.generative.analysis.curves import Curve, Dependence
 from eqsets.generative.analysis.recommend import Recommendation, recommend
-from eqsets.generative.report.data import Pictures
+from eqsets.generative.report.data import ReportImages
 from eqsets.generative.report.discover import discover
 from eqsets.generative.report.report import SymmetryReport
 
@@ -11,8 +11,8 @@ __all__ = [
     "Claim",
     "Curve",
     "Dependence",
-    "Pictures",
     "Recommendation",
+    "ReportImages",
     "SymmetryReport",
     "discover",
     "recommend",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,11 +14,11 @@ from eqsets.generative.analysis.claims import Claim
 from eqsets.generative.analysis.curves import Curve, Dependence
 from eqsets.generative.analysis.recommend import Recommendation
 
-__all__ = ["Pictures", "ReportData"]
+__all__ = ["ReportData", "ReportImages"]
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class ReportImages:
     """Some images, one row each: ``(rows, C, H, W)``, resamples ``(rows, n, C, H, W)``."""
 
     images: Tensor
@@ -36,7 +37,7 @@ class ReportData:
         cautions: what to know before believing the claims.
         recommendation: which element group to use.
         curves: the learned distributions.
-        pictures: images, prototypes and resamples.
+        images: images, prototypes and resamples.
     """
 
     facts: Mapping[str, Any]
@@ -45,7 +46,7 @@ class ReportData:
     cautions: tuple[str, ...]
     recommendation: Recommendation
     curves: tuple[Curve, ...]
-    pictures: Pictures = field(repr=False)
+    images: ReportImages = field(repr=False)
 
     def __getitem__(self, name: str) -> Claim:
         """Return the claim about one component.
@@ -56,12 +57,22 @@ class ReportData:
         return {claim.name: claim for claim in self.claims}[name]
 
     @property
+    def pictures(self) -> ReportImages:
+        """The old name of ``images``."""
+        warnings.warn(
+            "SymmetryReport.pictures is deprecated: it is now images.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.images
+
+    @property
     def sentence(self) -> str:
         """All claims in one line."""
         return "; ".join(claim.sentence for claim in self.claims)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but pictures, of plain values."""
+        """Return everything but the images, as plain values."""
         return {
             "format": "eqsets.SymmetryReport 2",
             "facts": dict(self.facts),

@@ -22,7 +22,7 @@ from eqsets.generative.data.images import FEWEST, require_images
 from eqsets.generative.data.sources import aligned, read
 from eqsets.generative.fitting.presets import PRESETS, Preset, preset_of
 from eqsets.generative.model import SymmetryModel
-from eqsets.generative.report.data import Pictures
+from eqsets.generative.report.data import ReportImages
 from eqsets.generative.report.report import SymmetryReport
 
 __all__ = ["FEWEST_IMAGES", "discover"]
@@ -61,10 +61,10 @@ def discover(
             for colour images.
         preset: ``"quick"``, ``"default"``, ``"paper"`` or a :class:`~eqsets.generative.Preset`.
         seed: of all random numbers.
-        folder: where the fit keeps its checkpoints: one that was interrupted goes on from there.
+        folder: where the fit keeps its checkpoints: one that was interrupted is resumed from there.
         resume: whether to do that.
         quiet: show no progress.
-        labels: one for each image, only to choose pictures from all of them.
+        labels: one for each image, only to choose images to show from all of them.
         groups: one for each image; images of one group (a region, a patient, a slide) are all held
             out or none of them. Give them where images show the same thing or share pixels: else
             each held-out image finds itself among those that it is compared with.
@@ -107,7 +107,7 @@ def discover(
         quiet=quiet,
     )
     fitted = time.perf_counter()
-    found = examine(
+    result = examine(
         model.inference,
         known,
         held_out,
@@ -116,14 +116,14 @@ def discover(
     )
     tell("drawing resamples")
     generator = torch.Generator().manual_seed(seed)
-    shown = found.queries.pick(torch.arange(min(64, len(found.queries.eta))))
+    shown = result.queries.pick(torch.arange(min(64, len(result.queries.eta))))
     distribution = model.transform_distribution(prototype=shown.prototypes)
     samples = draw(distribution, generator)
     share = model.orbit_variance(held_out[:64], generator=generator).share
     facts = {
         "data": source.name,
         "images": len(images),
-        "held_out": min(len(held_out), len(found.queries.eta)),
+        "held_out": min(len(held_out), len(result.queries.eta)),
         "groups": None if parts is None else len(parts.unique()),
         "shape": list(images.shape[1:]),
         "family": named,
@@ -138,14 +138,14 @@ def discover(
     }
     return SymmetryReport(
         facts,
-        found.claims,
-        dependence_of(model.chart.parameters, samples, found.claims),
+        result.claims,
+        dependence_of(model.chart.parameters, samples, result.claims),
         cautions_of(
-            images, len(held_out), found.claims, found.evidence, share, skipped=source.skipped
+            images, len(held_out), result.claims, result.evidence, share, skipped=source.skipped
         ),
-        recommend(found.claims, images.shape[1]),
+        recommend(result.claims, images.shape[1]),
         curves_of(model.chart.parameters, samples),
-        Pictures(
+        ReportImages(
             picked,
             model.prototype(picked),
             model.resample(picked, _RESAMPLES, generator=generator).transpose(0, 1),
@@ -180,8 +180,8 @@ def _split(
     if groups is None:
         known, held = order[count:], order[:count]
     else:
-        apart = _whole_groups(groups, count, generator)[order]
-        known, held = order[~apart], order[apart]
+        held_out = _whole_groups(groups, count, generator)[order]
+        known, held = order[~held_out], order[held_out]
     if labels is None:
         shown = held[:_ROWS]
     else:
@@ -194,7 +194,7 @@ def _split(
 
 def _whole_groups(groups: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Return which images are held out, ``(n)`` bool: groups, until about ``count`` are in them."""
-    names, place, sizes = groups.unique(return_inverse=True, return_counts=True)
+    names, index, sizes = groups.unique(return_inverse=True, return_counts=True)
     if len(names) < 2:
         raise ShapeError(
             f"got groups that are all {names.tolist()}, expected two at least: one is held out, "
@@ -204,7 +204,7 @@ def _whole_groups(groups: Tensor, count: int, generator: torch.Generator) -> Ten
     before = sizes[order].cumsum(0) - sizes[order]
     out = order[before < count]
     out = out[: len(names) - 1]  # something must be left to learn from
-    return torch.isin(place, out)
+    return torch.isin(index, out)
 
 
 def _version(name: str) -> str:

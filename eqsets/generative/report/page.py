@@ -24,10 +24,10 @@ def page_of(report: ReportData) -> str:
     Raises:
         OptionError: jinja2, matplotlib or pillow is not installed.
     """
-    pictures = report.pictures
+    images = report.images
     return _template().render(
         report=report,
-        rows=zip(pictures.images, pictures.prototypes, pictures.resamples, strict=True),
+        rows=zip(images.images, images.prototypes, images.resamples, strict=True),
         plots=zip(report.claims, report.curves, strict=True),
         plot=plot,
         alpha=ALPHA,

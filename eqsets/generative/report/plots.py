@@ -58,8 +58,8 @@ def _inline(svg: str, name: str) -> str:
 
 def _circle(axes: Any, curve: Curve, claim: Claim) -> None:
     """Up is the centre of each prototype; areas are probabilities."""
-    half = -curve.places[0] + (curve.places[1] - curve.places[0]) / 2
-    angles = [place * pi / half for place in curve.places]
+    half = -curve.positions[0] + (curve.positions[1] - curve.positions[0]) / 2
+    angles = [position * pi / half for position in curve.positions]
     radii = [min(sqrt(height * 2 * half), 1.8) for height in curve.heights]
     axes.set_theta_zero_location("N")
     axes.fill(angles, radii, gid="density")
@@ -76,18 +76,20 @@ def _circle(axes: Any, curve: Curve, claim: Claim) -> None:
 
 
 def _line(axes: Any, curve: Curve, claim: Claim) -> None:
-    axes.fill_between(curve.places, curve.heights, gid="density")
+    axes.fill_between(curve.positions, curve.heights, gid="density")
     if claim.verdict in ("partial", "full"):
         axes.plot([-claim.extent, claim.extent], [0, 0], gid="extent", linewidth=4)
     ticks = [-claim.searched, 0.0, claim.searched]
-    axes.set(xlim=(curve.places[0], curve.places[-1]), ylim=(0, 1.05 * max(*curve.heights, 1e-9)))
+    axes.set(
+        xlim=(curve.positions[0], curve.positions[-1]), ylim=(0, 1.05 * max(*curve.heights, 1e-9))
+    )
     _baseline(axes, ticks, [brief(value, claim.unit) for value in ticks])
 
 
 def _levels(axes: Any, curve: Curve, claim: Claim) -> None:
-    axes.bar(curve.places, curve.heights, gid="density")
+    axes.bar(curve.positions, curve.heights, gid="density")
     axes.set(ylim=(0, 1))
-    _baseline(axes, list(curve.places), [str(i) for i in range(len(curve.places))])
+    _baseline(axes, list(curve.positions), [str(i) for i in range(len(curve.positions))])
 
 
 def _baseline(axes: Any, ticks: list[float], names: list[str]) -> None:

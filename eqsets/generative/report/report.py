@@ -25,7 +25,7 @@ class SymmetryReport(ReportData):
         cautions: what to know before believing the claims.
         recommendation: which element group to use.
         curves: the learned distributions.
-        pictures: images, prototypes and resamples.
+        images: images, prototypes and resamples.
         model: the model that was fitted.
     """
 
@@ -57,8 +57,8 @@ class SymmetryReport(ReportData):
             OptionError: pillow is not installed.
             OSError: the folder cannot be written.
         """
-        place = Path(folder)
-        page, numbers, model = (place / n for n in ("report.html", "report.json", "model.pt"))
+        path = Path(folder)
+        page, numbers, model = (path / n for n in ("report.html", "report.json", "model.pt"))
         text = self.to_html()
         self.model.save(model)
         write_text(numbers, self.to_json() + "\n")

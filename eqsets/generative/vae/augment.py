@@ -61,8 +61,8 @@ class Resampling:
         group, known = self.model.family.group, []
         for part in x.to(self.model.prototype_bank).split(_CHUNK):
             back = group.inverse(self.model.element(part))
-            made = self.model.family.act(back, part)
-            known.append((back, self.density.features(made)))
+            prototypes = self.model.family.act(back, part)
+            known.append((back, self.density.features(prototypes)))
         return tuple(torch.cat(column) for column in zip(*known, strict=True))
 
     @torch.no_grad()
@@ -106,10 +106,10 @@ def standard(
         moved = torch.stack([shift(x.shape[-1]), shift(x.shape[-2])], -1)
         linear = torch.stack([none, none, angle, none, none, none], -1)
         stretch = torch.stack([none, none, none, *sides, none], -1)
-        place = torch.cat([moved, torch.zeros(len(x), 4)], -1)
+        shift_only = torch.cat([moved, torch.zeros(len(x), 4)], -1)
         group = family.group
         g = group.compose(family.element(linear), family.element(stretch))
-        g = group.compose(family.element(place), g)
+        g = group.compose(family.element(shift_only), g)
         return family.act(g.to(x), x, order=order)
 
     return augment

@@ -99,7 +99,7 @@ def fit_vae(
         plan: of the optimisation.
         seed: of all random numbers of the fit.
         level: width of the noise that makes bytes continuous.
-        folder: for checkpoint and curve; a fit that was killed goes on from there.
+        folder: for checkpoint and curve; a fit that was killed is resumed from there.
         resume: whether to do that.
         quiet: show no progress.
         device_options: arguments of ``lightning.Fabric``.

@@ -73,8 +73,8 @@ class InvariantVAE(VAE):
         family, known = self.model.family, []
         for part in x.split(_CHUNK):
             g = self.model.element(part.clamp(-1, 1))
-            made = family.act(family.group.inverse(g), part)
-            known.append((made, self.model.chart.coordinates(g).to(x.dtype)))
+            image = family.act(family.group.inverse(g), part)
+            known.append((image, self.model.chart.coordinates(g).to(x.dtype)))
         return tuple(torch.cat(column) for column in zip(*known, strict=True))
 
     def log_weights(
@@ -90,20 +90,20 @@ class InvariantVAE(VAE):
         z, ratio = self.encode(prototype, draws, generator)
         noise = torch.randn((draws, *centre.shape), generator=generator, dtype=x.dtype).to(x.device)
         eta = centre + self.log_spread.exp() * noise
-        made = self.decoder(z.flatten(0, 1))
-        usual = self.log_pose(made, eta.flatten(0, 1)).unflatten(0, z.shape[:2])
-        moved = family.act(chart.element(eta.flatten(0, 1)), made).unflatten(0, z.shape[:2])
+        image = self.decoder(z.flatten(0, 1))
+        usual = self.log_pose(image, eta.flatten(0, 1)).unflatten(0, z.shape[:2])
+        moved = family.act(chart.element(eta.flatten(0, 1)), image).unflatten(0, z.shape[:2])
         log_p: Tensor = self.log_noisy(x, moved) + usual
         return log_p + ratio - self.log_proposal(eta - centre)
 
-    def log_pose(self, made: Tensor, eta: Tensor) -> Tensor:
-        """Return ``log p(eta | made)``; in training, ``made`` does not learn from it."""
+    def log_pose(self, image: Tensor, eta: Tensor) -> Tensor:
+        """Return ``log p(eta | image)``; in training, no gradient reaches the image."""
         density = self.model.density
         if density is None:
             raise AssertionError("checked when the model was given")
-        distribution = density(made.detach())
-        found: Tensor = distribution.log_prob(eta)
-        return found
+        distribution = density(image.detach())
+        log_prob: Tensor = distribution.log_prob(eta)
+        return log_prob
 
     def log_proposal(self, away: Tensor) -> Tensor:
         """Return ``log q`` of deviations ``(*batch, k)``: normal on lines, wrapped on circles.
@@ -111,8 +111,8 @@ class InvariantVAE(VAE):
         On a circle three turns either way are summed: what is further away is nothing.
         """
         columns = []
-        for place, one in enumerate(self.model.chart.parameters):
-            scale, off = self.log_spread[place], away[..., place]
+        for index, one in enumerate(self.model.chart.parameters):
+            scale, off = self.log_spread[index], away[..., index]
             if one.period:
                 turns = one.period * torch.arange(-3, 4, dtype=off.dtype, device=off.device)
                 wrapped = off - one.period * (off / one.period).detach().round()
@@ -124,6 +124,6 @@ class InvariantVAE(VAE):
 
     @torch.no_grad()
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
-        made = super().sample(n, generator=generator)
-        eta = self.model.transform_distribution(prototype=made).sample(generator=generator)
-        return self.model.family.act(self.model.chart.element(eta), made)
+        image = super().sample(n, generator=generator)
+        eta = self.model.transform_distribution(prototype=image).sample(generator=generator)
+        return self.model.family.act(self.model.chart.element(eta), image)

@@ -56,7 +56,7 @@ class ConvDecoder(nn.Module):
         x = self.dense(z).unflatten(1, self.start)
         if len(self.sizes) == 1:
             return torch.tanh(self.convolutions[0](x))
-        for place, (height, width) in enumerate(self.sizes[1:]):
-            x = x if place == 0 else F.gelu(x)
-            x = F.pixel_shuffle(self.convolutions[place](x), 2)[..., :height, :width]
+        for index, (height, width) in enumerate(self.sizes[1:]):
+            x = x if index == 0 else F.gelu(x)
+            x = F.pixel_shuffle(self.convolutions[index](x), 2)[..., :height, :width]
         return torch.tanh(x)

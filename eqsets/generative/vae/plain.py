@@ -4,7 +4,7 @@ r"""A variational autoencoder of images, whose density means something.
 
 One learned ``s`` for all pixels. The published one has a ``s`` for each pixel, down to 0.01: where
 a background is constant it sits on that floor, and each such pixel is worth 3.69 nats, whatever is
-drawn in the picture. Bytes are made continuous by noise of the width of one grey level.
+drawn in the image. Bytes are made continuous by noise of the width of one grey level.
 """
 
 from __future__ import annotations

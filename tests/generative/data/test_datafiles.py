@@ -68,7 +68,7 @@ def test_mnist_that_is_damaged(tmp_path):
     with pytest.raises(OptionError, match=r"begins with b'.*\\r\\x03', expected .*\\x08.*Is it an"):
         read(path)
     path.write_bytes(idx(CLASSES))
-    with pytest.raises(OptionError, match=r"a file of labels\. Name the one beside it"):
+    with pytest.raises(OptionError, match=r"a file of labels\. Name the one next to it"):
         read(path)
     path.write_bytes(b"<html>not found</html>")
     with pytest.raises(OptionError, match=r"begins with b'<html>no', expected .*idx file"):

@@ -116,7 +116,7 @@ def test_wrong_files_are_refused_in_words(tmp_path):
         read(BYTES, labels=[1, 2])
 
 
-def test_pictures_of_16_bits_keep_their_shades(tmp_path):
+def test_images_of_16_bits_keep_their_shades(tmp_path):
     Image.fromarray(BYTES[0].astype(np.uint16) * 257).save(tmp_path / "0.png")
     with Image.open(tmp_path / "0.png") as picture:
         assert picture.mode == "I;16"
@@ -152,5 +152,5 @@ def test_labels_may_be_nan_but_must_be_told_apart():
     assert found is not None
     assert found.tolist() == [2, 1, 2, 0]
     for labels in ([None, "a", "b", "c"], [[1], [2, 3], [4], [5]]):
-        with pytest.raises(ShapeError, match="got labels that cannot be told apart"):
+        with pytest.raises(ShapeError, match="got labels that cannot be distinguished"):
             read(BYTES, labels=labels)

@@ -14,7 +14,7 @@ import pytest
 from eqsets.generative.analysis.claims import Claim
 from eqsets.generative.analysis.curves import Curve
 from eqsets.generative.analysis.recommend import recommend
-from eqsets.generative.report.data import Pictures
+from eqsets.generative.report.data import ReportImages
 from eqsets.generative.report.page import page_of
 from eqsets.generative.report.plots import plot
 from eqsets.generative.report.report import SymmetryReport
@@ -46,7 +46,7 @@ def report() -> SymmetryReport:
         Curve("mirror_x", "levels", (0.0, 1.0), (0.4, 0.6)),
     )
     x = torch.rand(8, 3, 8, 8) * 2 - 1
-    pictures = Pictures(x, x, x[:, None].expand(8, 6, 3, 8, 8))
+    pictures = ReportImages(x, x, x[:, None].expand(8, 6, 3, 8, 8))
     return SymmetryReport(
         FACTS, claims, (), ("too little data " * 9,), recommend(claims, 3), curves, pictures, None
     )  # type: ignore[arg-type]

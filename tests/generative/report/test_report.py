@@ -33,8 +33,8 @@ def verdicts(x, family):
 
 
 @pytest.mark.parametrize(("extent", "verdict"), [(0.0, "absent"), (0.5, "partial"), (pi, "full")])
-def test_says_how_far_images_are_turned(extent, verdict, turned_pictures):
-    claim = verdicts(turned_pictures(260, extent), "rotation")["rotation"]
+def test_says_how_far_images_are_turned(extent, verdict, rotated_images):
+    claim = verdicts(rotated_images(260, extent), "rotation")["rotation"]
     assert claim.verdict == verdict
     if verdict == "partial":
         assert claim.interval[0] < extent < claim.interval[1]
@@ -94,8 +94,8 @@ def test_a_square_that_is_turned_by_quarters_is_not_turned(draw):
     assert claim.verdict == "absent"
 
 
-def test_quarter_turns_are_exact(turned_pictures):
-    upright = turned_pictures(200, 0.05)
+def test_quarter_turns_are_exact(rotated_images):
+    upright = rotated_images(200, 0.05)
     assert verdicts(upright, "c4")["quarter_turns"].verdict == "absent"
     turned = torch.stack([x.rot90(i % 4, (-2, -1)) for i, x in enumerate(upright)])
     assert verdicts(turned, "c4")["quarter_turns"].verdict == "full"
@@ -211,7 +211,7 @@ def test_the_report_is_a_value_that_can_be_written_down(report, tmp_path):
     assert "shift x" in report.summary()
     assert page.read_text() == report.to_html()
     again = SymmetryModel.load(model)
-    assert torch.equal(again.prototype(report.pictures.images), report.pictures.prototypes)
+    assert torch.equal(again.prototype(report.images.images), report.images.prototypes)
     with pytest.raises(AttributeError):
         report.facts = {}
 

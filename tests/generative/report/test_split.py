@@ -46,7 +46,7 @@ def test_a_group_of_nearly_all_leaves_something_to_learn_from():
         assert min(len(known), len(held)) == 2
 
 
-def test_pictures_are_of_all_classes_and_of_one_if_there_is_one():
+def test_images_are_of_all_classes_and_of_one_if_there_is_one():
     labels = torch.tensor([0] * 90 + [1] * 10)
     assert set(labels[split(labels)[2]].tolist()) == {0, 1}
     assert len(split(torch.zeros(100))[2]) == 8

@@ -18,9 +18,9 @@ PLAN = StagePlan(30, batch=16, check_every=15, learning_rate=5e-3)
 
 
 @pytest.fixture
-def fitted(turned_pictures, tiny):
+def fitted(rotated_images, tiny):
     model = SymmetryModel("rotation", SHAPE, backbone="analytic")
-    model.fit(turned_pictures(64, 1.0), preset=tiny, quiet=True)
+    model.fit(rotated_images(64, 1.0), preset=tiny, quiet=True)
     return model
 
 
@@ -28,8 +28,8 @@ def state(module):
     return {name: tensor.clone() for name, tensor in module.state_dict().items()}
 
 
-def test_a_fit_raises_the_bound_and_the_seed_decides(turned_pictures):
-    x, made = turned_pictures(64, 1.0), []
+def test_a_fit_raises_the_bound_and_the_seed_decides(rotated_images):
+    x, made = rotated_images(64, 1.0), []
     for seed in (0, 0, 1):
         torch.manual_seed(0)
         vae = VAE(SHAPE, 4)
@@ -42,8 +42,8 @@ def test_a_fit_raises_the_bound_and_the_seed_decides(turned_pictures):
     assert vae.sample(3).shape == (3, *SHAPE)
 
 
-def test_the_symmetry_model_is_not_trained(fitted, turned_pictures):
-    x = turned_pictures(64, 1.0)
+def test_the_symmetry_model_is_not_trained(fitted, rotated_images):
+    x = rotated_images(64, 1.0)
     torch.manual_seed(0)
     vae = InvariantVAE(fitted, 4)
     before, kept = float(vae.bound(x, 5).iwlb.mean()), state(fitted)
@@ -55,8 +55,8 @@ def test_the_symmetry_model_is_not_trained(fitted, turned_pictures):
     assert vae.sample(3).shape == (3, *SHAPE)
 
 
-def test_resampling_has_no_dropout_and_no_gradient(fitted, turned_pictures):
-    x, augment = turned_pictures(8, 1.0), resampled(fitted)
+def test_resampling_has_no_dropout_and_no_gradient(fitted, rotated_images):
+    x, augment = rotated_images(8, 1.0), resampled(fitted)
     fitted.train()
     first, again = (augment(x, torch.Generator().manual_seed(0)) for _ in range(2))
     assert torch.equal(first, again)
@@ -68,8 +68,8 @@ def test_resampling_has_no_dropout_and_no_gradient(fitted, turned_pictures):
     assert (first <= 1).all()
 
 
-def test_a_fit_looks_once_and_draws_what_it_would_have_drawn(fitted, turned_pictures):
-    x, augment = turned_pictures(8, 1.0), Resampling(fitted)
+def test_a_fit_looks_once_and_draws_what_it_would_have_drawn(fitted, rotated_images):
+    x, augment = rotated_images(8, 1.0), Resampling(fitted)
     seeded = torch.Generator().manual_seed
     known = augment.precompute(x)
     assert torch.equal(augment.draw(x, known, seeded(0)), augment(x, seeded(0)))
@@ -82,8 +82,8 @@ def test_resampling_needs_a_density():
         resampled(SymmetryModel("rotation", SHAPE))
 
 
-def test_invariant_vaes_look_once(fitted, turned_pictures):
-    x = turned_pictures(8, 1.0)
+def test_invariant_vaes_look_once(fitted, rotated_images):
+    x = rotated_images(8, 1.0)
     torch.manual_seed(0)
     vae = InvariantVAE(fitted, 4)
     seeded = torch.Generator().manual_seed
@@ -104,8 +104,8 @@ def test_decoders_of_any_size_reach_every_pixel(shape):
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in decoder.parameters())
 
 
-def test_standard_augmentation_stays_in_its_range(turned_pictures, generator):
-    x = turned_pictures(8, 1.0)
+def test_standard_augmentation_stays_in_its_range(rotated_images, generator):
+    x = rotated_images(8, 1.0)
     assert not torch.equal(standard()(x, generator), x)
     still = standard(degrees=0, scale=0, pixels=0)(x, generator)
     assert (still - x).abs().max() < 1e-5
@@ -116,13 +116,13 @@ def test_standard_augmentation_stays_in_its_range(turned_pictures, generator):
     assert sorted(set(rows.tolist())) == sorted(set(columns.tolist())) == [-2, -1, 0, 1, 2]
 
 
-def test_a_noise_for_each_pixel_is_paid_by_the_background(turned_pictures):
+def test_a_noise_for_each_pixel_is_paid_by_the_background(rotated_images):
     """D16: with a noise per pixel and a floor, shrinking content is worth nats; with one it is not.
 
     The best constant model of images, with noise per pixel floored at 0.01, gets 3.69 nats for
     each pixel that is background everywhere.
     """
-    x = turned_pictures(64, 0.3)[:, 0]
+    x = rotated_images(64, 0.3)[:, 0]
     more = torch.nn.functional.pad(x, (4, 4, 4, 4), value=-1.0)
 
     def nats(images, scale):
@@ -137,8 +137,8 @@ def test_a_noise_for_each_pixel_is_paid_by_the_background(turned_pictures):
     assert (shared[1] - shared[0]) / new < gain - 1
 
 
-def test_a_fit_goes_on_from_its_folder_and_no_other_does(turned_pictures, tmp_path):
-    x, plan, curves = turned_pictures(20, 1.0), StagePlan(4, batch=4, check_every=2), []
+def test_a_fit_is_resumed_from_its_folder_and_no_other_is(rotated_images, tmp_path):
+    x, plan, curves = rotated_images(20, 1.0), StagePlan(4, batch=4, check_every=2), []
     for start in range(2):  # other weights to begin with: only the checkpoint makes them alike
         torch.manual_seed(start)
         curves.append(VAE(SHAPE, 2).fit(x, plan=plan, folder=tmp_path, quiet=True))
@@ -149,8 +149,8 @@ def test_a_fit_goes_on_from_its_folder_and_no_other_does(turned_pictures, tmp_pa
         VAE(SHAPE, 2).fit(x, plan=plan, augment=standard(), folder=tmp_path, quiet=True)
 
 
-def test_what_is_not_trained_decides_a_fit_as_well(fitted, turned_pictures, tmp_path):
-    x, plan = turned_pictures(20, 1.0), StagePlan(2, batch=4, check_every=2)
+def test_what_is_not_trained_decides_a_fit_as_well(fitted, rotated_images, tmp_path):
+    x, plan = rotated_images(20, 1.0), StagePlan(2, batch=4, check_every=2)
     options = {"plan": plan, "folder": tmp_path, "quiet": True}
     InvariantVAE(fitted, 2).fit(x, **options)
     InvariantVAE(fitted, 2).fit(x, **options)  # control: the same model goes on

@@ -30,7 +30,7 @@ SYMMETRIES = {
     "grid": element_group("grid-rotations", height=3, width=3, reflections=True),
     "several orbits": GeneratedSymmetry(permutations=[[1, 0, 2, 3]]),
 }
-AGGREGATIONS = ["sum", "mean", "max", "none", "sridhar", "aittala"]
+AGGREGATIONS = ["sum", "mean", "max", "centered", "none", "sridhar", "aittala"]
 ALIGNMENTS = ["shared", "independent"]
 
 
@@ -63,6 +63,9 @@ def test_layer_is_the_formula_written_out(name: str, aggregation: str) -> None:
         for i, got in enumerate(mapped):
             if aggregation == "none":
                 expected = a[i]
+            elif aggregation == "centered":
+                mean = members.mean(0)
+                expected = own((members[i] - mean)[None])[0] + context(mean[None])[0]
             elif aggregation == "sridhar":
                 expected = a[i] - sum(a) / len(a)
             elif aggregation == "aittala":

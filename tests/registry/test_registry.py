@@ -112,7 +112,7 @@ def test_every_core_name_builds(name, options):
     assert Registry([], {}).element_group(name, options).group is not None
 
 
-@pytest.mark.parametrize("name", ["sum", "mean", "max", "none", "sridhar", "aittala"])
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "centered", "none", "sridhar", "aittala"])
 def test_every_core_aggregation_builds(name):
     assert Registry([], {}).aggregation(name, {}).combiner
 

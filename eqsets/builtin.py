@@ -1,6 +1,6 @@
 """The core's own plugin: the names that eqsets provides itself, through its own hooks.
 
-It is written exactly as a plugin of somebody else would be: a tiny module that imports nothing
+It is written exactly as a third-party plugin is: a tiny module that imports nothing
 heavy and returns lazy references.
 """
 
@@ -13,7 +13,7 @@ __all__ = ["eqsets_aggregations", "eqsets_element_symmetries", "eqsets_test_spec
 
 @hookimpl
 def eqsets_element_symmetries() -> dict[str, str]:
-    """Name the symmetries that are generated from permutations, and those made of others."""
+    """Name the symmetries that are generated from permutations, and those composed of others."""
     return {
         "trivial": "eqsets.generated:trivial",
         "cyclic": "eqsets.generated:cyclic",

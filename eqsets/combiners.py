@@ -30,7 +30,7 @@ class Combiner(ABC):
         """Return the type of the local output, and of the context, for a layer's output type.
 
         Raises:
-            FeatureTypeError: the output type cannot be made of a local part and a context.
+            FeatureTypeError: the output type cannot be composed of a local part and a context.
         """
         return out_type
 
@@ -122,7 +122,7 @@ class Concatenate(Combiner):
     def local_type(self, out_type: FeatureType) -> FeatureType:
         if out_type.channels % 2:
             raise FeatureTypeError(
-                f"{self!r} makes the output of two halves, got {out_type.channels} channels in "
+                f"{self!r} composes the output of two halves, got {out_type.channels} channels in "
                 f"{out_type!r}, expected an even number. Add or remove one channel."
             )
         return out_type.with_channels(out_type.channels // 2)

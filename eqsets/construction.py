@@ -28,7 +28,7 @@ class Construction:
         symmetry: of an element; ``None`` where the call takes none.
         types: arguments that are feature types, or lists of them.
         arguments: the others: numbers, text, aggregations, modules.
-        options: what goes on to the layers of the symmetry, such as ``kernel_size``.
+        options: arguments of the layers of the symmetry, such as ``kernel_size``.
         modules: modules given by position, for containers.
 
     Example:

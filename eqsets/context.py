@@ -1,4 +1,4 @@
-r"""Context modules: what a set, or the rest of a set, tells each of its elements.
+r"""Context modules: what a set contributes to the output at each of its elements.
 
 A layer is :math:`y_i = \mathrm{combine}(L_1 x_i, c_i)`: a local map, a context and a combiner. A
 context module may have weights of its own; :meth:`eqsets.Aggregation.build` makes it.

@@ -23,7 +23,7 @@ and that module reads:
     from eqsets import hookimpl
 
     requires = ("escnn",)  # optional: top-level modules that must be installed
-    install_hint = {"planar": "pip install --no-deps escnn==1.0.11"}  # optional: how to mend
+    install_hint = {"planar": "pip install --no-deps escnn==1.0.11"}  # optional: how to fix it
     api_version = 1  # optional: the version of these hooks that the plugin was written for
 
 

@@ -145,9 +145,9 @@ class SetNetwork(nn.Module):
         Arguments and errors as for :meth:`eqsets.DSS.reparametrize`; nothing but the layers
         changes, and no weight is shared with this network.
         """
-        made = self.construction
-        given = {**made.arguments, "aggregation": resolve_aggregation(aggregation)}
-        network = SetNetwork(self.symmetry, **made.types, **given, **made.options)
+        call = self.construction
+        given = {**call.arguments, "aggregation": resolve_aggregation(aggregation)}
+        network = SetNetwork(self.symmetry, **call.types, **given, **call.options)
         layers = network.blocks.layers
         for position, layer in enumerate(self.blocks.layers):
             if isinstance(layer, DSS):

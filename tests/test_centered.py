@@ -89,8 +89,8 @@ def test_the_bias_is_on_the_mean_once() -> None:
     with torch.no_grad():
         layer.siamese.weight.zero_()
         layer.aggregate.weight.zero_()
-    found = layer(sets(layer))
-    assert torch.allclose(found, layer.aggregate.bias.expand_as(found))
+    output = layer(sets(layer))
+    assert torch.allclose(output, layer.aggregate.bias.expand_as(output))
 
 
 def columns(layer: DSS, size: int) -> Tensor:
@@ -201,10 +201,10 @@ def test_it_is_described_saved_and_loaded() -> None:
     layer, file = layer_of("cyclic").float(), io.BytesIO()
     eqsets.save(layer, file)
     file.seek(0)
-    found = eqsets.load(file)
+    output = eqsets.load(file)
     x = sets(layer).float()
-    assert found.aggregation == Centered()
-    assert torch.equal(found(x), layer(x))
+    assert output.aggregation == Centered()
+    assert torch.equal(output(x), layer(x))
 
 
 @pytest.mark.parametrize(

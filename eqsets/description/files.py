@@ -60,17 +60,17 @@ def load(
 
     Raises:
         DescriptionError: it is no file of eqsets, or weights and architecture do not fit.
-        PluginError: a plugin that the network stands on is not installed.
+        PluginError: a plugin that the network needs is not installed.
     """
     try:
-        found = torch.load(file, map_location=device, weights_only=True)
+        content = torch.load(file, map_location=device, weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError) as error:
         raise _foreign(file, describe(error)) from error
-    if not isinstance(found, dict) or set(found) != {"eqsets", "state_dict"}:
-        raise _foreign(file, f"it holds {type(found).__name__}")
-    state = found["state_dict"]
+    if not isinstance(content, dict) or set(content) != {"eqsets", "state_dict"}:
+        raise _foreign(file, f"it holds {type(content).__name__}")
+    state = content["state_dict"]
     try:
-        network = from_dict(json.loads(found["eqsets"]))
+        network = from_dict(json.loads(content["eqsets"]))
     except json.JSONDecodeError as error:
         raise _foreign(file, str(error)) from error
     if not isinstance(network, nn.Module):

@@ -43,10 +43,10 @@ def from_dict(plain: Mapping[str, Any]) -> Any:
         >>> from_dict({"format": 1, "kind": "feature type", "spec": {"invariants": 3}})
         InvariantFeatures(count=3)
     """
-    found = _get(plain, "format", int, "")
-    if found != FORMAT:
+    version = _get(plain, "format", int, "")
+    if version != FORMAT:
         raise DescriptionError(
-            f"format is {found}, expected {FORMAT}. Update eqsets to read descriptions of later "
+            f"format is {version}, expected {FORMAT}. Update eqsets to read descriptions of later "
             "versions."
         )
     return _object(plain, "")
@@ -104,7 +104,7 @@ def _argument(name: str, value: Any, path: str) -> Any:
         return _aggregation(value, path)
     if name in TYPES:
         if isinstance(value, list):
-            return [_spec(each, f"{path}[{place}]") for place, each in enumerate(value)]
+            return [_spec(each, f"{path}[{index}]") for index, each in enumerate(value)]
         return _spec(value, path)
     return _value(value, path)
 
@@ -112,7 +112,7 @@ def _argument(name: str, value: Any, path: str) -> Any:
 def _spec(value: Any, path: str) -> int | str | FeatureType | tuple[Any, ...]:
     if isinstance(value, Mapping) and "parts" in value:
         parts = enumerate(_get(value, "parts", list, path))
-        return tuple(_spec(part, f"{path}.parts[{place}]") for place, part in parts)
+        return tuple(_spec(part, f"{path}.parts[{index}]") for index, part in parts)
     if isinstance(value, Mapping):
         return InvariantFeatures(_get(value, "invariants", int, path))
     if isinstance(value, bool) or not isinstance(value, int | str):
@@ -153,8 +153,8 @@ def _generated(plain: Mapping[str, Any], path: str) -> GeneratedSymmetry:
     else:
         name = "permutations" if "permutations" in plain else "matrices"
         given = {name: _get(plain, name, list, path)}
-    made: GeneratedSymmetry = _calling(GeneratedSymmetry, [], {**given, **rest}, path)
-    return made
+    built: GeneratedSymmetry = _calling(GeneratedSymmetry, [], {**given, **rest}, path)
+    return built
 
 
 def _aggregation(value: Any, path: str) -> Aggregation:
@@ -168,8 +168,8 @@ def _aggregation(value: Any, path: str) -> Aggregation:
     given = {name: _value(each, _join(path, name)) for name, each in options.items()}
     name = _get(plain, "name", str, path)
     if name in registered_aggregations():
-        made: Aggregation = _calling(registered_aggregations()[name], [], given, path)
-        return made
+        built: Aggregation = _calling(registered_aggregations()[name], [], given, path)
+        return built
     try:
         return aggregation(name, **given)
     except PluginError as error:
@@ -192,7 +192,7 @@ def _value(value: Any, path: str) -> Any:
     if isinstance(value, Mapping):
         return {name: _value(part, _join(path, str(name))) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return tuple(_value(part, f"{path}[{place}]") for place, part in enumerate(value))
+        return tuple(_value(part, f"{path}[{index}]") for index, part in enumerate(value))
     return value
 
 

@@ -4,7 +4,7 @@ Requirements that shaped this module:
 
 - the dict is JSON: text, finite numbers, truth values, None, lists, and dicts with text as keys;
 - names and options, never classes: what reads it imports nothing but installed plugins;
-- what cannot be read again is refused when it is written, with the place in the dict.
+- what cannot be read again is refused when it is written, with the path in the dict.
 """
 
 from __future__ import annotations
@@ -136,14 +136,14 @@ def _spec(feature_type: FeatureType, symmetry: ElementSymmetry | None, path: str
             f"{path}: {feature_type!r} is the type of a module without a symmetry, expected one "
             "that reads the type again. Give the symmetry to the Construction of the module."
         )
-    spec, found = feature_type.spec, None
+    spec, read = feature_type.spec, None
     try:
-        found = symmetry.feature_type(spec)
+        read = symmetry.feature_type(spec)
     except FeatureTypeError as error:
         problem = str(error)
     else:
-        problem = f"it is read as {found!r}"
-    if found != feature_type:
+        problem = f"it is read as {read!r}"
+    if read != feature_type:
         raise DescriptionError(
             f"{path}: {feature_type!r} is written as {spec!r}, expected {symmetry!r} to read that "
             f"as the same type: {problem}. Define {type(feature_type).__name__}.spec."
@@ -205,7 +205,7 @@ def _plain(value: Any, path: str) -> Any:
     if isinstance(value, nn.Module):
         return {"module": _described(value, path)}
     if isinstance(value, list | tuple):
-        return [_plain(part, f"{path}[{place}]") for place, part in enumerate(value)]
+        return [_plain(part, f"{path}[{index}]") for index, part in enumerate(value)]
     if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
         return {name: _plain(part, _join(path, name)) for name, part in value.items()}
     what = "a tensor" if isinstance(value, Tensor) else f"{value!r} of {type(value).__name__}"

@@ -1,4 +1,4 @@
-"""Features of sets as elements: how a group element moves members, and changes their places."""
+"""Features of sets as elements: how a group element moves members, and permutes them."""
 
 from __future__ import annotations
 

@@ -90,10 +90,14 @@ def norm(element_group: str | ElementSymmetry, features: Any, kind: str = "eleme
         FeatureTypeError: the type allows no such norm.
     """
     symmetry = resolve(element_group)
-    kept = symmetry.feature_type(features)
-    construction = Construction(norm, symmetry, {"features": kept}, {"kind": kind})
+    feature_type = symmetry.feature_type(features)
+    construction = Construction(norm, symmetry, {"features": feature_type}, {"kind": kind})
     return Elementwise(
-        symmetry.norm(kept, kind), kept, kept, needs_present=True, construction=construction
+        symmetry.norm(feature_type, kind),
+        feature_type,
+        feature_type,
+        needs_present=True,
+        construction=construction,
     )
 
 
@@ -107,9 +111,14 @@ def nonlinearity(
         FeatureTypeError: the name is unknown.
     """
     symmetry = resolve(element_group)
-    kept = symmetry.feature_type(features)
-    construction = Construction(nonlinearity, symmetry, {"features": kept}, {"name": name})
-    return Elementwise(symmetry.nonlinearity(kept, name), kept, kept, construction=construction)
+    feature_type = symmetry.feature_type(features)
+    construction = Construction(nonlinearity, symmetry, {"features": feature_type}, {"name": name})
+    return Elementwise(
+        symmetry.nonlinearity(feature_type, name),
+        feature_type,
+        feature_type,
+        construction=construction,
+    )
 
 
 @register_module("dropout", returns=Elementwise)
@@ -120,9 +129,11 @@ def dropout(element_group: str | ElementSymmetry, features: Any, p: float = 0.1)
         FeatureTypeError: ``p`` is no probability below 1.
     """
     symmetry = resolve(element_group)
-    kept = symmetry.feature_type(features)
-    construction = Construction(dropout, symmetry, {"features": kept}, {"p": p})
-    return Elementwise(symmetry.dropout(kept, p), kept, kept, construction=construction)
+    feature_type = symmetry.feature_type(features)
+    construction = Construction(dropout, symmetry, {"features": feature_type}, {"p": p})
+    return Elementwise(
+        symmetry.dropout(feature_type, p), feature_type, feature_type, construction=construction
+    )
 
 
 @register_module("pool", returns=Elementwise)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ def subject(*, reflections: bool = True) -> ContractSpec:
         space.feature_type(spec) for spec in ("2x0e + 1x1o", "1x0e + 2x1o + 1x0o", "3x0e")
     )
     layers = (Layer(types[0], types[1]), Layer(types[1], types[0]), Layer(types[2], types[2]))
+    clouds = cloud_subject(reflections=reflections, radius=2.0, degree=1, basis=3, hidden=4)
     return ContractSpec(
         "spatial",
         plugin=reflections,
@@ -27,6 +29,7 @@ def subject(*, reflections: bool = True) -> ContractSpec:
         types=types,
         layers=layers,
         contains=lambda g: _orthogonal(g, reflections),
+        variants=(replace(clouds, aggregations=("centered",)),),
     )
 
 
@@ -43,6 +46,7 @@ def cloud_subject(*, reflections: bool = True, **options: Any) -> ContractSpec:
         options=options,
         contains=lambda g: _orthogonal(g, reflections),
         structure=lambda generator: torch.randn(5, 3, generator=generator, dtype=torch.float64),
+        pools=({}, {"reduce": "sum"}),
         # All maps between functions of five points would be dense in the points.
         capabilities=Capabilities(complete=False),
     )

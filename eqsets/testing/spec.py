@@ -81,6 +81,7 @@ class GroupCase:
     contains: Callable[[Tensor], Tensor] | None = None
     draws: Elements | None = None
     order: int | None = None
+    generates: Tensor | None = None
 
     label = "group"
 
@@ -209,7 +210,9 @@ class ContractSpec:
         rows: modules on rows to test; filled in for a symmetry.
         sets: modules on sets to test besides, or instead of, those built for the symmetry.
         contains: returns which tensors ``(*batch, *element_shape)`` are elements of the group, for
-            groups that cannot be listed.
+            groups that cannot be listed. A sampler of a larger group fails it.
+        generates: elements ``(k, *element_shape)`` that must be in the group: one that is not shows
+            that a generator was forgotten.
         draws: makes the strategy for group elements, such as only those that act exactly.
         structure: makes side information, for symmetries that take it.
         dimension: returns how many independent maps a linear layer has, where it is not complete.
@@ -261,3 +264,4 @@ class ContractSpec:
     variants: tuple[ContractSpec, ...] = ()
     order: int | None = None
     alternatives: tuple[Mapping[str, Any], ...] = ()
+    generates: Tensor | None = None

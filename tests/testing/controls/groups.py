@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from eqsets.groups import CyclicGroup, FiniteGroup, Group, OrthogonalGroup, SymmetricGroup
+from eqsets.testing import ContractSpec
 
 
 class ShiftedIdentity(CyclicGroup):
@@ -91,4 +92,9 @@ CONTROLS = {
     "EQG08-number-type": FloatInverse(5),
     "EQG09-exponential": FirstOrder(3, special=True),
     "EQG10-value": ComparedByIdentity(5),
+    "EQG11-generates": ContractSpec(
+        "rotations for boosts",
+        group=OrthogonalGroup(3, special=True),
+        generates=torch.tensor([[[1.25, 0.75, 0], [0.75, 1.25, 0], [0, 0, 1]]]),
+    ),
 }

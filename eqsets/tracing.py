@@ -10,7 +10,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["free_to_read", "values_known", "writable"]
+__all__ = ["free_to_read", "transformed", "values_known", "writable"]
+
+
+def transformed(*tensors: Tensor) -> bool:
+    """Return whether :mod:`torch.func` wraps one of the tensors: some operations have no rule."""
+    if torch.compiler.is_compiling():
+        return False
+    return any(torch._C._functorch.is_functorch_wrapped_tensor(x) for x in tensors)
 
 
 def writable(x: Tensor) -> bool:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.features import FeatureType
+from eqsets.tracing import transformed
 
 __all__ = ["ElementNorm", "RowNorm"]
 
@@ -28,6 +29,10 @@ class ElementNorm(nn.Module):
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
         """Normalise ``x: (E, *element)``; ``present`` is not needed: rows are independent."""
+        if self.bias is not None and transformed(x, self.weight):  # group_norm has no rule there
+            y = torch.nn.functional.layer_norm(x, x.shape[1:], eps=self.eps)
+            y = y * _per_channel(self.weight, self.in_type)
+            return y + _per_channel(self.bias, self.in_type)
         if self.bias is not None:
             y = torch.group_norm(  # not the functional one, which refuses a single value
                 _channels_second(x, self.in_type), 1, self.weight, self.bias, self.eps

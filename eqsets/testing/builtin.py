@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from eqsets.generated import cyclic, dihedral, grid_rotations, symmetric, trivial
+from eqsets.generated import GeneratedSymmetry, cyclic, dihedral, grid_rotations, symmetric, trivial
 from eqsets.nested import Sets
 from eqsets.symmetry import ElementSymmetry
 from eqsets.testing.spec import ContractSpec
@@ -18,6 +19,10 @@ __all__ = [
     "symmetric_spec",
     "trivial_spec",
 ]
+
+
+# Turn by a third and flip of the plane: matrices that do not commute, and vectors they mix.
+_TRIANGLE = (((-0.5, -(0.75**0.5)), (0.75**0.5, -0.5)), ((1.0, 0.0), (0.0, -1.0)))
 
 
 def _subject(name: str, symmetry: ElementSymmetry, *specs: Any) -> ContractSpec:
@@ -36,8 +41,10 @@ def cyclic_spec() -> ContractSpec:
 
 
 def dihedral_spec() -> ContractSpec:
-    """Return the spec of ``"dihedral"``: a square, whose diagonals make pairs of three kinds."""
-    return _subject("dihedral", dihedral(4), 1, 2, "2 trivial", "1 pairs")
+    """Return the spec of ``"dihedral"``: a square, and the plane of a triangle."""
+    triangle = _subject("triangle", GeneratedSymmetry(matrices=_TRIANGLE), 1, 2)
+    spec = _subject("dihedral", dihedral(4), 1, 2, "2 trivial", "1 pairs")
+    return replace(spec, order=8, variants=(replace(triangle, order=6, plugin=False),))
 
 
 def symmetric_spec() -> ContractSpec:
@@ -46,8 +53,10 @@ def symmetric_spec() -> ContractSpec:
 
 
 def grid_rotations_spec() -> ContractSpec:
-    """Return the spec of ``"grid-rotations"``: a grid whose centre, edges and corners differ."""
-    return _subject("grid-rotations", grid_rotations(3, 3, reflections=True), 1, 2, "2 trivial")
+    """Return the spec of ``"grid-rotations"``: a square grid and an oblong one."""
+    oblong = _subject("oblong", grid_rotations(2, 3, reflections=True), 1, 2)
+    spec = _subject("grid-rotations", grid_rotations(3, 3, reflections=True), 1, 2, "2 trivial")
+    return replace(spec, order=8, variants=(replace(oblong, order=4, plugin=False),))
 
 
 def product_spec() -> ContractSpec:

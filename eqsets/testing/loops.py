@@ -6,6 +6,7 @@ nothing of its layouts, masks or batching.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import reduce
 
 import torch
@@ -15,8 +16,16 @@ from eqsets.aggregation import Aggregation, Aittala, Max, Mean, NoAggregation, S
 from eqsets.centered import Centered, InvariantCenteredContext
 from eqsets.combiners import Concatenate, Subtract
 from eqsets.dss import DSS
+from eqsets.nn import Readout, SetPool
 
-__all__ = ["dss_by_loop", "has_loop"]
+__all__ = ["LocalSum", "dss_by_loop", "end_by_loop", "has_loop"]
+
+
+@dataclass(frozen=True)
+class LocalSum(Sum):
+    """The sum of the local outputs, with their bias: padding must not count."""
+
+    reads_local = True
 
 
 def dss_by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
@@ -63,9 +72,20 @@ def _mean(members: list[Tensor]) -> Tensor:
     return reduce(torch.add, members) / len(members)
 
 
+def end_by_loop(end: nn.Module, elements: list[Tensor]) -> list[Tensor]:
+    """Return the one output of a SetPool or a Readout on one set, as a list."""
+    if isinstance(end, SetPool):
+        return [_reduce(end.aggregation, [x[None] for x in elements])[0]]
+    if not isinstance(end, Readout):
+        raise AssertionError(f"the oracle knows SetPool and Readout, got {type(end).__name__}")
+    read = [end.invariant(x[None]) for x in elements]
+    y: Tensor = end.linear(_reduce(end.aggregation, read))
+    return [y[0]]
+
+
 def has_loop(layer: nn.Module) -> bool:
     """Return whether the loop knows the aggregation of a layer: one of eqsets."""
-    known = (Aittala, Centered, Max, Mean, NoAggregation, Sridhar, Sum)
+    known = (Aittala, Centered, LocalSum, Max, Mean, NoAggregation, Sridhar, Sum)
     return isinstance(layer, DSS) and type(layer.aggregation) in known
 
 

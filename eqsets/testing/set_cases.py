@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from torch import nn
+
+from eqsets.aggregation import Aggregation
 from eqsets.dss import ALIGNMENTS, DSS
 from eqsets.modules import examples
 from eqsets.network import SetNetwork
+from eqsets.nn import Readout, SetPool
 from eqsets.symmetry import ElementSymmetry
-from eqsets.testing.loops import dss_by_loop, has_loop
+from eqsets.testing.loops import LocalSum, dss_by_loop, end_by_loop, has_loop
 from eqsets.testing.row_cases import offered
 from eqsets.testing.spec import ContractSpec, Layer, SetCase
 
@@ -24,12 +28,18 @@ def set_cases(symmetry: ElementSymmetry, subject: ContractSpec) -> Iterator[SetC
         for aggregation in subject.aggregations:
             if (aggregation, alignment) != ("none", "independent"):  # shares nothing: as shared
                 yield from _layer(symmetry, subject, layer, aggregation, alignment)
+    yield from _layer(symmetry, subject, layer, LocalSum(), "shared")
     yield from _networks(symmetry, subject, layer)
+    yield from _ends(symmetry, subject, layer)
     yield from _examples(symmetry, subject, layer)
 
 
 def _layer(
-    symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer, aggregation: str, alignment: str
+    symmetry: ElementSymmetry,
+    subject: ContractSpec,
+    layer: Layer,
+    aggregation: str | Aggregation,
+    alignment: str,
 ) -> Iterator[SetCase]:
     build = partial(
         DSS,
@@ -84,6 +94,26 @@ def _networks(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) ->
                 statistics=ending.get("normalization") == "batch",
                 **_common(symmetry, subject),
             )
+
+
+def _ends(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) -> Iterator[SetCase]:
+    """Yield the invariant ends of networks, each with every aggregation."""
+    for aggregation in ("sum", "mean", "max"):
+        ends: dict[str, Callable[[], nn.Module]] = {
+            "SetPool": partial(SetPool, symmetry, layer.in_type, aggregation),
+            "Readout": partial(Readout, symmetry, layer.in_type, 2, aggregation),
+        }
+        for name, build in ends.items():
+            if (module := offered(build)) is not None:
+                yield SetCase(
+                    f"{name}, aggregation={aggregation}",
+                    build,
+                    **_types(symmetry, module),
+                    reduces=True,
+                    principal=False,
+                    oracle=None if symmetry.structured else end_by_loop,
+                    **_common(symmetry, subject),
+                )
 
 
 def _examples(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) -> Iterator[SetCase]:

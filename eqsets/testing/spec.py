@@ -48,6 +48,7 @@ class Capabilities:
         moves: modules work on another device than the one they were built on.
         bfloat16: modules run in bfloat16 and float16.
         twice: modules can be differentiated twice.
+        forward_mode: modules have derivatives in forward mode (``torch.func.jacfwd``).
     """
 
     padded: bool = True
@@ -58,6 +59,7 @@ class Capabilities:
     moves: bool = True
     bfloat16: bool = True
     twice: bool = True
+    forward_mode: bool = True
 
 
 @dataclass(frozen=True)

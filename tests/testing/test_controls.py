@@ -16,13 +16,14 @@ from tests.testing.controls import (
     gradients,
     groups,
     layouts,
+    options,
     rows,
     sets,
 )
 
 CONTROLS = {
     law_id: subject
-    for family in (groups, actions, rows, sets, gradients, layouts, deployment, families)
+    for family in (groups, actions, rows, sets, gradients, layouts, options, deployment, families)
     for law_id, subject in family.CONTROLS.items()
 }
 SLOW = sorted(law.id for law in LAWS if law.slow)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from eqsets.testing.trial import Trial
 __all__ = ["LAWS", "types"]
 
 _BATCH = 3
+_LISTED = 200  # group elements of which each is tried
 
 
 def types(subject: ContractSpec) -> Sequence[TypeCase]:
@@ -229,6 +231,32 @@ def acts(subject: ContractSpec, trial: Trial) -> None:
     trial.expect(False, "no group element moves any of the feature types")
 
 
+@law(
+    "EQA12-faithful",
+    "Only the identity moves nothing: every other group element moves some feature type.",
+    breaks="an action that forgets a factor of the group, such as the flips of a dihedral one",
+    cases=acted,
+    once=True,
+    after=("EQA10-acts",),
+)
+def faithful(subject: ContractSpec, trial: Trial) -> None:
+    by_group: dict[Any, list[TypeCase]] = {}
+    for case in types(subject):
+        by_group.setdefault(repr(case.group), []).append(case)
+    for cases in by_group.values():
+        group = cases[0].group
+        order = group.order
+        listed = order is not None and order <= _LISTED and group.generators() is not None
+        g = group.elements() if listed else group.sample(8, generator=trial.generator())
+        g = g[group.distance(g, group.identity().expand_as(g)) > 1e-6]
+        moved = torch.zeros(len(g), dtype=torch.bool)
+        for case in cases:
+            x = _features(case, trial)[:1]
+            gap = (case.type.transform(g[:, None], x) - x).abs().flatten(1)
+            moved |= gap.amax(1) > 1e-6
+        trial.expect(bool(moved.all()), f"{g[~moved][:1].tolist()} moves no feature type")
+
+
 LAWS: tuple[Law, ...] = (
     identity,
     homomorphism,
@@ -240,5 +268,6 @@ LAWS: tuple[Law, ...] = (
     componentwise,
     channels,
     acts,
+    faithful,
 )
 """The laws of the family, in order."""

@@ -176,13 +176,18 @@ def gradients_of_the_loop(case: SetCase, trial: Trial) -> None:
         raise AssertionError("the law ranges over modules with an oracle")
 
     def looped(x: Tensor) -> list[Tensor]:
-        return [torch.stack(oracle(bench.module, list(one))) for one in x]
+        loops = [oracle(bench.module, list(one)) for one in x]
+        return [one[0] if case.reduces else torch.stack(one) for one in loops]
 
-    for training in (False, True):
+    below = -bench.x.abs()
+    below[:, 0] = 0.0  # then the largest component of a set is exactly 0
+    for training, x in ((False, bench.x), (True, bench.x), (False, below)):
         bench.module.train(training)
-        expected = _gradients_of(bench, looped, bench.x)
-        for layout in [layout for layout, _, _ in bench.layouts(bench.x)]:
-            actual = _gradients_of(bench, _in_layout(bench, layout), bench.x)
+        expected = _gradients_of(bench, looped, x)
+        if not all(bool(right.isfinite().all()) for right in expected.values()):
+            continue  # lengths have no derivative at 0
+        for layout in [layout for layout, _, _ in bench.layouts(x)]:
+            actual = _gradients_of(bench, _in_layout(bench, layout), x)
             for name, right in expected.items():
                 what = f"{layout}, gradient of {name}"
                 bench.compare(actual[name], right, rounding(torch.float64), what)

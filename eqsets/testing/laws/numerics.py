@@ -78,6 +78,47 @@ def bfloat16_runs(case: SetCase, trial: Trial) -> None:
     bench.compare(y, wide.run(bench.x.double()), rounding(torch.bfloat16))
 
 
+@law(
+    "EQN05-float16-runs",
+    "In float16 a module runs, and its numbers are finite and those of float64 to three digits.",
+    breaks="a sum that stays in float16 where bfloat16 is widened, an eps that rounds to zero",
+    cases=set_modules(lambda case: case.capabilities.bfloat16, "half precision is not claimed"),
+    after=("EQN03-bfloat16-runs",),
+)
+def float16_runs(case: SetCase, trial: Trial) -> None:
+    size = trial.draw("n", strategies.set_sizes(2, 4))
+    bench, wide = SetBench(trial, case, size, torch.float16), SetBench(trial, case, size)
+    wide.module.load_state_dict(bench.module.state_dict())
+    for (layout, given, mask), (_, exact, _) in zip(
+        bench.layouts(bench.x), bench.layouts(bench.x.double()), strict=True
+    ):
+        y, right = bench.call(given, mask), wide.call(exact, mask)
+        pair = [one.values if isinstance(one, SetBatch) else one for one in (y, right)]
+        bench.compare(pair[0], pair[1], rounding(torch.float16), layout)
+
+
+@law(
+    "EQN06-double-digits",
+    "A module that is moved by `double()` gives the numbers of one that was built in float64.",
+    breaks="a constant that is rounded to float32 when the module is built",
+    cases=set_modules(),
+    once=True,
+    after=("EQN01-float64-is-tight",),
+)
+def double_digits(case: SetCase, trial: Trial) -> None:
+    bench, default = SetBench(trial, case, 3), torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        other = SetBench(trial, case, 3)
+    finally:
+        torch.set_default_dtype(default)
+    named = dict(bench.module.named_parameters())
+    with torch.no_grad():
+        for name, parameter in other.module.named_parameters():
+            parameter.copy_(named[name])
+    bench.compare(bench.run(bench.x), other.run(bench.x), rounding(torch.float64))
+
+
 def _learning(bench: SetBench, layout: str, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return outputs, and all gradients in a row, of a loss that weighs elements differently."""
     mask = torch.ones(x.shape[:2], dtype=torch.bool) if layout == "padded" else None
@@ -146,5 +187,7 @@ LAWS: tuple[Law, ...] = (
     float32_by_the_table,
     bfloat16_runs,
     large_sets_keep_digits,
+    float16_runs,
+    double_digits,
 )
 """The laws of the family, in order."""

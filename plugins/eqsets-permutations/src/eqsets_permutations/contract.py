@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import DSS, SetNetwork
-from eqsets.testing import ContractSpec, SetCase
+from eqsets.testing import Capabilities, ContractSpec, SetCase
 from eqsets_permutations.edges import Edges
 from eqsets_permutations.symmetry import Permutations
 
 __all__ = ["subject"]
 
 _NODES = 3  # small enough for the maps between pairs to be solved by brute force
+_CLAIMS = Capabilities(forward_mode=False)  # sparse products have derivatives backwards only
 _CONVOLUTIONS = ("gcn", "gin", "graph", "sage")
 
 
@@ -49,6 +50,7 @@ def subject() -> ContractSpec:
         "out_type": target,
         "group": symmetry.group,
         "symmetry": symmetry,
+        "capabilities": _CLAIMS,
     }
     sets = [
         SetCase(
@@ -71,4 +73,5 @@ def subject() -> ContractSpec:
         symmetry=symmetry,
         types=(source, target, pairs),
         sets=tuple(sets),
+        capabilities=_CLAIMS,
     )

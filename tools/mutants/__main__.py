@@ -1,0 +1,111 @@
+"""``python -m tools.mutants``: plant faults one by one in a copy, and report what catches them.
+
+    make mutants ARGS="--planted"                 all faults of planted.toml
+    make mutants ARGS="eqsets --count 60 --seed 1"  a sample by cosmic-ray's operators
+    make mutants ARGS="--report"                  only write the report again
+
+Results are kept in build/mutants/results.jsonl, so that a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tools.mutants.faults import Fault, generic, planted
+from tools.mutants.report import summary
+from tools.mutants.scope import files, subjects, tests
+from tools.mutants.trial import preload, stages
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "build" / "mutants" / "results.jsonl"
+
+
+def arguments() -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__.split("\n")[0])
+    parser.add_argument("paths", nargs="*", help="folders or files to plant faults in")
+    parser.add_argument("--planted", action="store_true", help="the faults of planted.toml")
+    parser.add_argument("--count", type=int, default=60, help="how many faults by operators")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample")
+    parser.add_argument("--seconds", type=float, default=240, help="limit of one stage")
+    parser.add_argument("--report", action="store_true", help="only write the report")
+    parser.add_argument("--again", action="store_true", help="try the survivors once more")
+    return parser.parse_args()
+
+
+def known() -> dict[str, dict[str, Any]]:
+    """Return the results so far, the last one of each fault."""
+    if not RESULTS.exists():
+        return {}
+    rows = [json.loads(line) for line in RESULTS.read_text().splitlines()]
+    return {row["id"]: row for row in rows}
+
+
+def copy_repository(target: Path) -> None:
+    """Copy the tracked files, and compile them so that only the mutated one is compiled again."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    for name in listed:
+        if name.startswith(("eqsets", "plugins", "tests", "examples", "conftest.py", "pyproject")):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / name).exists():
+                shutil.copy(ROOT / name, target / name)
+    compiled = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash"]
+    subprocess.run([*compiled, str(target)], check=True)
+
+
+def attempt(fault: Fault, copy: Path, seconds: float) -> dict[str, Any]:
+    """Plant a fault in the copy, try it, and take it out again."""
+    path, names = copy / fault.path, subjects(fault.path)
+    original = path.read_text()
+    path.write_text(fault.source)
+    try:
+        outcome = stages(copy, names, tests(ROOT, fault.path), seconds)
+    finally:
+        path.write_text(original)
+    facts = {key: getattr(fault, key) for key in ("id", "name", "path", "line", "before", "after")}
+    return {**facts, "subjects": names, **outcome, "seconds": round(outcome["seconds"], 1)}
+
+
+def main() -> None:
+    """Run, go on with, or report a run."""
+    given, done = arguments(), known()
+    faults = list(planted(ROOT)) if given.planted else []
+    if given.paths:
+        faults += generic(ROOT, files(ROOT, given.paths), given.count, given.seed)
+    survivors = {key for key, row in done.items() if row["stage"] == "none"}
+    waiting = [one for one in faults if one.id not in done or (given.again and one.id in survivors)]
+    if waiting and not given.report:
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            copy_repository(Path(folder))
+            preload()
+            for number, fault in enumerate(waiting, 1):
+                row = attempt(fault, Path(folder), given.seconds)
+                with RESULTS.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+                print(
+                    f"{number}/{len(waiting)} {row['stage']:<8} {row['seconds']:5.0f} s "
+                    f"{fault.path}:{fault.line} {fault.name}  {row['by']}",
+                    flush=True,
+                )
+    ids = {fault.id for fault in faults}
+    rows = [row for key, row in known().items() if not ids or key in ids]
+    RESULTS.with_name("report.md").write_text(summary(rows))
+    print(summary(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""What is held against a fault: names for ``eqsets check``, and the unit tests beside the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["files", "subjects", "tests"]
+
+_NO_TARGET = ("testing", "cli", "registry", "_", "builtin", "hookspecs", "bursts", "errors", "demo")
+_CHECKED = {
+    "eqsets/groups": ["dihedral", "symmetric", "product", "spatial"],
+    "eqsets/generated": ["cyclic", "dihedral", "grid-rotations", "symmetric", "trivial"],
+    "eqsets/solve": ["cyclic", "dihedral", "symmetric"],
+    "eqsets/products": ["product"],
+    "eqsets/nested": ["sets"],
+    "eqsets/families": ["affine", "hsv", "affine+hsv"],
+    "eqsets/generative": [],
+    "eqsets/set_inference": [],
+    "eqsets/audit.py": [],
+    "eqsets/equivariance.py": [],
+    "eqsets": ["cyclic", "dihedral"],
+    "plugins/eqsets-affine": ["affine", "reflections", "d4", "similarity"],
+    "plugins/eqsets-color": ["hsv", "hue"],
+    "plugins/eqsets-permutations": ["permutations"],
+    "plugins/eqsets-planar": ["planar"],
+    "plugins/eqsets-spatial": ["spatial"],
+    "plugins/eqsets-translations": ["translations"],
+}
+
+
+def files(root: Path, chosen: list[str]) -> list[str]:
+    """Return the files under the chosen folders (or files) in which faults are planted."""
+    found: list[str] = []
+    for one in chosen:
+        base = root / one
+        for path in [base] if base.is_file() else sorted(base.rglob("*.py")):
+            name = path.relative_to(root).as_posix()
+            parts = name.removeprefix("eqsets/").split("/")
+            if parts[0].removesuffix(".py").startswith(_NO_TARGET) or "/tests/" in name:
+                continue
+            if path.name not in ("__init__.py", "plugin.py", "contract.py"):
+                found.append(name)
+    return found
+
+
+def subjects(path: str) -> list[str]:
+    """Return the names that ``eqsets check`` is run on for a file, none if it is out of scope."""
+    for prefix, names in _CHECKED.items():
+        if path == prefix or path.startswith(prefix + "/"):
+            return names
+    return []
+
+
+def tests(root: Path, path: str) -> list[str]:
+    """Return the unit tests of the file or of its folder."""
+    if path.startswith("plugins/"):
+        return ["/".join([*path.split("/")[:2], "tests"])]
+    inner = Path(path).relative_to("eqsets").with_suffix("")
+    for part in (inner, *inner.parents):
+        own = root / "tests" / part.parent / f"test_{part.name}.py"
+        if part.name and own.exists():
+            return [own.relative_to(root).as_posix()]
+        if part.name and (root / "tests" / part).is_dir():
+            return [f"tests/{part}"]
+    return ["tests/test_dss.py", "tests/test_network.py", "tests/nn", "tests/test_layout.py"]

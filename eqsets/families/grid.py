@@ -72,19 +72,17 @@ class Grid(Domain):
         return (DenseEncoder if dense else ConvEncoder)(shape, out, dropout=dropout)
 
     def meet(self, other: Domain) -> Grid:
-        if isinstance(other, Grid) and replace(self, channels=None) == replace(
-            other, channels=None
-        ):
-            if self.channels is None or self.channels == other.channels:
-                return other
-            if other.channels is None:
-                return self
+        """Return the narrower domain; a subclass is narrower, as are fixed channels."""
+        if not (isinstance(other, Grid) and _comparable(self, other)):
+            return super().meet(other)
+        narrow, wide = (self, other) if isinstance(self, type(other)) else (other, self)
+        if None not in (narrow.channels, wide.channels) and narrow.channels != wide.channels:
             raise OptionError(
                 f"got families of {self.noun} with {self.channels} and with {other.channels} "
                 "channels, expected as many for all factors. Multiply families that transform "
                 f"the same {self.noun}."
             )
-        return super().meet(other)
+        return replace(narrow, channels=narrow.channels or wide.channels)
 
     def positions(self, size: tuple[int, ...], *, like: Tensor) -> Tensor:
         """Return the positions of the points, ``(P, d)`` in ``[-1, 1]``, last axis of a grid first.
@@ -136,6 +134,13 @@ class Grid(Domain):
 
     def _hint_channels(self, channels: int) -> str:
         return "Move the channels before the grid."
+
+
+def _comparable(one: Grid, other: Grid) -> bool:
+    """Whether one class is a subclass of the other, and equal ones differ in channels at most."""
+    if type(one) is type(other):
+        return replace(one, channels=None) == replace(other, channels=None)
+    return isinstance(one, type(other)) or isinstance(other, type(one))
 
 
 @dataclass(frozen=True)

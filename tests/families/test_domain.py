@@ -86,6 +86,14 @@ def test_no_flip_preserves_the_asymmetry(domain: Grid) -> None:
 def test_a_domain_of_both_is_the_narrower_one() -> None:
     assert Images().meet(Images(3)) == Images(3).meet(Images()) == Images(3).meet(Images(3))
     assert Vectors().meet(Vectors()) == Vectors()
+
+    @dataclass(frozen=True)
+    class Portraits(Images):
+        height: int = 8
+
+    assert Images(3).meet(Portraits()) == Portraits().meet(Images(3)) == Portraits(3)
+    with pytest.raises(OptionError, match=r"height=8\) and of .*height=9"):
+        Portraits().meet(Portraits(height=9))
     with pytest.raises(OptionError, match="images with 1 and with 3 channels"):
         Images(1).meet(Images(3))
     with pytest.raises(OptionError, match=r"families of Images.*and of Signals"):

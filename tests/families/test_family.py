@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 import eqsets
-from eqsets import OptionError, ShapeError, TransformationFamily
-from eqsets.families import Images, Parameter, ProductFamily
+from eqsets import GroupError, OptionError, ShapeError, TransformationFamily
+from eqsets.families import AdditiveGroup, Images, Parameter, ProductFamily, Signals
 from eqsets.groups import CyclicGroup
 from eqsets.testing import check
 
@@ -152,3 +152,62 @@ def test_wrapping_keeps_derivatives() -> None:
     wrapped.sum().backward()
     assert value.grad is not None
     assert value.grad.tolist() == [1, 1]
+
+
+def test_families_of_different_elements_do_not_multiply() -> None:
+    @dataclass(frozen=True)
+    class OfSignals(Rolls):
+        domain = Signals()  # type: ignore[assignment]
+
+    @dataclass(frozen=True)
+    class Grey(Rolls):
+        domain = Images(1)  # type: ignore[assignment]
+
+    with pytest.raises(OptionError, match=r"families of Squares.* and of Signals"):
+        Rolls(name="a") * OfSignals(name="b")
+    with pytest.raises(OptionError, match="images with 3 and with 1 channels"):
+        eqsets.transformation("hue") * Grey()
+    both = eqsets.transformation("rotation") * Grey()
+    assert both.domain == Images(1)
+    assert both.takes_fill
+    assert both.interpolates
+    assert not Grey().interpolates
+
+
+def test_fill_goes_to_the_factors_that_take_it() -> None:
+    @dataclass(frozen=True)
+    class NoFill(Rolls):
+        def act(self, g: Tensor, x: Tensor, *, order: int = 1) -> Tensor:  # type: ignore[override]
+            return super().act(g, x, order=order)
+
+    family = eqsets.transformation("translation") * NoFill(4)
+    assert not NoFill(4).takes_fill
+    g = family.element(torch.tensor([10.0, 0.0, 0.0]))
+    x = torch.zeros(1, 4, 4)
+    assert family.act(g, x, fill=0.5).unique().tolist() == [0.5]
+    assert family.act(g, x).unique().tolist() == [-1.0]
+
+
+def test_a_role_is_one_of_those_that_are_known() -> None:
+    assert Parameter("delay", "s", 0.0, 1.0, role="shift").in_role("scale", "shift")
+    assert not Parameter("delay", "s", 0.0, 1.0).in_role("shift")
+    with pytest.raises(OptionError, match=r"the role 'shifts'.*Did you mean 'shift'"):
+        Parameter("delay", "s", 0.0, 1.0, role="shifts")
+
+
+def test_the_old_name_of_check_still_works() -> None:
+    with pytest.warns(DeprecationWarning, match=r"write family\.check"):
+        Rolls().check_images(torch.zeros(1, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("periods", "message"), [((), r"periods=\(\)"), ((0.0,), "a positive period or None")]
+)
+def test_bad_periods_are_refused(periods: tuple[float, ...], message: str) -> None:
+    with pytest.raises(GroupError, match=message):
+        AdditiveGroup(periods)
+
+
+def test_an_additive_group_keeps_the_laws_of_groups() -> None:
+    report = check(AdditiveGroup((1.0, None, 3.0)), profile="quick")
+    assert report.ok, report

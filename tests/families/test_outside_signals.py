@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from eqsets import OptionError
+from eqsets import OptionError, ShapeError
 from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
+from eqsets.generative.analysis.examine import examine
+from eqsets.generative.vae import InvariantVAE, Resampling
 from eqsets.testing import check
 from tests.families.outside_signals import ShiftAndGain
 
@@ -81,3 +83,21 @@ def test_a_saved_model_of_an_outside_family_is_loaded(tmp_path) -> None:  # type
     model.save(tmp_path / "model.pt")
     again = SymmetryModel.load(tmp_path / "model.pt", family=ShiftAndGain())
     assert torch.equal(again.log_prob(x), model.log_prob(x))
+
+
+def test_what_is_for_images_refuses_a_model_of_signals() -> None:
+    x, _ = signals(64)
+    model = SymmetryModel(ShiftAndGain(), (1, 48), backbone="analytic")
+    model.fit(x, preset=SHORT.with_steps(2, 2), quiet=True)
+    with pytest.raises(OptionError, match="cannot build a VAE of signals yet"):
+        InvariantVAE(model)
+    with pytest.raises(OptionError, match="cannot augment signals yet"):
+        Resampling(model)
+    with pytest.raises(OptionError, match="cannot compare signals yet"):
+        examine(model.inference, x, x)
+    with pytest.raises(ShapeError, match=r"signals of shape \(64, 1, 40\), expected \(n, 1, 48\)"):
+        model.prototype(x[..., :40])
+    with pytest.raises(ShapeError, match=r"as the shape of one of the signals, expected \(C, T\)"):
+        SymmetryModel(ShiftAndGain(), (1, 48, 48))
+    with pytest.raises(OptionError, match="background=inf, expected a finite number"):
+        SymmetryModel(ShiftAndGain(), (1, 48), background=float("inf"))

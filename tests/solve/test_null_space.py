@@ -23,7 +23,8 @@ TURN = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=D)
 def rotated(matrices: Tensor) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     q, _ = torch.linalg.qr(torch.randn(*matrices.shape[1:], generator=generator, dtype=D))
-    return q @ matrices @ q.mT
+    turned: Tensor = q @ matrices @ q.mT
+    return turned
 
 
 def permutations(*rows: list[int]) -> Tensor:
@@ -68,7 +69,8 @@ def by_kronecker(before: Tensor, after: Tensor) -> Tensor:
     ]
     _, singular, right = torch.linalg.svd(torch.cat(rows))
     rank = int((singular > 1e-9).sum())
-    return right[rank:]
+    basis: Tensor = right[rank:]
+    return basis
 
 
 @pytest.mark.parametrize("name", CASES)

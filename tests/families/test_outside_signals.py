@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from eqsets import OptionError, ShapeError
+from eqsets import OptionError, ShapeError, element_group
 from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
 from eqsets.generative.analysis.examine import examine
 from eqsets.generative.vae import InvariantVAE, Resampling
+from eqsets.set_inference import SetInference
 from eqsets.testing import check
 from tests.families.outside_signals import ShiftAndGain
 
@@ -101,3 +102,14 @@ def test_what_is_for_images_refuses_a_model_of_signals() -> None:
         SymmetryModel(ShiftAndGain(), (1, 48, 48))
     with pytest.raises(OptionError, match="background=inf, expected a finite number"):
         SymmetryModel(ShiftAndGain(), (1, 48), background=float("inf"))
+
+
+def test_sets_of_signals_share_a_transformation() -> None:
+    x, _ = signals(24)
+    generator = torch.Generator().manual_seed(1)
+    sets = x[:, None] + 0.02 * torch.randn(24, 3, 1, 48, generator=generator)
+    grid = element_group("translations", dims=1)
+    inference = SetInference(ShiftAndGain(), (1, 48), element_group=grid)
+    inference.fit(sets, plan=StagePlan(2, batch=8), quiet=True)
+    assert inference.element(sets).shape == (24, 2)
+    assert inference.prototype(sets).shape == sets.shape

@@ -44,7 +44,7 @@ class View(NamedTuple):
 
     Attributes:
         r: from images to views, ``(B, *element_shape)``.
-        images: the views, ``(B, C, H, W)``.
+        images: the views, ``(B, *element)``.
         g: from prototypes to views, ``(B, *element_shape)``.
     """
 
@@ -53,7 +53,7 @@ class View(NamedTuple):
     g: Tensor
 
     def prototypes(self, family: TransformationFamily, *, order: int = 1) -> Tensor:
-        """Return prototypes ``(B, C, H, W)``, computed from the pixels of the views."""
+        """Return prototypes ``(B, *element)``, computed from the pixels of the views."""
         return family.act(family.group.inverse(self.g), self.images, order=order)
 
     def coordinates(self, family: TransformationFamily, chart: Chart) -> Tensor:
@@ -95,7 +95,7 @@ def random_view(
 
     Args:
         inference: of the group elements.
-        x: images ``(B, C, H, W)``.
+        x: images ``(B, *element)``.
         bounds: ``(k, 2)``, of the parameters; default: those of the family.
         generator: source of randomness.
         order: of the interpolation.

@@ -98,7 +98,7 @@ class ConditionalDensity(nn.Module):
         self.spread.copy_((lines - self.middle).square().mean(0).sqrt().clamp_min(1e-3))
 
     def forward(self, prototype: Tensor) -> TransformDistribution:
-        """Return the distributions for prototypes ``(B, C, H, W)``."""
+        """Return the distributions for prototypes ``(B, *element)``."""
         return TransformDistribution(self, self.features(prototype))
 
     def features(self, prototype: Tensor) -> Tensor:

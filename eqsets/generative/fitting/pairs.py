@@ -24,7 +24,7 @@ def prototype_pairs(
     order: int,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    r"""Return ``eta: (n, views, k)`` and prototypes ``(n, views, C, H, W)`` that belong together.
+    r"""Return ``eta: (n, views, k)`` and prototypes ``(n, views, *element)`` that belong together.
 
     Each comes from a :mod:`random view <eqsets.generative.canonicalization.views>`, so the pairs
     are right to interpolation also where inference is not invariant. The prototype is computed

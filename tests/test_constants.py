@@ -185,6 +185,7 @@ def gap(rule: Rule, build: Build, shape: tuple[int, ...]) -> float:
     return float(((y - expected).abs().max() / expected.abs().max()).detach())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @pytest.mark.parametrize(("build", "shape"), CASES.values(), ids=CASES)
 def test_constants_follow_one_rule(build: Build, shape: tuple[int, ...], rule: Rule) -> None:

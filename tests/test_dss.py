@@ -168,6 +168,7 @@ def test_context_runs_once_a_set() -> None:
     assert seen == [2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 def test_compiled_layer_survives_changing_set_sizes(aggregation: str) -> None:
     torch.compiler.reset()

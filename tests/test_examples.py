@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each test starts processes of its own
+
 # torch_geometric scripts its modules while it is imported, which torch deprecates.
 WARNINGS = ["-W", "error", "-W", "ignore:`torch.jit:DeprecationWarning"]
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))

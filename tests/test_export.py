@@ -71,6 +71,7 @@ def check(program: Any, module: nn.Module, *given: Any) -> None:
 RAGGED = [("sum", "shared"), ("max", "shared"), ("sridhar", "shared"), ("mean", "independent")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("aggregation", "alignment", "strict"),
     [*((*case, False) for case in RAGGED), (*RAGGED[0], True)],
@@ -91,6 +92,7 @@ def test_export_of_ragged_batches(aggregation: str, alignment: str, strict: bool
     check(program, listed, *large)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("aggregation", "alignment"), [RAGGED[1], RAGGED[3]])
 def test_compile_of_ragged_batches(aggregation: str, alignment: str) -> None:
     module = layer(aggregation, alignment)

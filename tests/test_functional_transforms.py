@@ -74,6 +74,7 @@ def functions(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "aggregation", "alignment"), CASES)
 def test_jacobians_and_hessians(name: str, aggregation: str, alignment: str) -> None:
     layer, x = build(name, aggregation, alignment)
@@ -96,6 +97,7 @@ def test_jacobians_and_hessians(name: str, aggregation: str, alignment: str) -> 
         torch.testing.assert_close(jacrev(jacrev(loss))(given), square)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "aggregation", "alignment"), CASES)
 def test_gradients_of_each_sample_and_each_weight(
     name: str, aggregation: str, alignment: str
@@ -126,6 +128,7 @@ def test_gradients_of_each_sample_and_each_weight(
         torch.testing.assert_close(result[1], torch.stack([one[1] for one in alone]))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 @pytest.mark.parametrize("layout", ["dense", "padded", "ragged"])
@@ -171,6 +174,7 @@ def test_vmap_takes_a_set_batch() -> None:
         torch.testing.assert_close(value, layer(batch).values)
 
 
+@pytest.mark.slow
 def test_a_vectorised_jacobian_does_not_end_the_process() -> None:
     # It did: the backward of a reshape read the storage of a batched tensor.
     program = (

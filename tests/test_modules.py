@@ -109,6 +109,7 @@ def test_an_outside_module_is_described_saved_and_loaded() -> None:
     assert torch.equal(result(x), built(x))
 
 
+@pytest.mark.slow
 def test_an_outside_module_is_held_to_the_contract_in_all_layouts() -> None:
     report = check(outside(), profile="quick")
     assert report.ok, report

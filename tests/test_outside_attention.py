@@ -60,6 +60,7 @@ def test_the_layer_is_the_loop_in_all_layouts() -> None:
         assert torch.allclose(ragged[b], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", ["cyclic", "translations"])
 def test_the_layer_is_held_to_the_contract(group: str) -> None:
     torch.manual_seed(0)
@@ -114,6 +115,7 @@ def test_a_network_is_described_saved_and_loaded() -> None:
     assert torch.equal(result(sets()), network(sets()))
 
 
+@pytest.mark.slow
 def test_a_file_imports_nothing_that_it_names(tmp_path: Path) -> None:
     """If the class is not registered, loading raises an error and does not import it."""
     eqsets.save(layer_of(), tmp_path / "layer.pt")

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each test starts processes of its own
+
 NAMES = {
     "affine": ["AffineFamily", "C4", "D4"],
     "color": ["ColorFamily", "ColorGroup"],

@@ -14,6 +14,8 @@ import pytest
 from tests.outside import EQSETS, PYTEST, QUICK, install, passes
 from tests.outside import run as run_with
 
+pytestmark = pytest.mark.slow  # each test starts processes of its own
+
 PAGE = Path(__file__).parents[1] / "docs" / "write-a-plugin.md"
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import torch.distributed.fsdp
 
+pytestmark = pytest.mark.slow  # each test starts processes of its own
+
 SCRIPT = """if True:
     import json, tempfile
     import torch

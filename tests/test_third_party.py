@@ -12,6 +12,8 @@ import pytest
 import eqsets
 from tests.outside import EQSETS, PYTEST, QUICK, install, passes
 
+pytestmark = pytest.mark.slow  # each test starts processes of its own
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = sorted(path.parent for path in ROOT.glob("examples/third_party/*/pyproject.toml"))
 

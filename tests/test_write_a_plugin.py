@@ -11,6 +11,8 @@ import pytest
 from eqsets.cli._scaffold import Names, files
 from tests.outside import EQSETS, PYTEST, QUICK, install, passes
 
+pytestmark = pytest.mark.slow  # each test starts processes of its own
+
 PAGE = Path(__file__).parents[1] / "docs" / "write-a-plugin.md"
 FILE = re.compile(r"^<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 QUOTE = re.compile(r"^<!-- not run: in (\S+) -->\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

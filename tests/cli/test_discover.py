@@ -43,6 +43,7 @@ def short(monkeypatch):
     monkeypatch.setattr(eqsets.generative, "discover", quickly)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_writes_a_page_and_figures_and_prints_a_summary(run, images, tmp_path):
     found = run(images, "--family", "translation", "--output", tmp_path / "o", "--quiet")

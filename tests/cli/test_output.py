@@ -51,6 +51,7 @@ def execute(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="finds the C library as POSIX does")
 def test_plugins_that_print_do_not_spoil_the_json(site: Any) -> None:
     site.install("noisy", {"noisy": "noisy_plugin"}, noisy_plugin=NOISY)
@@ -90,6 +91,7 @@ def test_a_runner_that_replaces_stdout_gets_the_json_alone(
     assert "built" in result.stderr
 
 
+@pytest.mark.slow
 def test_the_module_runs_and_works_without_docstrings_and_asserts(site: Any) -> None:
     listed = execute(site, "plugins", "--json", flags=("-OO",))
     assert {"trivial", "cyclic"} <= {record["name"] for record in json.loads(listed.stdout)}

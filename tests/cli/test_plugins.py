@@ -86,6 +86,7 @@ def test_the_installed_plugins_are_listed_by_default():
     assert {"trivial", "cyclic", "dihedral", "symmetric", "grid-rotations", "sum"} <= names
 
 
+@pytest.mark.slow
 def test_help_lists_the_commands_without_importing_them():
     code = "import sys; from eqsets.cli import main; main(['--help'], standalone_mode=False);"
     code += "print(*sys.modules)"
@@ -105,6 +106,7 @@ def test_wrong_usage_exits_with_2(arguments):
     assert run(*arguments).exit_code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["click", "rich"])
 def test_missing_dependencies_are_named_with_the_command_that_installs_them(missing):
     code = f"import sys; sys.modules['{missing}'] = None; from eqsets.cli import main; main()"

@@ -33,6 +33,7 @@ def printer(**options: object) -> Console:
     return Console(file=StringIO(), width=100, **options)
 
 
+@pytest.mark.slow
 def test_a_run_prints_a_table_and_writes_a_figure_and_the_results(tmp_path, passing_contract):
     console = printer()
     report = run_demo(tmp_path / "new", recipe=TINY, console=console)
@@ -55,11 +56,13 @@ def test_a_run_prints_a_table_and_writes_a_figure_and_the_results(tmp_path, pass
     assert {score["name"] for score in written["scores"]} == {"mean", "siamese", "late", "dss"}
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_seed_agree(tmp_path, passing_contract):
     one, two = (run_demo(tmp_path / name, recipe=TINY, console=printer()) for name in "ab")
     assert [score.psnr for score in one.scores] == [score.psnr for score in two.scores]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_resumes_and_says_how(tmp_path, passing_contract, monkeypatch):
     whole = run_demo(tmp_path / "whole", recipe=TINY, console=printer())
 

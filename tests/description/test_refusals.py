@@ -105,6 +105,7 @@ JUNK = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(sorted({**GOOD, **GOOD["arguments"]})), JUNK)
 def test_junk_never_ends_in_another_error(entry: str, junk: Any) -> None:

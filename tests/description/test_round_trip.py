@@ -68,6 +68,7 @@ def test_types_come_back_equal(named: tuple[str, dict[str, Any]], data: st.DataO
     assert repr(through_json(symmetry)) == repr(symmetry)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options", "specs"), PLUGINS)
 def test_types_of_plugins_come_back_equal(
     name: str, options: dict[str, Any], specs: list[Any]
@@ -108,6 +109,7 @@ def test_matrices_and_lie_algebras_come_back_to_the_last_digit() -> None:
 NAMES = ["cyclic", "permutations", "planar", "product", "sets", "spatial", "translations"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_plugins_do_not_skip_the_laws(name: str) -> None:
     laws = ["EQA11-plain-description", "EQD12-plain-description"]

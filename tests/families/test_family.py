@@ -65,6 +65,7 @@ class Rolls(TransformationFamily):
         return self.group.sample(*batch, generator=generator)
 
 
+@pytest.mark.slow
 def test_a_family_of_one_screen_keeps_all_laws() -> None:
     report = check(Rolls(), profile="quick")
     assert report.ok, report

@@ -61,6 +61,7 @@ def test_a_model_works_where_it_is(family, generator):
         assert all(one.device == THERE for one in made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_examination_works_where_the_images_are(family):
     x, model = images(), model_of(family)
@@ -96,6 +97,7 @@ def test_a_vae_is_trained_elsewhere_on_what_a_model_resamples(model_there, gener
     assert (model.prototype_bank.device == THERE) == model_there
 
 
+@pytest.mark.slow
 def test_images_on_a_device_are_fitted_as_those_of_the_cpu(rotated_images):
     x = rotated_images(16, 1.0)
     plan = Preset(StagePlan(1, batch=8), StagePlan(2, batch=8), prototypes=1)

@@ -32,6 +32,7 @@ def weights(model: SymmetryModel) -> torch.Tensor:
     return torch.cat([tensor.flatten().float() for tensor in model.state_dict().values()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extent", [0.5, pi])
 def test_finds_how_far_images_are_turned(extent, rotated_images):
     model = SymmetryModel("rotation", SHAPE)
@@ -44,6 +45,7 @@ def test_finds_how_far_images_are_turned(extent, rotated_images):
     assert model.orbit_variance(probe).share < 0.02
 
 
+@pytest.mark.slow
 def test_samples_and_resamples_are_turned_as_far_as_the_data(rotated_images):
     model = SymmetryModel("rotation", SHAPE, backbone="analytic")
     x = rotated_images(400, 0.5)
@@ -58,6 +60,7 @@ def test_samples_and_resamples_are_turned_as_far_as_the_data(rotated_images):
         assert float((away.abs() < 0.7).float().mean()) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backbone", "rate"), [("cnn", 5e-3), ("mlp", 1e-3)])
 def test_published_backbones_learn(backbone, rate, rotated_images):
     model = SymmetryModel("translation", SHAPE, backbone=backbone)
@@ -69,6 +72,7 @@ def test_published_backbones_learn(backbone, rate, rotated_images):
     assert model.orbit_variance(x).share < 0.5
 
 
+@pytest.mark.slow
 def test_the_seed_decides(tiny, rotated_images):
     x, made = rotated_images(40, 1.0), []
     for seed in (0, 0, 1):
@@ -79,6 +83,7 @@ def test_the_seed_decides(tiny, rotated_images):
     assert not torch.equal(first, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("objective", "step"), [(InferenceObjective, 6), (DensityObjective, 9)])
 def test_killed_and_resumed_is_as_if_nothing_was(
     objective, step, tiny, rotated_images, tmp_path, monkeypatch
@@ -106,6 +111,7 @@ def test_killed_and_resumed_is_as_if_nothing_was(
     assert tables[0].startswith("step,difference,loss,nll\n")
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_the_checkpoint_of_before(
     tiny, rotated_images, tmp_path, monkeypatch
 ):
@@ -130,6 +136,7 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_of_before(
     assert torch.equal(weights(whole), weights(resumed))
 
 
+@pytest.mark.slow
 def test_a_folder_of_another_fit_is_refused(tiny, rotated_images, tmp_path):
     x = rotated_images(40, 1.0)
     SymmetryModel("rotation", SHAPE).fit(x, preset=tiny, quiet=True, folder=tmp_path)
@@ -146,6 +153,7 @@ def test_a_folder_of_another_fit_is_refused(tiny, rotated_images, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_named(tiny, rotated_images, tmp_path):
     x = rotated_images(40, 1.0)
     SymmetryModel("rotation", SHAPE).fit(x, preset=tiny, quiet=True, folder=tmp_path)
@@ -196,6 +204,7 @@ def test_fewer_images_than_a_batch(rotated_images):
     assert torch.isfinite(weights(model)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["hsv", "affine-no-shear+hsv", "d4"])
 def test_other_families_fit(family, tiny):
     generator = torch.Generator().manual_seed(0)

@@ -32,6 +32,7 @@ SETS = [
 ]
 
 
+@pytest.mark.slow
 @parametrize_with_checks(SETS, profile="quick")
 def test_laws(check):
     check()
@@ -40,6 +41,7 @@ def test_laws(check):
 GROUPS = [wreath_product(CyclicGroup(3), 2), wreath_product(OrthogonalGroup(2), 3)]
 
 
+@pytest.mark.slow
 @parametrize_with_checks(GROUPS, profile="quick")
 def test_laws_of_wreath_products(check):
     check()
@@ -55,6 +57,7 @@ ONLY = ["EQA02-homomorphism", "EQL01-linear-equivariance", "EQL03-invariant", "E
 ONLY += ["EQL12-set-joint", "EQC01-linear-is-complete", "EQS01-dense-is-padded"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("symmetry", DEEP, ids=str)
 def test_laws_of_what_is_composed_again(symmetry: ElementSymmetry) -> None:
     report = check(symmetry, profile="quick", only=ONLY)

@@ -30,6 +30,7 @@ PRODUCTS = [
 ]
 
 
+@pytest.mark.slow
 @parametrize_with_checks(PRODUCTS, profile="quick")
 def test_laws(check):
     check()
@@ -57,6 +58,7 @@ VARIETY: list[ElementSymmetry | ContractSpec] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("product", VARIETY, ids=str)
 def test_laws_of_layers(product: ElementSymmetry | ContractSpec) -> None:
     only = [*LAYERS, "EQC01-linear-is-complete", "EQA02-homomorphism", "EQL12-set-joint"]

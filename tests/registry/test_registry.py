@@ -291,6 +291,7 @@ def test_testing_subjects_are_found_and_not_listed(knots):
     assert "contract spec" not in {record.kind for record in knots.plugins()}
 
 
+@pytest.mark.slow
 def test_listing_the_installed_plugins_imports_no_backend():
     code = "import sys, eqsets.registry as r; r.plugins(); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -73,6 +73,7 @@ def test_the_correction_learns_and_the_start_stays(bursts, generator):
     assert max(float(gradient.abs().max()) for gradient in gradients) > 0
 
 
+@pytest.mark.slow
 def test_a_set_says_more_than_the_average_of_its_images(bursts, generator):
     torch.manual_seed(0)
     angle = 2 * pi * torch.rand(200, generator=generator)

@@ -22,6 +22,7 @@ from eqsets.testing.trial import randomness
 NAMES = ["trivial", "cyclic", "dihedral", "symmetric", "grid-rotations", "product", "sets"]
 
 
+@pytest.mark.slow
 @parametrize_with_checks(NAMES, profile="quick")
 def test_laws(check):
     check()
@@ -54,6 +55,7 @@ GROUPS = [
 ]
 
 
+@pytest.mark.slow
 @parametrize_with_checks(GROUPS, profile="quick")
 def test_laws_of_groups(check):
     check()
@@ -66,6 +68,7 @@ GENERATED = [
 ]
 
 
+@pytest.mark.slow
 @parametrize_with_checks(GENERATED, profile="quick")
 def test_laws_of_generated_symmetries(check):
     check()
@@ -84,6 +87,7 @@ with randomness(0):
     ]
 
 
+@pytest.mark.slow
 @parametrize_with_checks(MODELS, profile="quick")
 def test_laws_of_models(check):
     check()

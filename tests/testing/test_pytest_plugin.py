@@ -42,6 +42,7 @@ def run(pytester: pytest.Pytester, *arguments: str, subjects: str = "", options:
     return pytester.runpytest_inprocess(*plugins, *arguments)
 
 
+@pytest.mark.slow
 def test_start_up_imports_nothing_heavy() -> None:
     script = """if True:
         import sys

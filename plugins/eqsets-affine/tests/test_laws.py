@@ -13,11 +13,13 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 @parametrize_with_checks([*NAMES, AffineFamily("similarity", "pixels")], profile="quick")
 def test_laws(check):
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["affine-no-shear", "d4"])
 def test_compiles(name: str) -> None:
     report = check(name, only="EQT14-compiles-whole")

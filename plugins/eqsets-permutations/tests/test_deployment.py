@@ -24,6 +24,7 @@ def network(conv: str) -> SetNetwork:
     return SetNetwork("permutations", [3, 8, 4], conv=conv, normalization="element", readout=2)
 
 
+@pytest.mark.slow
 def test_compiles_without_breaks_for_several_set_sizes() -> None:
     model = network("gin")
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
@@ -50,6 +51,7 @@ class WithEdges(nn.Module):
         return self.model(x, structure=edges)
 
 
+@pytest.mark.slow
 def test_exports_with_a_free_set_size() -> None:
     model = WithEdges(network("gcn")).eval()
     free = {1: torch.export.Dim.DYNAMIC}
@@ -112,6 +114,7 @@ def test_types_are_values() -> None:
     assert symmetry.group.order == 5040
 
 
+@pytest.mark.slow
 def test_torch_geometric_is_imported_when_it_is_used() -> None:
     script = """if True:
         import sys, torch, eqsets

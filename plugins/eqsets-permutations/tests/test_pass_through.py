@@ -77,6 +77,7 @@ def test_subgraphs_keep_what_their_edges_have(policy: SubgraphPolicy) -> None:
     torch.testing.assert_close(y, own + context[bag.node])
 
 
+@pytest.mark.slow
 def test_votes_over_draws_approach_the_whole_bag() -> None:
     """With one layer and no norm, the output is linear in the bag up to the head's input."""
     data = [Data(x=draw(5, 4, seed=k), edge_index=GRAPH) for k in range(2)]

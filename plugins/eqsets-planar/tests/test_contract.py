@@ -19,11 +19,13 @@ from eqsets_planar.contract import subject_of
 MIXED = "2 trivial + 2 irrep(1)"
 
 
+@pytest.mark.slow
 @parametrize_with_checks(["planar"])
 def test_laws_of_quarter_turns(check) -> None:
     check()
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [
         subject_of("C8", Planar(8), 1, "2 regular", padding_mode="replicate"),
@@ -69,6 +71,7 @@ def test_network_is_invariant(symmetry: Planar) -> None:
     assert report.max < (1e-13 if symmetry.points.exact else 0.05)
 
 
+@pytest.mark.slow
 def test_network_compiles_whole_for_several_set_sizes() -> None:
     net = model(Planar(4, True)).eval()
     torch._dynamo.reset()

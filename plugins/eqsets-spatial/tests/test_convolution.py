@@ -70,6 +70,7 @@ def slowly(layer: PointConvolution, x: Tensor, positions: Tensor) -> Tensor:
     return torch.stack(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", REACHES[:5])
 @pytest.mark.parametrize("reflections", [True, False])
 def test_convolution_is_the_slow_loop(

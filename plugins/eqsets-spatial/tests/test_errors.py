@@ -68,6 +68,7 @@ def test_wrong_width_is_named() -> None:
         DSS("spatial", SPEC, SPEC)(torch.zeros(2, 3, 4, 6))
 
 
+@pytest.mark.slow
 def test_missing_e3nn_is_one_message() -> None:
     script = """if True:
         import importlib.util, sys
@@ -86,6 +87,7 @@ def test_missing_e3nn_is_one_message() -> None:
     assert 'pip install "e3nn' in said
 
 
+@pytest.mark.slow
 def test_the_name_is_listed_without_importing_e3nn() -> None:
     script = """if True:
         import sys, eqsets

@@ -14,11 +14,13 @@ SMALL = {"degree": 1, "basis": 3, "hidden": 4}
 COMPILED = ["EQD08-compiles-whole", "EQD10-exports"]
 
 
+@pytest.mark.slow
 @parametrize_with_checks(["spatial"])
 def test_subject(check: Callable[[], None]) -> None:
     check()
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [
         subject(reflections=False),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from eqsets.testing import check, parametrize_with_checks
 from eqsets_translations.contract import circular_subject, strided_subject, zeros_subject
 
@@ -15,11 +17,13 @@ SUBJECTS = [
 ]
 
 
+@pytest.mark.slow
 @parametrize_with_checks(SUBJECTS, profile="quick")
 def test_laws(check):
     check()
 
 
+@pytest.mark.slow
 def test_compiles_and_exports() -> None:
     report = check("translations", only=["EQD08-compiles-whole", "EQD10-exports"])
     assert [result.status for result in report.results] == ["passed"] * 2, report

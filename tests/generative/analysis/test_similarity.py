@@ -195,6 +195,7 @@ def test_colours_do_not_say_how_much_of_them_there_is(seed):
 # ------------------------------------------------------------------------- on images
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("extent", "verdict"), [(0.0, "absent"), (0.15, "partial"), (0.5, "full")])
 def test_hues_of_images_that_differ_in_shape(extent, verdict):
     """The digits' hues were once called uniform: whole images were compared (regression)."""
@@ -207,6 +208,7 @@ def test_hues_of_images_that_differ_in_shape(extent, verdict):
         assert claim.interval[0] < extent < claim.interval[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("extent", "verdict"), [(0.0, "absent"), (0.25, "partial")])
 def test_values_of_images_that_differ_in_shape(extent, verdict):
     """Values of equally bright digits were once called as wide as searched (regression)."""

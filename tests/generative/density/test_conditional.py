@@ -96,6 +96,7 @@ def test_entropy_of_the_start_is_uniform_on_circles():
     assert p.uniform_entropy() == pytest.approx(log(1.0))
 
 
+@pytest.mark.slow
 def test_learns_a_partial_rotation_for_one_prototype_and_none_for_another():
     density = ConditionalDensity(eqsets.transformation("rotation").chart(), SHAPE, dropout=0.0)
     generator = torch.Generator().manual_seed(0)

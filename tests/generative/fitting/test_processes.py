@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
 import torch
 
 SCRIPT = """
@@ -36,6 +37,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_two_processes_end_with_the_same_model(tmp_path: Path) -> None:
     script = tmp_path / "fit.py"
     script.write_text(dedent(SCRIPT))

@@ -139,6 +139,7 @@ def integrated(decoder: LinearDecoder, x: Tensor, points: int = 180) -> Tensor:
     return torch.stack(logs).logsumexp(0) + log(2 * pi / points)
 
 
+@pytest.mark.slow
 def test_the_invariant_bound_is_in_the_space_of_images(decoder, x):
     vae, turned = invariant(decoder), eqsets.transformation("rotation")
     angle = torch.linspace(-1, 1, 6, dtype=torch.float64)[:, None]

@@ -62,9 +62,9 @@ def as_stored(x: Tensor, f: Callable[[Tensor], Tensor], *, reduced: int = 1) -> 
 def unfold(x: Tensor, shape: torch.Size) -> Tensor:
     """Return ``x.reshape(shape)``, which joins the first axes of ``x``.
 
-    Autograd adds the second gradient of a tensor to the first in place where nothing else can see
-    the first. The backward of ``reshape`` returns a view, which keeps its base alive and prevents
-    this: a sum as large as ``x`` is then allocated.
+    Autograd adds the second gradient of a tensor to the first in place if nothing else refers to
+    the first. The backward of ``reshape`` returns a view, whose base has another reference, which
+    prevents this: a sum as large as ``x`` is then allocated.
     """
     if torch.compiler.is_compiling() or not x.requires_grad:
         return x.reshape(shape)

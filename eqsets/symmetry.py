@@ -47,7 +47,7 @@ class ElementSymmetry(FormerStructureMethods, ABC):
     def __init_subclass__(cls, *, is_product: bool = False, **options: Any) -> None:
         """Let one subclass, Product, declare that ``first * second`` constructs it.
 
-        So the operator needs no import of a module that stands above this one.
+        So the operator needs no import of a module that depends on this one.
         """
         super().__init_subclass__(**options)
         if is_product:
@@ -98,9 +98,15 @@ class ElementSymmetry(FormerStructureMethods, ABC):
     def shared_invariant(self, in_type: FeatureType) -> nn.Module:
         """Return the invariants that elements share where each is moved by its own group element.
 
+<<<<<<< HEAD
         By default those of :meth:`invariant`. They may keep axes of the element that the group
         leaves invariant, ``(E, *kept, features)``: the points of a cloud. Then :meth:`embed` takes
         them with these axes, too.
+=======
+        By default those of :meth:`invariant`. They may retain axes of the element on which the
+        group acts trivially, ``(E, *kept, features)``: the points of a cloud. Then :meth:`embed`
+        takes them with these axes, too.
+>>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
         """
         return self.invariant(in_type)
 
@@ -174,7 +180,7 @@ class ElementSymmetry(FormerStructureMethods, ABC):
         """Return side information, as users pass it, of elements that ``g`` has acted on."""
         return self.structure(structure).transform(g).given
 
-    # What the defaults stand on, solved once for each pair of types.
+    # The defaults use this, solved once for each pair of types.
 
     @property
     def solved(self) -> Solved:

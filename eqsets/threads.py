@@ -1,4 +1,4 @@
-"""Small work is slowed down by threads that wait for each other: it goes on one."""
+"""Run small tasks in one thread: synchronisation of threads would slow them down."""
 
 from __future__ import annotations
 

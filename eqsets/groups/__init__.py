@@ -1,5 +1,8 @@
 """Groups: elements as tensors, ready-made groups, products, and groups given by generators."""
 
+import warnings
+from typing import Any
+
 from eqsets.groups.finite import CyclicGroup, SymmetricGroup, TrivialGroup
 from eqsets.groups.generated import FiniteGroup
 from eqsets.groups.group import Group
@@ -11,17 +14,17 @@ from eqsets.groups.product import (
     SemidirectProduct,
     dihedral_group,
 )
-from eqsets.groups.wreath import Places, wreath_product
+from eqsets.groups.wreath import CopyPermutation, wreath_product
 
 __all__ = [
     "Automorphism",
+    "CopyPermutation",
     "CyclicGroup",
     "FiniteGroup",
     "Group",
     "Inversion",
     "MatrixGroup",
     "OrthogonalGroup",
-    "Places",
     "ProductGroup",
     "SemidirectProduct",
     "SymmetricGroup",
@@ -29,3 +32,14 @@ __all__ = [
     "dihedral_group",
     "wreath_product",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Places":
+        warnings.warn(
+            "eqsets.groups.Places is deprecated: it is now CopyPermutation.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return CopyPermutation
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

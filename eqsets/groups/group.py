@@ -145,9 +145,9 @@ def enumerate_group(group: Group, limit: int) -> Tensor:
             f"{group!r} gives no finite generators, so its elements cannot be listed. "
             "Draw random ones with group.sample(...)."
         )
-    found = [group.identity(1, device=generators.device)]
-    seen = set(_keys(found[0]))
-    frontier = found[0]
+    result = [group.identity(1, device=generators.device)]
+    seen = set(_keys(result[0]))
+    frontier = result[0]
     while len(frontier) and len(generators):
         words = group.compose(generators[:, None], frontier[None])
         words = words.reshape(-1, *group.element_shape)
@@ -162,8 +162,8 @@ def enumerate_group(group: Group, limit: int) -> Tensor:
                 "Draw random ones with group.sample(...) or raise limit."
             )
         frontier = words[fresh]
-        found.append(frontier)
-    return torch.cat(found)
+        result.append(frontier)
+    return torch.cat(result)
 
 
 def _keys(elements: Tensor) -> list[tuple[float, ...]]:

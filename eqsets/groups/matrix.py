@@ -100,8 +100,8 @@ class MatrixGroup(_Matrices):
         return self._stack(self.discrete)
 
     def _stack(self, content: Matrices) -> Tensor:
-        kept = torch.tensor(content, dtype=torch.float64, device="cpu")  # not on meta
-        return kept.reshape(-1, *self.element_shape)
+        stored = torch.tensor(content, dtype=torch.float64, device="cpu")  # not on meta
+        return stored.reshape(-1, *self.element_shape)
 
     @property
     def element_shape(self) -> tuple[int, ...]:  # type: ignore[override]

@@ -1,7 +1,7 @@
-"""Groups made of groups: direct products and semidirect products.
+"""Direct products and semidirect products of groups.
 
-Elements of a product are the flattened elements of the parts, side by side: one tensor, as for any
-group. Whole numbers survive a floating point partner exactly (float64 holds them to 2**53).
+Elements of a product are the concatenated, flattened elements of the factors: one tensor. Integers
+are represented exactly together with floating point factors (up to 2**53 in float64).
 """
 
 from __future__ import annotations

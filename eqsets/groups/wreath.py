@@ -1,4 +1,4 @@
-r"""The wreath product: members change places, and each has a group element of its own.
+r"""The wreath product: permutations of members, and a group element for each member.
 
 .. math:: S_n \wr H = H^n \rtimes S_n
 """
@@ -14,11 +14,11 @@ from eqsets.groups.finite import SymmetricGroup
 from eqsets.groups.group import Group
 from eqsets.groups.product import Automorphism, ProductGroup, SemidirectProduct
 
-__all__ = ["Places", "wreath_product"]
+__all__ = ["CopyPermutation", "wreath_product"]
 
 
 @dataclass(frozen=True)
-class Places(Automorphism):
+class CopyPermutation(Automorphism):
     r"""Permutations act on tuples: :math:`\varphi_k(n)_{k(i)} = n_i`."""
 
     def act(self, normal: Group, k: Tensor, n: Tensor) -> Tensor:
@@ -32,12 +32,12 @@ class Places(Automorphism):
 def wreath_product(group: Group, size: int) -> SemidirectProduct:
     """Return ``size`` copies of a group, and the permutations of the copies.
 
-    Elements are pairs (an element of each copy, side by side; a permutation ``(size,)``): first the
-    permutation acts, then each copy on what has come to its place.
+    Elements are pairs (the concatenated elements of the copies, a permutation ``(size,)``): first
+    the permutation acts, then the element of each copy.
 
     Example:
         >>> from eqsets.groups import CyclicGroup
         >>> wreath_product(CyclicGroup(2), 3).order
         48
     """
-    return SemidirectProduct(ProductGroup(*[group] * size), SymmetricGroup(size), Places())
+    return SemidirectProduct(ProductGroup(*[group] * size), SymmetricGroup(size), CopyPermutation())

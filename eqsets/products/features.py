@@ -25,8 +25,8 @@ class ProductFeatures(FeatureType):
     The two actions commute. Channels are those of the second type.
 
     Arguments:
-        first: type of the points, with one channel, which is left out of the layout.
-        second: type of what stands at each point.
+        first: type of the points, with one channel, which is omitted in the element shape.
+        second: type of the features at each point.
         group: the product of the two groups; does not count for equality.
         maker: the product that the type belongs to; does not count for equality.
 

@@ -18,12 +18,12 @@ __all__ = ["ProductEmbedding", "ProductInvariant", "product_invariant"]
 
 
 class ProductInvariant(nn.Module):
-    r"""Read the invariants of what stands at each point, then those of the points.
+    r"""The invariants of the features at each point, then the invariants of the points.
 
     .. math:: u(x) = u_1\big((u_2(x_p))_p\big)
 
-    Invariants of the second that are not linear (lengths) are features of the first only where
-    that moves points about; where it mixes them, its fixed vectors come first: :math:`u_2(v^r x)`.
+    Invariants of the second that are not linear (norms) are features of the first only if it
+    permutes points; if it mixes them, its fixed vectors are applied first: :math:`u_2(v^r x)`.
 
     Arguments:
         in_type: type of the input.

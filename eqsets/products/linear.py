@@ -54,16 +54,16 @@ class ProductLinear(nn.Module):
         second = in_type.second
         together = widened(second, 2) is not None
         self.maps = maps if isinstance(maps, UnitMaps) else None
-        found: list[Mixing] | list[Stack]
+        result: list[Mixing] | list[Stack]
         if isinstance(maps, UnitMaps):
             numbers = range(len(maps.maps))
-            found = [Stack([*numbers])] if together else [Stack([number]) for number in numbers]
+            result = [Stack([*numbers])] if together else [Stack([number]) for number in numbers]
         else:
-            found = mixings_of(maps, together)
-        self.mixings = nn.ModuleList(found)
+            result = mixings_of(maps, together)
+        self.mixings = nn.ModuleList(result)
         self.layers = nn.ModuleList(
             make(second if one.count == 1 else widened(second, one.count) or second)
-            for one in found
+            for one in result
         )
         self.bias = bias
         if bias is not None:  # as small as the bias of a dense layer
@@ -106,8 +106,8 @@ class ProductLinear(nn.Module):
     def _moved(self, maps: UnitMaps, x: Tensor, structure: Any) -> tuple[list[int], Tensor]:
         """Return the shape of the output points, and ``x`` moved by each map: ``(E, P, K, ...)``.
 
-        Of few points without edges the matrices are made anew: that is cheaper than moving ``x``
-        about until the components of what stands at a point look like elements.
+        For few points without edges the matrices are computed again: that is cheaper than permuting
+        the axes of ``x`` so that components of the features at a point are elements.
         """
         tail = len(self.in_type.second.layout)
         shape, element = x.shape[1 : x.dim() - tail], x.shape[x.dim() - tail :]
@@ -150,7 +150,7 @@ def _side_by_side(mixed: Tensor, second: FeatureType) -> Tensor:
         return mixed.flatten(0, 2)
     if axis is None:
         return second.concatenate([part.flatten(0, 1) for part in mixed.unbind(2)])
-    # the m copies of a channel beside each other: so blocks of channels (groups=) stay blocks
+    # the m copies of a channel are adjacent, so that blocks of channels (groups=) remain blocks
     moved = mixed.movedim(2, mixed.dim() + axis)
     sizes = list(mixed.shape[3:])
     sizes[axis] *= count

@@ -103,17 +103,17 @@ class UnitMaps(nn.Module):
         units = torch.eye(_count(module, owner), dtype=torch.float64)
         self.maps = nn.ModuleList()
         exact: dict[str, Tensor] = {}
-        places: list[tuple[str, nn.Module, str]] = []
+        positions: list[tuple[str, nn.Module, str]] = []
         for number, unit in enumerate(units):
             one, parts = _without_parameters(module)
             self.maps.append(one)
             for (part, name, shape), value in zip(parts, _split(unit, parts), strict=True):
-                key = f"{number}.{len(places)}"
+                key = f"{number}.{len(positions)}"
                 exact[key] = value.reshape(shape)
-                places.append((key, part, name))
+                positions.append((key, part, name))
         self.constants = Constants(**exact)
-        for place in places:
-            self.constants.attach(*place)
+        for index in positions:
+            self.constants.attach(*index)
         self._untried: tuple[nn.Module] | None = (module,)  # a tuple: no part of this module
         self._owner = owner
         sample = in_type.sample(2, generator=torch.Generator().manual_seed(0))
@@ -175,9 +175,9 @@ def _trial(count: int) -> Tensor:
     return signs * torch.linspace(0.5, 1.5, count)
 
 
-def _require_linear(found: Tensor, expected: Tensor, owner: ElementSymmetry) -> None:
+def _require_linear(actual: Tensor, expected: Tensor, owner: ElementSymmetry) -> None:
     exact = expected.dtype == torch.float64
-    if not torch.allclose(found, expected, rtol=1e-2, atol=1e-9 if exact else 1e-2):
+    if not torch.allclose(actual, expected, rtol=1e-2, atol=1e-9 if exact else 1e-2):
         raise FeatureTypeError(
             f"the layer of {owner!r} is not linear in its weights, so it has no finite basis for a "
             "product, expected one such as conv='graph' or the solved layer. Choose another layer "

@@ -87,7 +87,7 @@ def _with_total(maps: Tensor) -> Tensor:
     """Return a basis of the same maps with their sum in it, where that saves calls.
 
     Orbits of pairs of points add up to the sum over all points, which is the same for all of them:
-    it takes the place of the fullest orbit.
+    it replaces the largest orbit.
     """
     fullest = int(maps.abs().gt(1e-9).sum((1, 2)).argmax())
     total = maps.sum(0)

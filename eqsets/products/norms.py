@@ -14,7 +14,7 @@ __all__ = ["EachPointNorm", "product_norm"]
 
 
 class EachPointNorm(nn.Module):
-    """Apply a norm for elements to what stands at each point; its statistics see all points."""
+    """Apply a norm of elements at each point; its statistics are over all points."""
 
     def __init__(self, module: nn.Module, axes: int) -> None:
         super().__init__()

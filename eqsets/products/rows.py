@@ -13,9 +13,9 @@ __all__ = ["EachPoint", "SharedDropout"]
 
 
 class EachPoint(nn.Module):
-    """Apply a module for elements to what stands at each point.
+    """Apply a module of elements at each point.
 
-    Equivariant to whatever moves the points about, and to what the module is equivariant to.
+    Equivariant to permutations of the points, and to the group of the module.
 
     Arguments:
         module: maps rows ``(E, *element)``.
@@ -58,5 +58,5 @@ class SharedDropout(nn.Module):
         for _ in range(self.axes):
             one = one.select(1, 0)
         ones = torch.ones_like(one)
-        kept: Tensor = self.module(ones)
-        return x * kept.reshape(x.shape[0], *[1] * self.axes, *kept.shape[1:])
+        stored: Tensor = self.module(ones)
+        return x * stored.reshape(x.shape[0], *[1] * self.axes, *stored.shape[1:])

@@ -35,7 +35,7 @@ __all__ = ["Product"]
 
 
 class Product(ElementSymmetry, is_product=True):
-    r"""Two symmetries at once: ``first`` moves points, ``second`` what stands at each of them.
+    r"""The direct product: ``first`` acts on points, ``second`` on the features at each point.
 
     .. math:: L = \sum_k B_k \otimes L_k
 
@@ -48,8 +48,8 @@ class Product(ElementSymmetry, is_product=True):
     first's alone.
 
     Arguments:
-        first: moves points; its layers must be linear in their weights.
-        second: moves what stands at each point.
+        first: acts on points; its layers must be linear in their weights.
+        second: acts on the features at each point.
 
     Raises:
         FeatureTypeError: a factor is no ElementSymmetry.
@@ -66,10 +66,10 @@ class Product(ElementSymmetry, is_product=True):
     """
 
     def __init__(self, first: ElementSymmetry, second: ElementSymmetry) -> None:
-        for place, factor in (("first", first), ("second", second)):
+        for index, factor in (("first", first), ("second", second)):
             if not isinstance(factor, ElementSymmetry):
                 raise FeatureTypeError(
-                    f"Product got {factor!r} as its {place} factor, expected an ElementSymmetry. "
+                    f"Product got {factor!r} as its {index} factor, expected an ElementSymmetry. "
                     "Make it with element_group('name', ...)."
                 )
         self.first, self.second = first, second
@@ -137,7 +137,7 @@ class Product(ElementSymmetry, is_product=True):
         if bias:
             try:
                 offset = self.embed(1, target)
-            except FeatureTypeError:  # no vector that both groups leave alone: no bias
+            except FeatureTypeError:  # no vector is invariant under both groups: no bias
                 offset = None
         return ProductLinear(
             source,
@@ -168,7 +168,7 @@ class Product(ElementSymmetry, is_product=True):
             return dense_maps(module, source, self.first)
 
     def invariant(self, in_type: FeatureType) -> ProductInvariant:
-        """Return the invariants of the points, over the invariants of what stands at each.
+        """Return the invariants of the points, of the invariants at each point.
 
         Raises:
             FeatureTypeError: a factor has none.

@@ -1,15 +1,20 @@
 r"""Inference of a transformation that all images of a set share.
 
-.. math:: x_i = \mathrm{act}(g, \hat x_i) + \text{whatever happened to image } i, \qquad
+.. math:: x_i = \mathrm{act}(g, \hat x_i) + \text{noise and occlusion of image } i, \qquad
           \hat g(X) = f(X) \cdot \mathrm{element}\bigl(r(\mathrm{act}(f(X)^{-1}, X))\bigr)
 
-``f`` is the mean, on the group, of what a closed form, or an inference that was fitted before, says
-of each image alone; ``r`` is a DSS network that sees the whole set in this frame and corrects it.
-``r`` begins as zero, so that averaging is where it starts from. Both are invariant to the order of
-the set and move with a transformation of the whole set, as far as pixels let them.
+``f`` is the mean, on the group, of the inferences for single images by a closed form or by a fitted
+inference; ``r`` is a DSS network on the set in this frame, which corrects it. ``r`` is initialised
+to zero, so that the initial result is the mean. Both are invariant to the order of the set and
+equivariant to a transformation of the whole set, up to interpolation.
 
+<<<<<<< HEAD
 This depends on ``eqsets.generative``, which knows nothing of sets, and on ``SetNetwork``,
 which knows nothing of transformations.
+=======
+This module depends on ``eqsets.generative``, which is independent of sets, and on ``SetNetwork``,
+which is independent of transformations.
+>>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
 """
 
 from __future__ import annotations
@@ -213,8 +218,13 @@ class SetInference(nn.Module):
             seed: of all random numbers of the fit.
             bounds: ``(k, 2)``, of random transformations; default: those of the family.
             weights: of the terms of the loss.
+<<<<<<< HEAD
             folder: for checkpoint and curve; a fit that was killed is resumed from there.
             resume: whether to do that.
+=======
+            folder: for checkpoint and curve; an interrupted fit resumes from it.
+            resume: whether to resume.
+>>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
             quiet: show no progress.
             loggers: of Lightning.
             device_options: arguments of ``lightning.Fabric``.

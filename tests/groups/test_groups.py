@@ -8,6 +8,7 @@ from math import factorial
 import pytest
 import torch
 
+import eqsets.groups
 from eqsets import GroupError, ShapeError
 from eqsets.groups import (
     CyclicGroup,
@@ -210,3 +211,9 @@ def test_elements_of_a_wrong_shape_are_refused() -> None:
         SymmetricGroup(4).check(torch.zeros(3))
     with pytest.raises(ShapeError, match="sample"):
         dihedral_group(3).inverse(torch.zeros(3))
+
+
+def test_the_former_name_of_copy_permutations_warns() -> None:
+    with pytest.warns(DeprecationWarning, match="CopyPermutation"):
+        former = eqsets.groups.Places
+    assert former is eqsets.groups.CopyPermutation

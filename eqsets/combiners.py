@@ -30,11 +30,7 @@ class Combiner(ABC):
         """Return the type of the local output, and of the context, for a layer's output type.
 
         Raises:
-<<<<<<< HEAD
             FeatureTypeError: the output type cannot be composed of a local part and a context.
-=======
-            FeatureTypeError: the output type cannot be combined from a local part and a context.
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
         """
         return out_type
 

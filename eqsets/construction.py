@@ -28,11 +28,7 @@ class Construction:
         symmetry: of an element; ``None`` where the call takes none.
         types: arguments that are feature types, or lists of them.
         arguments: the others: numbers, text, aggregations, modules.
-<<<<<<< HEAD
         options: arguments of the layers of the symmetry, such as ``kernel_size``.
-=======
-        options: layer options of the symmetry, such as ``kernel_size``.
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
         modules: modules given by position, for containers.
 
     Example:

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 r"""Context modules: what a set contributes to the output at each of its elements.
-=======
-r"""Context modules: the contribution of a set, or of its other elements, to each element.
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
 
 A layer is :math:`y_i = \mathrm{combine}(L_1 x_i, c_i)`: a local map, a context and a combiner. A
 context module may have weights of its own; :meth:`eqsets.Aggregation.build` builds it.

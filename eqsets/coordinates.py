@@ -89,22 +89,14 @@ def require_same_function(one: nn.Module, two: nn.Module, size: int, structure: 
     x = x.to(weight)
     with torch.no_grad():
         try:
-<<<<<<< HEAD
             output, expected = (module(x, structure=structure) for module in (two, one))
-=======
-            result, expected = (module(x, structure=structure) for module in (two, one))
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
         except ShapeError as error:
             raise FeatureTypeError(
                 f"{type(one).__name__} cannot be tried without side information: {error} Give an "
                 "example of it, for two sets: reparametrize(..., structure=...)."
             ) from error
     budget = 3e-2 if weight.dtype in (torch.float16, torch.bfloat16) else 1e-4
-<<<<<<< HEAD
     if not float((output - expected).norm()) <= budget * float(expected.norm()):
-=======
-    if not float((result - expected).norm()) <= budget * float(expected.norm()):
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
         raise FeatureTypeError(
             f"the maps of {one!r} are not linear in their weights, so there are no other "
             "coordinates, expected linear maps such as conv='graph'. Keep the layer as it is."

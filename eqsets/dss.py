@@ -34,11 +34,7 @@ class DSS(nn.Module):
     where :math:`L_1, L_2` are H-equivariant linear maps; with both complete these are *all*
     equivariant linear maps. With independent alignment each element has its own :math:`h_i`
     (the wreath product): elements can share only invariants :math:`u`, which come back through
-<<<<<<< HEAD
     :math:`E`, a linear map into the features that are invariant under the group:
-=======
-    :math:`E`, a linear map into the invariant features:
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
 
     .. math:: L(X)_i = L_1 x_i + E \sum_j u(x_j)
 
@@ -197,13 +193,8 @@ class DSS(nn.Module):
         local, context = convert_weights(
             self.siamese, self.aggregate, self.aggregation, target, set_size
         )
-<<<<<<< HEAD
         call = self.construction
         arguments = {**call.types, **call.arguments, "aggregation": target, **call.options}
-=======
-        built = self.construction
-        arguments = {**built.types, **built.arguments, "aggregation": target, **built.options}
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
         layer = DSS(self.symmetry, **arguments).train(self.training)
         if layer.aggregate is None:
             raise AssertionError("the sum, the mean and the centred form have a second map")

@@ -164,11 +164,7 @@ class FeatureType(ABC):
             )
         return torch.cat(list(parts), self.channel_axis)
 
-<<<<<<< HEAD
     def check(self, x: Tensor, lead: tuple[str, ...], owner: str, hint: str = "") -> None:
-=======
-    def check(self, x: Tensor, lead: tuple[str, ...], owner: str, fix: str = "") -> None:
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
         """Raise :class:`~eqsets.ShapeError` unless ``x`` is ``(*lead, *layout)``.
 
         Reads metadata only, so that no device has to wait.
@@ -190,19 +186,11 @@ class FeatureType(ABC):
         if problem:
             raise ShapeError(
                 f"{owner} expected x of shape {self.describe(lead)}, got {tuple(x.shape)}: "
-<<<<<<< HEAD
                 f"{problem}. {hint or f'Reshape x, or declare another type than {self!r}.'}"
             )
 
     def __str__(self) -> str:
         """Return the type in a few words, for messages that show its symmetry besides."""
-=======
-                f"{problem}. {fix or f'Reshape x, or declare another type than {self!r}.'}"
-            )
-
-    def __str__(self) -> str:
-        """Return the type in a few words, without its symmetry."""
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
         return repr(self)
 
     def describe(self, lead: tuple[str, ...] = ()) -> str:

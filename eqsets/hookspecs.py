@@ -23,11 +23,7 @@ and that module reads:
     from eqsets import hookimpl
 
     requires = ("escnn",)  # optional: top-level modules that must be installed
-<<<<<<< HEAD
     install_hint = {"planar": "pip install --no-deps escnn==1.0.11"}  # optional: how to fix it
-=======
-    install_hint = {"planar": "pip install --no-deps escnn==1.0.11"}  # optional: a fix
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
     api_version = 1  # optional: the version of these hooks that the plugin was written for
 
 

@@ -145,15 +145,9 @@ class SetNetwork(nn.Module):
         Arguments and errors as for :meth:`eqsets.DSS.reparametrize`; nothing but the layers
         changes, and no weight is shared with this network.
         """
-<<<<<<< HEAD
         call = self.construction
         given = {**call.arguments, "aggregation": resolve_aggregation(aggregation)}
         network = SetNetwork(self.symmetry, **call.types, **given, **call.options)
-=======
-        built = self.construction
-        given = {**built.arguments, "aggregation": resolve_aggregation(aggregation)}
-        network = SetNetwork(self.symmetry, **built.types, **given, **built.options)
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
         layers = network.blocks.layers
         for position, layer in enumerate(self.blocks.layers):
             if isinstance(layer, DSS):

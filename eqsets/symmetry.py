@@ -98,15 +98,9 @@ class ElementSymmetry(FormerStructureMethods, ABC):
     def shared_invariant(self, in_type: FeatureType) -> nn.Module:
         """Return the invariants that elements share where each is moved by its own group element.
 
-<<<<<<< HEAD
         By default those of :meth:`invariant`. They may keep axes of the element that the group
         leaves invariant, ``(E, *kept, features)``: the points of a cloud. Then :meth:`embed` takes
         them with these axes, too.
-=======
-        By default those of :meth:`invariant`. They may retain axes of the element on which the
-        group acts trivially, ``(E, *kept, features)``: the points of a cloud. Then :meth:`embed`
-        takes them with these axes, too.
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
         """
         return self.invariant(in_type)
 

@@ -60,7 +60,6 @@ def load(
 
     Raises:
         DescriptionError: it is no file of eqsets, or weights and architecture do not fit.
-<<<<<<< HEAD
         PluginError: a plugin that the network needs is not installed.
     """
     try:
@@ -72,19 +71,6 @@ def load(
     state = content["state_dict"]
     try:
         network = from_dict(json.loads(content["eqsets"]))
-=======
-        PluginError: a plugin of the network is not installed.
-    """
-    try:
-        result = torch.load(file, map_location=device, weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError) as error:
-        raise _foreign(file, describe(error)) from error
-    if not isinstance(result, dict) or set(result) != {"eqsets", "state_dict"}:
-        raise _foreign(file, f"it holds {type(result).__name__}")
-    state = result["state_dict"]
-    try:
-        network = from_dict(json.loads(result["eqsets"]))
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
     except json.JSONDecodeError as error:
         raise _foreign(file, str(error)) from error
     if not isinstance(network, nn.Module):

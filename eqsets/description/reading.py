@@ -43,17 +43,10 @@ def from_dict(plain: Mapping[str, Any]) -> Any:
         >>> from_dict({"format": 1, "kind": "feature type", "spec": {"invariants": 3}})
         InvariantFeatures(count=3)
     """
-<<<<<<< HEAD
     version = _get(plain, "format", int, "")
     if version != FORMAT:
         raise DescriptionError(
             f"format is {version}, expected {FORMAT}. Update eqsets to read descriptions of later "
-=======
-    result = _get(plain, "format", int, "")
-    if result != FORMAT:
-        raise DescriptionError(
-            f"format is {result}, expected {FORMAT}. Update eqsets to read descriptions of later "
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
             "versions."
         )
     return _object(plain, "")

@@ -4,11 +4,7 @@ Requirements that shaped this module:
 
 - the dict is JSON: text, finite numbers, truth values, None, lists, and dicts with text as keys;
 - names and options, never classes: what reads it imports nothing but installed plugins;
-<<<<<<< HEAD
 - what cannot be read again is refused when it is written, with the path in the dict.
-=======
-- a value that cannot be read again is an error when it is written, with its path in the dict.
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
 """
 
 from __future__ import annotations
@@ -140,7 +136,6 @@ def _spec(feature_type: FeatureType, symmetry: ElementSymmetry | None, path: str
             f"{path}: {feature_type!r} is the type of a module without a symmetry, expected one "
             "that reads the type again. Give the symmetry to the Construction of the module."
         )
-<<<<<<< HEAD
     spec, read = feature_type.spec, None
     try:
         read = symmetry.feature_type(spec)
@@ -149,16 +144,6 @@ def _spec(feature_type: FeatureType, symmetry: ElementSymmetry | None, path: str
     else:
         problem = f"it is read as {read!r}"
     if read != feature_type:
-=======
-    spec, result = feature_type.spec, None
-    try:
-        result = symmetry.feature_type(spec)
-    except FeatureTypeError as error:
-        problem = str(error)
-    else:
-        problem = f"it is read as {result!r}"
-    if result != feature_type:
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
         raise DescriptionError(
             f"{path}: {feature_type!r} is written as {spec!r}, expected {symmetry!r} to read that "
             f"as the same type: {problem}. Define {type(feature_type).__name__}.spec."

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """Features of sets as elements: how a group element moves members, and permutes them."""
-=======
-"""Features of sets as elements: the action on members, and permutations of members."""
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
 
 from __future__ import annotations
 

@@ -90,7 +90,6 @@ def norm(element_group: str | ElementSymmetry, features: Any, kind: str = "eleme
         FeatureTypeError: the type allows no such norm.
     """
     symmetry = resolve(element_group)
-<<<<<<< HEAD
     feature_type = symmetry.feature_type(features)
     construction = Construction(norm, symmetry, {"features": feature_type}, {"kind": kind})
     return Elementwise(
@@ -99,12 +98,6 @@ def norm(element_group: str | ElementSymmetry, features: Any, kind: str = "eleme
         feature_type,
         needs_present=True,
         construction=construction,
-=======
-    stored = symmetry.feature_type(features)
-    construction = Construction(norm, symmetry, {"features": stored}, {"kind": kind})
-    return Elementwise(
-        symmetry.norm(stored, kind), stored, stored, needs_present=True, construction=construction
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
     )
 
 
@@ -118,7 +111,6 @@ def nonlinearity(
         FeatureTypeError: the name is unknown.
     """
     symmetry = resolve(element_group)
-<<<<<<< HEAD
     feature_type = symmetry.feature_type(features)
     construction = Construction(nonlinearity, symmetry, {"features": feature_type}, {"name": name})
     return Elementwise(
@@ -126,12 +118,6 @@ def nonlinearity(
         feature_type,
         feature_type,
         construction=construction,
-=======
-    stored = symmetry.feature_type(features)
-    construction = Construction(nonlinearity, symmetry, {"features": stored}, {"name": name})
-    return Elementwise(
-        symmetry.nonlinearity(stored, name), stored, stored, construction=construction
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
     )
 
 
@@ -143,17 +129,11 @@ def dropout(element_group: str | ElementSymmetry, features: Any, p: float = 0.1)
         FeatureTypeError: ``p`` is no probability below 1.
     """
     symmetry = resolve(element_group)
-<<<<<<< HEAD
     feature_type = symmetry.feature_type(features)
     construction = Construction(dropout, symmetry, {"features": feature_type}, {"p": p})
     return Elementwise(
         symmetry.dropout(feature_type, p), feature_type, feature_type, construction=construction
     )
-=======
-    stored = symmetry.feature_type(features)
-    construction = Construction(dropout, symmetry, {"features": stored}, {"p": p})
-    return Elementwise(symmetry.dropout(stored, p), stored, stored, construction=construction)
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
 
 
 @register_module("pool", returns=Elementwise)

@@ -103,37 +103,10 @@ class RowNorm(nn.Module):
         return f"{self.in_type}"
 
 
-<<<<<<< HEAD:eqsets/rows/norms.py
 def _per_channel(values: Tensor, feature_type: FeatureType) -> Tensor:
     """Reshape ``(C,)`` to broadcast along the channel axis of ``(E, *element)``."""
     axis = feature_type.channel_axis
     return values if axis is None else values.reshape(-1, *([1] * (-axis - 1)))
-=======
-class ChannelDropout(nn.Module):
-    """Drop whole channels of an element: the mask does not vary along the moved components."""
-
-    def __init__(self, in_type: FeatureType, p: float) -> None:
-        super().__init__()
-        if not 0 <= p < 1:
-            raise FeatureTypeError(
-                f"dropout got p={p!r}, expected a probability in [0, 1). Write for example 0.1."
-            )
-        self.in_type, self.p = in_type, p
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Drop channels of ``x: (E, *element)`` while training."""
-        if not self.training or self.p == 0:
-            return x
-        selected = torch.ones(x.shape[0], self.in_type.channels, dtype=x.dtype, device=x.device)
-        selected = torch.nn.functional.dropout(selected, self.p)
-        axis = self.in_type.channel_axis
-        lead = [1] * (x.dim() - 2 if axis is None else x.dim() + axis - 1)
-        tail = [] if axis is None else [1] * (-axis - 1)
-        return x * selected.reshape(x.shape[0], *lead, self.in_type.channels, *tail)
-
-    def extra_repr(self) -> str:
-        return f"{self.in_type}, p={self.p}"
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation):eqsets/rows.py
 
 
 def _channels_second(x: Tensor, feature_type: FeatureType) -> Tensor:

@@ -8,13 +8,8 @@ inference; ``r`` is a DSS network on the set in this frame, which corrects it. `
 to zero, so that the initial result is the mean. Both are invariant to the order of the set and
 equivariant to a transformation of the whole set, up to interpolation.
 
-<<<<<<< HEAD
 This depends on ``eqsets.generative``, which knows nothing of sets, and on ``SetNetwork``,
 which knows nothing of transformations.
-=======
-This module depends on ``eqsets.generative``, which is independent of sets, and on ``SetNetwork``,
-which is independent of transformations.
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
 """
 
 from __future__ import annotations
@@ -218,13 +213,8 @@ class SetInference(nn.Module):
             seed: of all random numbers of the fit.
             bounds: ``(k, 2)``, of random transformations; default: those of the family.
             weights: of the terms of the loss.
-<<<<<<< HEAD
             folder: for checkpoint and curve; a fit that was killed is resumed from there.
             resume: whether to do that.
-=======
-            folder: for checkpoint and curve; an interrupted fit resumes from it.
-            resume: whether to resume.
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
             quiet: show no progress.
             loggers: of Lightning.
             device_options: arguments of ``lightning.Fabric``.

@@ -1,12 +1,7 @@
 """The training loop of eqsets: exact resume, whole checkpoints, early stopping, interruption.
 
-<<<<<<< HEAD
 It serves the generative model, the demo and the experiments, and needs torch alone; Lightning
 Fabric is imported where several devices or processes are asked for, and rich for progress bars.
-=======
-It is used by the generative model, the demo and the experiments, and needs torch only; Lightning
-Fabric is imported for several devices or processes, and rich for progress bars.
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
 """
 
 from eqsets.training.callbacks import Callback, MovingAverage, Selection

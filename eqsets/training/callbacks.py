@@ -24,11 +24,7 @@ CHECK = "check_"
 
 
 class Callback:
-<<<<<<< HEAD
     """Is called after steps and evaluations; its state is part of the checkpoint.
-=======
-    """Functions that are called after steps and evaluations; the state is part of the checkpoint.
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
 
     Attributes:
         name: key of its state in the checkpoint.

@@ -41,12 +41,7 @@ def fingerprint(*parts: object) -> str:
 def write_whole(content: Any, path: Path) -> None:
     """Save ``content`` by torch; if it fails, the previous file remains.
 
-<<<<<<< HEAD
     It is written to a temporary file in the same folder, flushed to the disk, and renamed.
-=======
-    The content is written to a temporary file in the same folder, which is synchronised and
-    renamed.
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
     """
     _replace(path, lambda file: torch.save(content, file))
 

@@ -49,13 +49,8 @@ class Training:
         check_every: steps between two evaluations; 0: none. The last step is always evaluated.
         callbacks: called after steps and evaluations.
         devices: default: one device.
-<<<<<<< HEAD
         resume: whether to use the file: ``True``, ``False``, or ``"same"``: only if it is of this
             training, else begin again.
-=======
-        resume: whether to resume from the file: ``True``, ``False``, or ``"same"``: only if it is
-            of this training, else start from the beginning.
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
 
     Attributes:
         step: how many are done.
@@ -178,13 +173,8 @@ class Training:
         if not self.check_every or not (last or self.step % self.check_every == 0):
             return False
         with torch.no_grad():
-<<<<<<< HEAD
             values = self.objective.check()
         numbers = {name: self.devices.mean(float(value)) for name, value in values.items()}
-=======
-            result = self.objective.check()
-        numbers = {name: self.devices.mean(float(value)) for name, value in result.items()}
->>>>>>> 9f4a361 (core: standard terms; eqsets.groups.Places is CopyPermutation)
         for callback in self.callbacks:
             callback.on_check(self.step, numbers)
         return True

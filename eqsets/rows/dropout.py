@@ -26,12 +26,12 @@ class ChannelDropout(nn.Module):
         """Drop channels of ``x: (E, *element)`` while training."""
         if not self.training or self.p == 0:
             return x
-        keep = torch.ones(x.shape[0], self.in_type.channels, dtype=x.dtype, device=x.device)
-        keep = torch.nn.functional.dropout(keep, self.p)
+        selected = torch.ones(x.shape[0], self.in_type.channels, dtype=x.dtype, device=x.device)
+        selected = torch.nn.functional.dropout(selected, self.p)
         axis = self.in_type.channel_axis
         lead = [1] * (x.dim() - 2 if axis is None else x.dim() + axis - 1)
         tail = [] if axis is None else [1] * (-axis - 1)
-        return x * keep.reshape(x.shape[0], *lead, self.in_type.channels, *tail)
+        return x * selected.reshape(x.shape[0], *lead, self.in_type.channels, *tail)
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, p={self.p}"

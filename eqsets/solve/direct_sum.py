@@ -67,13 +67,13 @@ class SumLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x: (E, *in_type.layout)`` to ``(E, *out_type.layout)``."""
         split = self.in_type.split(x) if isinstance(self.in_type, DirectSum) else [x]
-        found: dict[int, Tensor] = {}
+        result: dict[int, Tensor] = {}
         for a, b in self._pairs:
             y = self.blocks[f"{a}_{b}"](split[b])
-            found[a] = found[a] + y if a in found else y
+            result[a] = result[a] + y if a in result else y
         parts = []
         for a, part in enumerate(parts_of(self.out_type)):
-            y = found[a] if a in found else x.new_zeros(x.shape[0], *_sizes(part))
+            y = result[a] if a in result else x.new_zeros(x.shape[0], *_sizes(part))
             parts.append(self.biases[str(a)](y) if str(a) in self.biases else y)
         return self.out_type.join(parts) if isinstance(self.out_type, DirectSum) else parts[0]
 

@@ -46,10 +46,10 @@ def short(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_writes_a_page_and_figures_and_prints_a_summary(run, images, tmp_path):
-    found = run(images, "--family", "translation", "--output", tmp_path / "o", "--quiet")
-    assert found.exit_code == 0, found.output
+    result = run(images, "--family", "translation", "--output", tmp_path / "o", "--quiet")
+    assert result.exit_code == 0, result.output
     for text in ("bars.npz", "shift x", "absent", "too little data", "eqsets.DSS", "report.html"):
-        assert text in found.output
+        assert text in result.output
     written = json.loads((tmp_path / "o" / "report.json").read_text())
     assert written["claims"][0]["verdict"] == "absent"
     assert (tmp_path / "o" / "report.html").read_text().startswith("<!doctype html>")
@@ -68,16 +68,16 @@ def test_writes_a_page_and_figures_and_prints_a_summary(run, images, tmp_path):
 )
 def test_says_what_is_wrong(run, images, arguments, code, message):
     given = [images if word == "IMAGES" else word for word in arguments]
-    found = run(*given, "--quiet")
-    assert found.exit_code == code
-    assert message in found.output
+    result = run(*given, "--quiet")
+    assert result.exit_code == code
+    assert message in result.output
 
 
 def test_bad_images_are_an_error_of_usage(run, tmp_path):
     np.save(tmp_path / "x.npy", np.full((40, 8, 8), np.nan))
-    found = run(tmp_path / "x.npy", "--quiet")
-    assert found.exit_code == 2
-    assert "not finite" in found.output
+    result = run(tmp_path / "x.npy", "--quiet")
+    assert result.exit_code == 2
+    assert "not finite" in result.output
 
 
 @pytest.mark.usefixtures("short")
@@ -87,16 +87,16 @@ def test_unreadable_files_are_left_out_on_request(run, tmp_path):
     rng = np.random.default_rng(0)
     folder = tmp_path / "pictures"
     folder.mkdir()
-    for place in range(40):
-        Image.fromarray(rng.integers(0, 99, (10, 10), np.uint8)).save(folder / f"{place:02}.png")
+    for index in range(40):
+        Image.fromarray(rng.integers(0, 99, (10, 10), np.uint8)).save(folder / f"{index:02}.png")
     (folder / "07.png").write_bytes(b"no picture")
     options = ("--family", "translation", "--output", tmp_path / "o", "--quiet")
-    found = run(folder, *options)
-    assert found.exit_code == 2
-    assert "1 of 40 files cannot be read: 07.png" in found.output
-    found = run(folder, *options, "--skip-unreadable", "--limit", "36")
-    assert found.exit_code == 0, found.output
-    assert "1 files could not be read and were left out: 07.png" in " ".join(found.output.split())
+    result = run(folder, *options)
+    assert result.exit_code == 2
+    assert "1 of 40 files cannot be read: 07.png" in result.output
+    result = run(folder, *options, "--skip-unreadable", "--limit", "36")
+    assert result.exit_code == 0, result.output
+    assert "1 files could not be read and were left out: 07.png" in " ".join(result.output.split())
     written = json.loads((tmp_path / "o" / "report.json").read_text())
     assert written["facts"]["images"] in (35, 36)
 
@@ -107,11 +107,11 @@ def test_a_full_disk_is_one_clear_error(run, images, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(eqsets.training.files.os, "fsync", full)
-    found = run(images, "--family", "translation", "--output", tmp_path / "o", "--quiet")
-    assert found.exit_code == 2
-    assert "No space left on device" in found.output
-    assert "the same command resumes" in " ".join(found.output.split())
-    assert "Traceback" not in found.output
+    result = run(images, "--family", "translation", "--output", tmp_path / "o", "--quiet")
+    assert result.exit_code == 2
+    assert "No space left on device" in result.output
+    assert "the same command resumes" in " ".join(result.output.split())
+    assert "Traceback" not in result.output
 
 
 @pytest.mark.parametrize("by_lightning", [True, False])
@@ -126,10 +126,10 @@ def test_ctrl_c_says_how_to_go_on(run, images, monkeypatch, by_lightning):
 
     monkeypatch.setattr(eqsets.generative, "discover", stop)
     monkeypatch.setattr("sys.argv", ["eqsets", "discover", "my images.npz", "--fresh"])
-    found = run(images)
-    assert found.exit_code == 130
-    assert "resume with: eqsets discover 'my images.npz'" in found.output
-    assert "--fresh" not in found.output
+    result = run(images)
+    assert result.exit_code == 130
+    assert "resume with: eqsets discover 'my images.npz'" in result.output
+    assert "--fresh" not in result.output
 
 
 def test_other_exits_are_passed_on(run, images, monkeypatch):
@@ -150,7 +150,7 @@ def test_a_missing_extra_is_one_clear_error(run, images, monkeypatch, module):
         return SimpleNamespace()
 
     monkeypatch.setattr(needs, "import_module", absent)
-    found = run(images, "--family", "translation", "--quiet")
-    assert found.exit_code == 2
-    assert 'pip install "eqsets[generative]"' in found.output
-    assert "Traceback" not in found.output
+    result = run(images, "--family", "translation", "--quiet")
+    assert result.exit_code == 2
+    assert 'pip install "eqsets[generative]"' in result.output
+    assert "Traceback" not in result.output

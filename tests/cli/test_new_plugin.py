@@ -37,8 +37,8 @@ def run(*arguments: str, registry: Registry | None = None):
 
 
 def written(folder: Path) -> dict[str, str]:
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_text() for path in found}
+    result = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_text() for path in result}
 
 
 def test_the_folder_is_made_and_the_next_commands_are_named(tmp_path):
@@ -60,11 +60,11 @@ def test_the_default_place_is_the_current_folder(tmp_path, monkeypatch):
 
 
 def test_json_says_what_was_made(tmp_path):
-    made = json.loads(run("my-knots", "--directory", str(tmp_path / "new"), "--json").stdout)
-    assert made["ok"]
-    assert (made["name"], made["distribution"]) == ("my-knots", "eqsets-my-knots")
-    assert sorted(written(Path(made["directory"]))) == made["files"]
-    assert len(made["next"]) == 3
+    built = json.loads(run("my-knots", "--directory", str(tmp_path / "new"), "--json").stdout)
+    assert built["ok"]
+    assert (built["name"], built["distribution"]) == ("my-knots", "eqsets-my-knots")
+    assert sorted(written(Path(built["directory"]))) == built["files"]
+    assert len(built["next"]) == 3
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ def draw_blobs(
     """
     steps = torch.linspace(-1, 1, size, dtype=matrices.dtype)
     x, y = torch.meshgrid(steps, steps, indexing="xy")
-    places = torch.stack([x, y, torch.ones_like(x)], -1)
+    positions = torch.stack([x, y, torch.ones_like(x)], -1)
     back = torch.linalg.inv(matrices)
-    source = torch.einsum("nij,hwj->nhwi", back, places)[..., :2]
+    source = torch.einsum("nij,hwj->nhwi", back, positions)[..., :2]
     picture = torch.zeros(len(matrices), size, size, dtype=matrices.dtype)
     for cx, cy, height in blobs:
         away = (source - source.new_tensor([cx, cy])).square().sum(-1)

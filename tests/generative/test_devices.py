@@ -52,13 +52,13 @@ def test_a_model_works_where_it_is(family, generator):
     with elsewhere():
         model.to(THERE)
         torch.testing.assert_close(back(model.prototype(x)), expected)
-        made = (
+        built = (
             model.log_prob(x),
             model.resample(x, 2, generator=generator),
             model.sample(3, generator=generator),
             model.transform_distribution(x).entropy(4, generator=generator),
         )
-        assert all(one.device == THERE for one in made)
+        assert all(one.device == THERE for one in built)
 
 
 @pytest.mark.slow
@@ -70,9 +70,9 @@ def test_the_examination_works_where_the_images_are(family):
         model.to(THERE)
         poses = poses_of(model.inference, x.to(THERE), generator=torch.Generator())
         assert poses.eta.device == THERE
-        found = examine(model.inference, x.to(THERE), x.to(THERE))
-    assert [claim.verdict for claim in found.claims] == [claim.verdict for claim in expected]
-    assert all(one.probabilities.device.type == "cpu" for one in found.evidence)
+        result = examine(model.inference, x.to(THERE), x.to(THERE))
+    assert [claim.verdict for claim in result.claims] == [claim.verdict for claim in expected]
+    assert all(one.probabilities.device.type == "cpu" for one in result.evidence)
 
 
 @pytest.mark.parametrize("family", ["hsv", "rotation+hsv", "c4"])

@@ -74,11 +74,11 @@ def test_published_backbones_learn(backbone, rate, rotated_images):
 
 @pytest.mark.slow
 def test_the_seed_decides(tiny, rotated_images):
-    x, made = rotated_images(40, 1.0), []
+    x, built = rotated_images(40, 1.0), []
     for seed in (0, 0, 1):
-        made.append(SymmetryModel("similarity", SHAPE))
-        made[-1].fit(x, preset=tiny, seed=seed, quiet=True)
-    first, again, other = map(weights, made)
+        built.append(SymmetryModel("similarity", SHAPE))
+        built[-1].fit(x, preset=tiny, seed=seed, quiet=True)
+    first, again, other = map(weights, built)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 

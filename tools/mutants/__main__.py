@@ -4,7 +4,7 @@
     make mutants ARGS="eqsets --count 60 --seed 1"  a sample by cosmic-ray's operators
     make mutants ARGS="--report"                  only write the report again
 
-Results are kept in build/mutants/results.jsonl, so that a run that was stopped goes on.
+Results are stored in build/mutants/results.jsonl, so that an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def attempt(fault: Fault, copy: Path, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run, go on with, or report a run."""
+    """Run, resume, or report a run."""
     given, done = arguments(), known()
     faults = list(planted(ROOT)) if given.planted else []
     if given.paths:

@@ -1,4 +1,4 @@
-"""What is held against a fault: names for ``eqsets check``, and the unit tests beside the file."""
+"""The checks of a fault: names for ``eqsets check``, and the unit tests of the file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CHECKED = {
 
 def files(root: Path, chosen: list[str]) -> list[str]:
     """Return the files under the chosen folders (or files) in which faults are planted."""
-    found: list[str] = []
+    result: list[str] = []
     for one in chosen:
         base = root / one
         for path in [base] if base.is_file() else sorted(base.rglob("*.py")):
@@ -39,8 +39,8 @@ def files(root: Path, chosen: list[str]) -> list[str]:
             if parts[0].removesuffix(".py").startswith(_NO_TARGET) or "/tests/" in name:
                 continue
             if path.name not in ("__init__.py", "plugin.py", "contract.py"):
-                found.append(name)
-    return found
+                result.append(name)
+    return result
 
 
 def subjects(path: str) -> list[str]:

@@ -187,9 +187,9 @@ def order(case: GroupCase, trial: Trial) -> None:
 )
 def number_type(case: GroupCase, trial: Trial) -> None:
     group, g, h = case.group, _draw(case, trial), _draw(case, trial)
-    made = {"compose": group.compose(g, h), "inverse": group.inverse(g), "sample": g}
-    made["identity"] = group.identity(2)
-    for name, actual in made.items():
+    built = {"compose": group.compose(g, h), "inverse": group.inverse(g), "sample": g}
+    built["identity"] = group.identity(2)
+    for name, actual in built.items():
         trial.expect(actual.dtype == group.dtype, f"{name} gives {actual.dtype}, not {group.dtype}")
         trial.expect(actual.device == g.device, f"{name} gives {actual.device}, not {g.device}")
     other = group.identity(dtype=torch.float32, device=g.device)

@@ -56,12 +56,12 @@ def many_sets(case: SetCase, trial: Trial) -> None:
     if case.capabilities.ragged:
         order = torch.randperm(len(batch.index), generator=trial.generator())
         mixed = SetBatch(batch.values[order], batch.index[order], len(_SIZES))
-        found = bench.call(mixed)
+        result = bench.call(mixed)
         if case.reduces:
-            bench.compare(found, torch.stack(expected), _BUDGET, "ragged")
+            bench.compare(result, torch.stack(expected), _BUDGET, "ragged")
             return
         rows = torch.cat(expected)[order]
-        bench.compare(found.values, rows, _BUDGET, "ragged, rows in any order")
+        bench.compare(result.values, rows, _BUDGET, "ragged, rows in any order")
 
 
 @law(

@@ -68,19 +68,19 @@ def _choices(subject: ContractSpec) -> dict[str, tuple[Any, ...]]:
     if symmetry is None:
         raise AssertionError("the law ranges over subjects with a symmetry")
     kinds = [k for k in ("element", "batch") if offered(partial(symmetry.norm, layer.out_type, k))]
-    found: dict[str, tuple[Any, ...]] = {
+    result: dict[str, tuple[Any, ...]] = {
         "aggregation": subject.aggregations,
         "dropout_rate": (0.0, 0.5),
         "normalization": (None, *kinds),
         "set_pool": ("mean", "sum", "max"),
     }
     if _has_bias(subject):
-        found["bias"] = (True, False)
+        result["bias"] = (True, False)
     if layer.out_type.pointwise:
-        found["activation"] = ("relu", "tanh", "silu")
+        result["activation"] = ("relu", "tanh", "silu")
     if subject.capabilities.independent:
-        found["alignment"] = ("shared", "independent")
-    return found
+        result["alignment"] = ("shared", "independent")
+    return result
 
 
 def _has_bias(subject: ContractSpec) -> bool:

@@ -86,12 +86,12 @@ def padding_has_no_gradient(case: SetCase, trial: Trial) -> None:
     size = trial.draw("n", strategies.set_sizes(1))
     bench = SetBench(trial, case, size)
     x, mask = _padding(bench.x, 2, torch.nan)
-    alone, beside = gradients(bench, bench.x), gradients(bench, x, mask)
-    at_padding = beside["(input)"][:, size:]
+    alone, neighbours = gradients(bench, bench.x), gradients(bench, x, mask)
+    at_padding = neighbours["(input)"][:, size:]
     trial.expect(not bool(at_padding.any()), f"{case.label}: the padding has a gradient")
-    beside["(input)"] = beside["(input)"][:, :size]
+    neighbours["(input)"] = neighbours["(input)"][:, :size]
     for name, expected in alone.items():
-        bench.compare(beside[name], expected, _BUDGET, f"gradient of {name}")
+        bench.compare(neighbours[name], expected, _BUDGET, f"gradient of {name}")
 
 
 @law(

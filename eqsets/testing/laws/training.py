@@ -112,8 +112,10 @@ def dropout_distribution(case: RowCase, trial: Trial) -> None:
     trial.expect(not torch.equal(draws[0], draws[2]), f"{case.label}: two seeds give one mask")
     seen = x.abs() > 1e-6
     ratio = torch.where(seen, draws[0] / torch.where(seen, x, 1.0), 0.0)
-    kept = ratio[seen & (ratio.abs() > 1e-9)]
-    trial.compare(kept, torch.full_like(kept, 1 / (1 - _RATE)), 1e-9, f"{case.label}: the scale")
+    stored = ratio[seen & (ratio.abs() > 1e-9)]
+    trial.compare(
+        stored, torch.full_like(stored, 1 / (1 - _RATE)), 1e-9, f"{case.label}: the scale"
+    )
     rate = 1 - float((ratio.abs() > 1e-9).sum() / seen.sum())
     trial.note(rate=f"{rate:.2f}")
     trial.expect(abs(rate - _RATE) < 0.15, f"{case.label}: drops {rate:.2f}, not {_RATE}")

@@ -21,11 +21,11 @@ def normal_p_value(values: torch.Tensor) -> float:
 def test_under_the_null_a_level_is_a_level(count, generator):
     """Simulated at the edge of the null hypothesis; the normal distribution is the control."""
     samples = torch.randn(DRAWS, count, generator=generator, dtype=torch.float64)
-    found = torch.tensor([one_sided_t_test(row) for row in samples])
+    result = torch.tensor([one_sided_t_test(row) for row in samples])
     control = torch.tensor([normal_p_value(row) for row in samples])
     for level in LEVELS:
         error = (level * (1 - level) / DRAWS) ** 0.5
-        assert abs(float((found < level).double().mean()) - level) < 4 * error
+        assert abs(float((result < level).double().mean()) - level) < 4 * error
         assert float((control < level).double().mean()) - level > 4 * error
 
 

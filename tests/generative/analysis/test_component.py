@@ -59,36 +59,36 @@ def moved(found, x, steps):
     ],
 )
 def test_colours_are_changed_in_place_and_places_are_not(images, name, family, in_place):
-    found, poses = component(name, family, images)
-    assert found.in_place is in_place
-    similarity = similarity_of(found.moved(poses, torch.zeros(1))[:, 0], images, in_place=in_place)
+    result, poses = component(name, family, images)
+    assert result.in_place is in_place
+    similarity = similarity_of(result.moved(poses, torch.zeros(1))[:, 0], images, in_place=in_place)
     assert isinstance(similarity, ColourMoments if in_place else WholeImages)
 
 
 @pytest.mark.parametrize("name", ["hue", "saturation", "value"])
 def test_a_image_that_is_not_moved_is_as_it_was_seen(images, name):
     """All other components are left out: these images differ by them alone."""
-    found, poses = component(name, "hsv", images)
-    still = found.moved(poses, torch.zeros(1))[:, 0]
+    result, poses = component(name, "hsv", images)
+    static = result.moved(poses, torch.zeros(1))[:, 0]
     model = SymmetryModel("hsv", tuple(images.shape[1:]), backbone="analytic")
     model.inference.frame.calibrate(images)
-    expected = model.transformation(images)[:, found.index]
+    expected = model.transformation(images)[:, result.index]
     torch.testing.assert_close(
-        model.transformation(still)[:, found.index], expected, atol=1e-4, rtol=0
+        model.transformation(static)[:, result.index], expected, atol=1e-4, rtol=0
     )
-    others = [index for index in range(3) if index != found.index]
-    spread = model.transformation(still)[:, others].std(0)
+    others = [index for index in range(3) if index != result.index]
+    spread = model.transformation(static)[:, others].std(0)
     assert (spread < 1e-3).all()
     assert (model.transformation(images)[:, others].std(0) > 0.03).all()  # control
 
 
 def test_moves_along_a_component_add_up(images):
-    found, poses = component("rotation", "rotation", images)
-    still, quarter, half = found.moved(poses, torch.tensor([0.0, pi / 2, pi])).unbind(1)
-    turned = found.family.act(found.family.element(torch.tensor([pi / 2])), still)
+    result, poses = component("rotation", "rotation", images)
+    static, quarter, half = result.moved(poses, torch.tensor([0.0, pi / 2, pi])).unbind(1)
+    turned = result.family.act(result.family.element(torch.tensor([pi / 2])), static)
     torch.testing.assert_close(quarter, turned, atol=0.1, rtol=0)
-    torch.testing.assert_close(half, still.flip((-2, -1)), atol=0.1, rtol=0)
-    assert float((quarter - still).abs().max()) > 0.3  # control
+    torch.testing.assert_close(half, static.flip((-2, -1)), atol=0.1, rtol=0)
+    assert float((quarter - static).abs().max()) > 0.3  # control
 
 
 def test_what_was_taken_off_and_put_back_clips_nothing():
@@ -97,11 +97,11 @@ def test_what_was_taken_off_and_put_back_clips_nothing():
     x[:, :, 4:-4, 9:11] = 0.9
     x[:, :, 9:11, 4:-4] = -0.4  # most of it is dark
     x[4:] = (x[4:] + 1) * 0.6 - 1
-    found, poses = component("value", "hsv", x)
-    assert float((found.moved(poses, torch.zeros(1))[:, 0] - x).abs().max()) < 1e-3
-    dark = found.family.element(torch.tensor([0.0, 0.0, -0.4])).expand(8, -1)
-    prototypes = found.family.act(found.family.group.inverse(dark), x)
-    by_prototypes = found.family.act(dark, prototypes)
+    result, poses = component("value", "hsv", x)
+    assert float((result.moved(poses, torch.zeros(1))[:, 0] - x).abs().max()) < 1e-3
+    dark = result.family.element(torch.tensor([0.0, 0.0, -0.4])).expand(8, -1)
+    prototypes = result.family.act(result.family.group.inverse(dark), x)
+    by_prototypes = result.family.act(dark, prototypes)
     assert float((by_prototypes - x).abs().max()) > 0.1  # control: 0.95 e^0.4 is clipped
 
 
@@ -112,16 +112,16 @@ def test_what_was_taken_off_and_put_back_clips_nothing():
 def test_clipped_colours_do_not_come_back(name, gone):
     x = torch.full((2, 3, SIZE, SIZE), -1.0)
     x[:, :, 5:-5, 5:-5] = torch.tensor([0.8, -0.2, 0.4])[:, None, None]  # in [-1, 1]
-    found, _ = component(name, "hsv", x)
+    result, _ = component(name, "hsv", x)
     steps = torch.tensor([-0.9, -0.05, 0.0, 0.04, 0.9])
-    valid = found.recoverable(moved(found, x, steps), x, steps)
+    valid = result.recoverable(moved(result, x, steps), x, steps)
     assert valid.tolist() == [[step not in gone for step in (-0.9, -0.05, 0.0, 0.04, 0.9)]] * 2
 
 
 def test_images_of_nothing_have_every_pose():
     x = torch.full((3, 3, SIZE, SIZE), -1.0)
-    found, poses = component("value", "hsv", x)
-    assert found.recoverable(moved(found, x, found.steps), x, found.steps).all()
+    result, poses = component("value", "hsv", x)
+    assert result.recoverable(moved(result, x, result.steps), x, result.steps).all()
     assert not component("rotation", "similarity+hsv", x)[0].in_place  # though none is seen to move
     assert isinstance(poses.pick(torch.arange(2)), Poses)
     assert len(poses.pick(torch.arange(2)).back) == 2

@@ -154,8 +154,8 @@ def test_shapes_do_not_say_in_which_hue_they_are(seed, turns):
 def test_colours_are_the_moments_of_the_formula():
     generator = torch.Generator().manual_seed(0)
     x = 2 * torch.rand(2, 3, 4, 3, generator=generator) - 1
-    found = ColourMoments(x, x).describe(x).unflatten(-1, (4, 4, 4))
-    for image, moments in zip(x, found, strict=True):
+    result = ColourMoments(x, x).describe(x).unflatten(-1, (4, 4, 4))
+    for image, moments in zip(x, result, strict=True):
         u = ((image + 1) / 2).flatten(1).T.tolist()
         light = [max(pixel) ** 2 for pixel in u]
         for k, m, n in ((0, 0, 0), (1, 0, 0), (0, 2, 0), (3, 1, 2), (2, 3, 3)):

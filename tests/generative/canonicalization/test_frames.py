@@ -41,13 +41,13 @@ def error(frame: Frame, family: TransformationFamily, x: Tensor, g: Tensor, move
 def test_spatial_frame_moves_with_the_image(name, draw, generator):
     family = eqsets.transformation(name)
     g = elements(family, 16, generator)
-    still = draw(torch.eye(3, dtype=torch.float64).expand(16, 3, 3))
+    static = draw(torch.eye(3, dtype=torch.float64).expand(16, 3, 3))
     moved = draw(g)
     frame = canonical_frame(family).double()
-    assert error(frame, family, still, g, moved) < SPATIAL[name]
+    assert error(frame, family, static, g, moved) < SPATIAL[name]
     # negative controls: a frame that stays, and one that moves the wrong way
-    assert error(IdentityFrame(family), family, still, g, moved) > 0.05
-    assert error(frame, family, still, family.group.inverse(g), moved) > 0.05
+    assert error(IdentityFrame(family), family, static, g, moved) > 0.05
+    assert error(frame, family, static, family.group.inverse(g), moved) > 0.05
 
 
 @pytest.mark.parametrize("name", COLOURS)
@@ -70,21 +70,21 @@ def test_discrete_frame_is_exact(name, generator):
     canonical = family.act(family.group.inverse(frame(x).g), x)
     for g in family.group.elements():
         moved = family.act(g.expand(8, *g.shape), x)
-        found = family.act(family.group.inverse(frame(moved).g), moved)
-        assert torch.equal(found, canonical)
+        result = family.act(family.group.inverse(frame(moved).g), moved)
+        assert torch.equal(result, canonical)
     assert not torch.equal(x, canonical)
 
 
 def test_factors_do_not_disturb_each_other(draw, generator):
     family = eqsets.transformation("similarity+hue")
-    place, hue = family.factors
-    g = elements(place, 8, generator)
+    index, hue = family.factors
+    g = elements(index, 8, generator)
     tint = torch.tensor([1.0, 0.4, 0.2], dtype=torch.float64)[:, None, None]
-    still = (draw(torch.eye(3, dtype=torch.float64).expand(8, 3, 3)) + 1) * tint - 1
+    static = (draw(torch.eye(3, dtype=torch.float64).expand(8, 3, 3)) + 1) * tint - 1
     turn = hue.element(hue.sample(8, generator=generator, dtype=torch.float64))
     moved = hue.act(turn, (draw(g) + 1) * tint - 1)
     frame = canonical_frame(family).double()
-    assert error(frame, family, still, family.group.pack(g, turn), moved) < 2e-3
+    assert error(frame, family, static, family.group.pack(g, turn), moved) < 2e-3
 
 
 def test_canonical_images_look_like_the_data(draw, generator):
@@ -134,8 +134,8 @@ def test_learned_direction_turns_with_the_image(draw, generator):
     for parameter in inference.frame.parameters():  # far from the closed form
         torch.nn.init.normal_(parameter, std=0.05, generator=generator)
     g = elements(family, 16, generator)
-    still, moved = draw(torch.eye(3, dtype=torch.float64).expand(16, 3, 3)), draw(g)
-    expected = family.group.compose(g, inference(still).g)
+    static, moved = draw(torch.eye(3, dtype=torch.float64).expand(16, 3, 3)), draw(g)
+    expected = family.group.compose(g, inference(static).g)
     distance = family.group.distance(inference(moved).g, expected).detach()
     assert float(distance.median()) < 0.05
 

@@ -18,16 +18,16 @@ IMAGES = Images()
 @pytest.fixture
 def bells() -> Tensor:
     """Return Gaussians of variance 4, 6 and 9 pixels, long ago."""
-    places = torch.arange(25.0) - 12
-    line = torch.exp(-places.square() / (2 * torch.tensor([4.0, 6.0, 9.0])[:, None]))
+    positions = torch.arange(25.0) - 12
+    line = torch.exp(-positions.square() / (2 * torch.tensor([4.0, 6.0, 9.0])[:, None]))
     return (2 * line[:, :, None] * line[:, None] - 1)[:, None]
 
 
 def variances(x: Tensor) -> Tensor:
     """Return the variances ``(B)`` of the light along a line."""
-    light, places = (x + 1).sum((1, 2)), torch.arange(25.0) - 12
-    mean = (light * places).sum(-1) / light.sum(-1)
-    return (light * places.square()).sum(-1) / light.sum(-1) - mean.square()
+    light, positions = (x + 1).sum((1, 2)), torch.arange(25.0) - 12
+    mean = (light * positions).sum(-1) / light.sum(-1)
+    return (light * positions.square()).sum(-1) / light.sum(-1) - mean.square()
 
 
 def test_softening_adds_its_variance_and_keeps_the_light(bells):
@@ -79,9 +79,9 @@ def test_softnesses_cannot_be_told_apart_any_more(bells):
 @pytest.mark.parametrize("name", ["similarity", "affine"])
 def test_poses_of_images_are_those_of_their_views(name, draw):
     """Drawn, not warped, and small: softness would make their scale one or two percent larger."""
-    places = 0.5 * torch.eye(3).repeat(60, 1, 1)
-    places[:, 2, 2] = 1.0
-    x = draw(places, 24)
+    positions = 0.5 * torch.eye(3).repeat(60, 1, 1)
+    positions[:, 2, 2] = 1.0
+    x = draw(positions, 24)
     model = SymmetryModel(name, (1, 24, 24), backbone="analytic")
     model.inference.frame.calibrate(x)
     scale = model.names.index("scale" if name == "similarity" else "scale_x")
@@ -103,14 +103,14 @@ def test_pairs_belong_together_and_differ_in_size(draw):
     x = draw(0.8 * torch.eye(3).repeat(2, 1, 1) + torch.diag(torch.tensor([0.0, 0.0, 0.2])), 32)
     model = SymmetryModel("similarity", (1, 32, 32), backbone="analytic")
     model.inference.frame.calibrate(x)
-    eta, made = prototype_pairs(
+    eta, built = prototype_pairs(
         model.inference, x, views=16, bounds=model.family.bounds, order=3,
         generator=torch.Generator().manual_seed(0),
     )  # fmt: skip
     scales = eta[..., model.names.index("scale")]
     assert float(scales.std()) > 0.02
     right, wrong = (
-        float((model.family.act(model.chart.element(z), made, order=3) - x[:, None]).abs().mean())
+        float((model.family.act(model.chart.element(z), built, order=3) - x[:, None]).abs().mean())
         for z in (eta, eta.roll(1, 1))
     )
     assert right < 1e-3

@@ -49,9 +49,9 @@ def test_mnist(images, labels, tmp_path):
     for name, array in ((images, DIGITS), (labels, CLASSES)):
         whole = idx(array)
         (tmp_path / name).write_bytes(gzip.compress(whole) if name.endswith("gz") else whole)
-    found = read(tmp_path / images)
-    assert torch.allclose(found.images[:, 0], scaled(DIGITS), atol=1e-6)
-    check_labels(found)
+    result = read(tmp_path / images)
+    assert torch.allclose(result.images[:, 0], scaled(DIGITS), atol=1e-6)
+    check_labels(result)
     (tmp_path / labels).unlink()
     assert read(tmp_path / images).labels is None
 
@@ -109,9 +109,9 @@ def test_galaxy_mnist(packed, tmp_path):
         packed_path.write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
         path = packed_path
-    found = read(path)
-    assert torch.allclose(found.images, scaled(COLOUR).permute(0, 3, 1, 2), atol=1e-6)
-    check_labels(found)
+    result = read(path)
+    assert torch.allclose(result.images, scaled(COLOUR).permute(0, 3, 1, 2), atol=1e-6)
+    check_labels(result)
 
 
 @pytest.mark.parametrize("split", ["train", "valid", "test"])
@@ -120,9 +120,9 @@ def test_patch_camelyon(split, tmp_path):
     path = write_hdf5(tmp_path / f"{stem}_x.h5", x=COLOUR)
     assert read(path).labels is None
     labels = write_hdf5(tmp_path / f"{stem}_y.h5", y=CLASSES.reshape(-1, 1, 1, 1))
-    found = read(path)
-    assert torch.allclose(found.images, scaled(COLOUR).permute(0, 3, 1, 2), atol=1e-6)
-    check_labels(found)
+    result = read(path)
+    assert torch.allclose(result.images, scaled(COLOUR).permute(0, 3, 1, 2), atol=1e-6)
+    check_labels(result)
     (tmp_path / f"{stem}_y.h5.gz").write_bytes(gzip.compress(labels.read_bytes()))
     labels.unlink()
     check_labels(read(path))
@@ -168,9 +168,9 @@ def sprites(tmp_path):
 
 
 def test_dsprites(sprites):
-    found = read(sprites)
-    assert torch.equal(found.images[:, 0], 2.0 * torch.from_numpy(DIGITS // 128) - 1)
-    check_labels(found, np.arange(12) // 4)
+    result = read(sprites)
+    assert torch.equal(result.images[:, 0], 2.0 * torch.from_numpy(DIGITS // 128) - 1)
+    check_labels(result, np.arange(12) // 4)
 
 
 def test_dsprites_without_images(sprites):
@@ -192,13 +192,13 @@ def test_some_images_with_their_labels(sprites, tmp_path):
     (tmp_path / "images").write_bytes(idx(images))
     (tmp_path / "labels").write_bytes(idx(numbers))
     for given in ("x.npz", "x.h5", "images"):
-        found = read(tmp_path / given, limit=5)
-        assert len(found.images) == 5
-        assert found.labels is not None
-        assert torch.allclose(found.images[:, 0, 0, 0], 20 * found.labels / 127.5 - 1)
+        result = read(tmp_path / given, limit=5)
+        assert len(result.images) == 5
+        assert result.labels is not None
+        assert torch.allclose(result.images[:, 0, 0, 0], 20 * result.labels / 127.5 - 1)
     pairs = list(zip(images, numbers.tolist(), strict=True))
     for data, labels in ((tmp_path / "x.npy", numbers), (images, numbers), (pairs, None)):
-        found = read(data, labels=labels, limit=5)
-        assert found.labels is not None
-        assert torch.allclose(found.images[:, 0, 0, 0], 20 * found.labels / 127.5 - 1)
+        result = read(data, labels=labels, limit=5)
+        assert result.labels is not None
+        assert torch.allclose(result.images[:, 0, 0, 0], 20 * result.labels / 127.5 - 1)
     assert len(read(sprites, limit=100).images) == 12

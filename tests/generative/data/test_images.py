@@ -90,5 +90,5 @@ def test_the_shape_of_an_image_has_three_numbers(make, shape):
         ShapeError, match=r"as the shape of one of the images, expected \(C, H, W\)"
     ):
         make(shape)
-    made = make(torch.zeros(2, 1, 8, 8).shape[1:])
-    assert getattr(made, "shape", None) or made.image_shape == (1, 8, 8)
+    built = make(torch.zeros(2, 1, 8, 8).shape[1:])
+    assert getattr(built, "shape", None) or built.image_shape == (1, 8, 8)

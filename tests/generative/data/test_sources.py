@@ -16,8 +16,8 @@ BYTES = np.arange(4 * 6 * 5, dtype=np.uint8).reshape(4, 6, 5)
 
 @pytest.fixture
 def folder(tmp_path):
-    for place, picture in enumerate(BYTES):
-        Image.fromarray(picture).save(tmp_path / f"{place}.png")
+    for index, image in enumerate(BYTES):
+        Image.fromarray(image).save(tmp_path / f"{index}.png")
     return tmp_path
 
 
@@ -49,22 +49,22 @@ def test_files_and_folders_hold_the_same_images(folder, tmp_path):
 
 
 def test_data_sets_give_images_and_labels():
-    pairs = [(Image.fromarray(picture), place) for place, picture in enumerate(BYTES)]
-    found = read(pairs)
-    assert found.images.shape == (4, 1, 6, 5)
-    assert found.labels is not None
-    assert found.labels.tolist() == [0, 1, 2, 3]
+    pairs = [(Image.fromarray(image), index) for index, image in enumerate(BYTES)]
+    result = read(pairs)
+    assert result.images.shape == (4, 1, 6, 5)
+    assert result.labels is not None
+    assert result.labels.tolist() == [0, 1, 2, 3]
     tensors = torch.utils.data.TensorDataset(torch.from_numpy(BYTES))
-    assert torch.equal(read(tensors).images, found.images)
+    assert torch.equal(read(tensors).images, result.images)
 
 
 def test_unreadable_files_are_named_and_skipped_only_on_request(folder):
     (folder / "broken.png").write_bytes(b"no picture")
     with pytest.raises(OptionError, match=r"1 of 5 files cannot be read: broken\.png.*--skip-un"):
         read(folder)
-    found = read(folder, skip_unreadable=True)
-    assert len(found.images) == 4
-    assert found.skipped == ("broken.png",)
+    result = read(folder, skip_unreadable=True)
+    assert len(result.images) == 4
+    assert result.skipped == ("broken.png",)
 
 
 def test_a_folder_mixes_neither_sizes_nor_loses_colour(folder):
@@ -118,9 +118,9 @@ def test_wrong_files_are_refused_in_words(tmp_path):
 
 def test_images_of_16_bits_keep_their_shades(tmp_path):
     Image.fromarray(BYTES[0].astype(np.uint16) * 257).save(tmp_path / "0.png")
-    with Image.open(tmp_path / "0.png") as picture:
-        assert picture.mode == "I;16"
-        cut = np.array(picture.convert("L"))
+    with Image.open(tmp_path / "0.png") as image:
+        assert image.mode == "I;16"
+        cut = np.array(image.convert("L"))
     assert cut.max() == 255  # control: pillow calls all but the darkest white
     assert torch.equal(read(tmp_path).images, read(BYTES[:1]).images)
 
@@ -148,9 +148,9 @@ def test_no_images_are_no_limit():
 
 def test_labels_may_be_nan_but_must_be_told_apart():
     nan = float("nan")
-    found = read(BYTES, labels=[nan, 2.5, nan, 0.5]).labels
-    assert found is not None
-    assert found.tolist() == [2, 1, 2, 0]
+    result = read(BYTES, labels=[nan, 2.5, nan, 0.5]).labels
+    assert result is not None
+    assert result.tolist() == [2, 1, 2, 0]
     for labels in ([None, "a", "b", "c"], [[1], [2, 3], [4], [5]]):
         with pytest.raises(ShapeError, match="got labels that cannot be distinguished"):
             read(BYTES, labels=labels)

@@ -53,8 +53,8 @@ def test_integrates_to_one_on_lines(generator):
     density.standardise(torch.randn(50, 2, generator=generator) * 0.3 + 0.1)
     p = density(prototypes(1, generator))
     steps = torch.linspace(-4, 4, 400)
-    places = torch.cartesian_prod(steps, steps)[:, None]
-    total = p.log_prob(places).exp().sum() * (8 / 399) ** 2
+    positions = torch.cartesian_prod(steps, steps)[:, None]
+    total = p.log_prob(positions).exp().sum() * (8 / 399) ** 2
     assert float(total) == pytest.approx(1, abs=0.02)
 
 
@@ -66,9 +66,9 @@ def test_has_no_seam_and_shapes_are_kept(name, generator):
     eta = p.sample((5,), generator=generator)
     assert eta.shape == (5, 2, len(p.names))
     turned = eta.clone()
-    for place, one in enumerate(density.chart.parameters):
+    for index, one in enumerate(density.chart.parameters):
         if one.period:
-            turned[..., place] += one.period
+            turned[..., index] += one.period
     assert torch.allclose(p.log_prob(eta), p.log_prob(turned), atol=1e-3)
     turned = eta + 0.3 * eta.std()  # negative control
     if name != "d4":

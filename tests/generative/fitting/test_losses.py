@@ -25,8 +25,8 @@ def test_a_right_inference_costs_nothing_and_a_wrong_one_does(draw, generator):
     inference = Inference(family, (1, 32, 32), "analytic")
     both = views(family, 8, generator, 0.4)
     right = inference_loss(inference, x, both, LossWeights())
-    still = Inference(family, (1, 32, 32), "cnn")  # begins as the identity
-    wrong = inference_loss(still, x, both, LossWeights())
+    static = Inference(family, (1, 32, 32), "cnn")  # begins as the identity
+    wrong = inference_loss(static, x, both, LossWeights())
     assert float(right["image"]) < 0.02 * float(wrong["image"].detach())
 
 
@@ -38,17 +38,17 @@ def test_pushing_everything_out_of_the_frame_is_paid_for(draw, generator):
         """Is equivariant, and its prototypes are blank."""
 
         def forward(self, x):
-            found = super().forward(x)
-            far = self.chart.element(torch.tensor([3.0, 0.0])).expand_as(found.g)
-            return found._replace(g=self.family.group.compose(found.g, far))
+            result = super().forward(x)
+            far = self.chart.element(torch.tensor([3.0, 0.0])).expand_as(result.g)
+            return result._replace(g=self.family.group.compose(result.g, far))
 
     away = Away(family, (1, 32, 32), "analytic")
     terms = inference_loss(away, x, views(family, 4, generator, 0.5), LossWeights(lost=1.0))
     assert float(terms["image"]) < 1e-3  # the error in image space does not see it
     assert float(terms["lost"]) > 0.9
     assert float(terms["loss"]) > 0.9
-    kept = Inference(family, (1, 32, 32), "analytic")
-    assert float(lost_content(family, kept(x).g, x).max()) < 0.01
+    stored = Inference(family, (1, 32, 32), "analytic")
+    assert float(lost_content(family, stored(x).g, x).max()) < 0.01
 
 
 def test_drift_holds_back_what_all_corrections_share(draw, generator):

@@ -17,7 +17,7 @@ def pairs_and_errors(name, x, views=6):
     family = eqsets.transformation(name)
     inference = Inference(family, tuple(x.shape[1:]), "analytic")
     inference.frame.calibrate(x)
-    eta, made = prototype_pairs(
+    eta, built = prototype_pairs(
         inference,
         x,
         views=views,
@@ -25,7 +25,7 @@ def pairs_and_errors(name, x, views=6):
         order=1,
         generator=torch.Generator().manual_seed(0),
     )
-    again = family.act(inference.chart.element(eta), made)
+    again = family.act(inference.chart.element(eta), built)
     return eta, (again - x[:, None]).square().mean((-3, -2, -1))
 
 

@@ -46,9 +46,9 @@ def report() -> SymmetryReport:
         Curve("mirror_x", "levels", (0.0, 1.0), (0.4, 0.6)),
     )
     x = torch.rand(8, 3, 8, 8) * 2 - 1
-    pictures = ReportImages(x, x, x[:, None].expand(8, 6, 3, 8, 8))
+    images = ReportImages(x, x, x[:, None].expand(8, 6, 3, 8, 8))
     return SymmetryReport(
-        FACTS, claims, (), ("too little data " * 9,), recommend(claims, 3), curves, pictures, None
+        FACTS, claims, (), ("too little data " * 9,), recommend(claims, 3), curves, images, None
     )  # type: ignore[arg-type]
 
 
@@ -66,17 +66,17 @@ def browse(tmp_path_factory):
             "${d.body.scrollHeight}, pictures ${[...d.images].filter(i => i.naturalWidth).length}`"
             "}</script>"
         )
-        place = folder / "frame.html"
-        place.write_text(frame)
+        index = folder / "frame.html"
+        index.write_text(frame)
         done = subprocess.run(
             [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/u",
              "--enable-logging=stderr", "--log-level=0", "--window-size=1200,2200",
-             "--virtual-time-budget=3000", "--dump-dom", place.as_uri()],
+             "--virtual-time-budget=3000", "--dump-dom", index.as_uri()],
             capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
-        found = re.search(r"<p id=\"p\">(.*?)</p>", done.stdout)
+        result = re.search(r"<p id=\"p\">(.*?)</p>", done.stdout)
         console = "\n".join(re.findall(r".*CONSOLE.*", done.stderr))
-        return found.group(1) if found else "", console
+        return result.group(1) if result else "", console
 
     return run
 
@@ -104,9 +104,9 @@ def test_a_page_that_asks_or_does_not_fit_would_be_noticed(browse):
 
 def test_units_of_other_plugins_are_text_in_plots():
     claim, curve = report().claims[0], report().curves[0]
-    found = plot(curve, replace(claim, sentence='hue: within 3"><script>x</script>'))
-    assert "<script>" not in found
-    assert "&#34;&gt;&lt;script&gt;" in found
+    result = plot(curve, replace(claim, sentence='hue: within 3"><script>x</script>'))
+    assert "<script>" not in result
+    assert "&#34;&gt;&lt;script&gt;" in result
     assert "hue: partial" in plot(curve, claim)  # control: what needs no escape stays
 
 
@@ -115,6 +115,6 @@ def test_the_summary_is_plain_and_names_files_as_they_are(monkeypatch, forced):
     monkeypatch.delenv("NO_COLOR", raising=False)
     if forced:
         monkeypatch.setenv("FORCE_COLOR", "1")  # as continuous integration does
-    found = replace(report(), facts={**FACTS, "data": "photos[bold].npz"}).summary()
-    assert "Symmetries of photos[bold].npz" in found
-    assert "\x1b" not in found
+    result = replace(report(), facts={**FACTS, "data": "photos[bold].npz"}).summary()
+    assert "Symmetries of photos[bold].npz" in result
+    assert "\x1b" not in result

@@ -28,8 +28,8 @@ SHORT = Preset(
 def verdicts(x, family):
     model = SymmetryModel(family, tuple(x.shape[1:]), backbone="analytic")
     model.inference.frame.calibrate(x)
-    found = examine(model.inference, x[60:], x[:60])
-    return {claim.name: claim for claim in found.claims}
+    result = examine(model.inference, x[60:], x[:60])
+    return {claim.name: claim for claim in result.claims}
 
 
 @pytest.mark.parametrize(("extent", "verdict"), [(0.0, "absent"), (0.5, "partial"), (pi, "full")])
@@ -45,15 +45,15 @@ def test_says_how_far_images_are_turned(extent, verdict, rotated_images):
 
 
 def test_a_disc_is_not_resolved_and_a_shift_of_it_is(draw):
-    places = torch.eye(3).repeat(200, 1, 1)
+    positions = torch.eye(3).repeat(200, 1, 1)
     generator = torch.Generator().manual_seed(0)
-    places[:, 0, 2] = (2 * torch.rand(200, generator=generator) - 1) * 0.2
-    discs = draw(places, 16, ((0.0, 0.0, 1.0),))
-    found = verdicts(discs, "similarity")
-    assert found["rotation"].verdict == "unresolved"
-    assert "are similar in all poses" in found["rotation"].sentence
-    assert found["shift_x"].verdict == "partial"
-    assert found["shift_y"].verdict == found["scale"].verdict == "absent"
+    positions[:, 0, 2] = (2 * torch.rand(200, generator=generator) - 1) * 0.2
+    discs = draw(positions, 16, ((0.0, 0.0, 1.0),))
+    result = verdicts(discs, "similarity")
+    assert result["rotation"].verdict == "unresolved"
+    assert "are similar in all poses" in result["rotation"].sentence
+    assert result["shift_x"].verdict == "partial"
+    assert result["shift_y"].verdict == result["scale"].verdict == "absent"
 
 
 @pytest.mark.parametrize(("contrast", "warned"), [(2.0, True), (200.0, False)])
@@ -84,10 +84,10 @@ def test_images_all_of_light_have_content_at_the_border(size):
 def test_a_square_that_is_turned_by_quarters_is_not_turned(draw):
     """Its poses are known up to a quarter turn; that must not look like a symmetry."""
     corners = tuple((0.35 * x, 0.35 * y, 1.0) for x in (-1, 1) for y in (-1, 1))
-    still = draw(torch.eye(3).repeat(160, 1, 1), 16, corners)
+    static = draw(torch.eye(3).repeat(160, 1, 1), 16, corners)
     noise = torch.Generator().manual_seed(0)
-    still = (still + 0.02 * torch.rand(still.shape, generator=noise)).clamp(-1, 1)
-    claim = verdicts(still, "rotation")["rotation"]
+    static = (static + 0.02 * torch.rand(static.shape, generator=noise)).clamp(-1, 1)
+    claim = verdicts(static, "rotation")["rotation"]
     assert claim.symmetry_order == 4
     with pytest.warns(DeprecationWarning, match="symmetry_order"):
         assert claim.folds == 4
@@ -124,9 +124,9 @@ def test_a_trace_of_a_preference_is_no_verdict_but_is_said(peak, verdict, words)
     probabilities[:, int(steps.abs().argmin())] *= 1 + peak
     ones = torch.ones(400)
     evidence = Evidence(parameter, steps, probabilities, ones, ones * 2, 100.0)
-    found = claims_of([evidence], generator=torch.Generator().manual_seed(0))[0]
-    assert found.verdict == verdict
-    assert found.sentence.startswith(words)
+    result = claims_of([evidence], generator=torch.Generator().manual_seed(0))[0]
+    assert result.verdict == verdict
+    assert result.sentence.startswith(words)
 
 
 ROLES = {
@@ -162,23 +162,23 @@ def claim(name: str, verdict: str, p_uniform: float | None = None) -> Claim:
 )
 @pytest.mark.filterwarnings("ignore:.*py3nj.*:UserWarning")
 def test_recommended_code_runs(claims, group, code):
-    found = recommend(claims, channels=3)
-    assert found.group == group
-    assert code in found.code
+    result = recommend(claims, channels=3)
+    assert result.group == group
+    assert code in result.code
     if group == "planar":
         pytest.importorskip("escnn")
     scope: dict[str, object] = {}
-    exec(found.code, scope)
+    exec(result.code, scope)
     layer = scope["layer"]
     assert isinstance(layer, eqsets.DSS)
     assert layer(torch.randn(2, 3, 3, 9, 9)).shape[:2] == (2, 3)
 
 
 def test_the_recommended_group_is_there_as_a_value():
-    found = recommend([claim("quarter_turns", "full", 0.5), claim("mirror_x", "full", 0.5)], 1)
-    assert (found.group, found.options) == ("planar", {"rotations": 4, "reflections": True})
-    found = recommend([claim("rotation", "absent")], 1)
-    assert (found.group, found.options) == ("translations", {})
+    result = recommend([claim("quarter_turns", "full", 0.5), claim("mirror_x", "full", 0.5)], 1)
+    assert (result.group, result.options) == ("planar", {"rotations": 4, "reflections": True})
+    result = recommend([claim("rotation", "absent")], 1)
+    assert (result.group, result.options) == ("translations", {})
 
 
 def test_partial_symmetries_are_left_to_augmentation():
@@ -192,8 +192,8 @@ def test_partial_symmetries_are_left_to_augmentation():
 def report():
     generator = torch.Generator().manual_seed(0)
     x = torch.full((60, 1, 12, 12), -1.0)
-    for image, place in zip(x, torch.randint(2, 5, (60, 2), generator=generator), strict=True):
-        row, column = place.tolist()
+    for image, index in zip(x, torch.randint(2, 5, (60, 2), generator=generator), strict=True):
+        row, column = index.tolist()
         image[:, row : row + 5, column : column + 3] = 1.0
         image[:, row + 3 : row + 5, column : column + 5] = 0.5
     return discover(x, family="translation", preset=SHORT, quiet=True)
@@ -218,8 +218,8 @@ def test_the_report_is_a_value_that_can_be_written_down(report, tmp_path):
 
 def test_the_page_holds_all_that_it_shows(report):
     page = report.to_html()
-    for found in re.findall(r'(?:src|href)="([^"]*)"', page):
-        assert found.startswith(("data:", "#"))  # "#": parts of the same page
+    for result in re.findall(r'(?:src|href)="([^"]*)"', page):
+        assert result.startswith(("data:", "#"))  # "#": parts of the same page
     assert "<script" not in page
     assert "@import" not in page
     assert not re.findall(r"url\((?!#)", page)
@@ -260,6 +260,6 @@ def test_quarter_turns_and_mirror_images_of_few_shapes_in_many_images(turned):
     x = (x + 0.2 * torch.randn(x.shape, generator=generator)).clamp(-1, 1)
     if turned:
         x = torch.stack([one.rot90(i % 4, (-2, -1)) for i, one in enumerate(x)])
-    found = verdicts(x, "d4")
-    assert found["quarter_turns"].verdict == ("full" if turned else "absent")
-    assert found["mirror_x"].verdict == "absent"
+    result = verdicts(x, "d4")
+    assert result["quarter_turns"].verdict == ("full" if turned else "absent")
+    assert result["mirror_x"].verdict == "absent"

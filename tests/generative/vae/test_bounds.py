@@ -77,9 +77,9 @@ def means(vae: VAE, x: Tensor, draws: int, repeats: int) -> tuple[float, float]:
     """Return ELBO and bound, averaged over images and repeats."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        found = [importance_bound(vae.log_weights(x, draws, generator)) for _ in range(repeats)]
-    elbo = torch.stack([one.elbo for one in found]).mean()
-    return float(elbo), float(torch.stack([one.iwlb for one in found]).mean())
+        result = [importance_bound(vae.log_weights(x, draws, generator)) for _ in range(repeats)]
+    elbo = torch.stack([one.elbo for one in result]).mean()
+    return float(elbo), float(torch.stack([one.iwlb for one in result]).mean())
 
 
 def plain(decoder: LinearDecoder, wider: float = 0.7) -> VAE:
@@ -150,8 +150,8 @@ def test_the_invariant_bound_is_in_the_space_of_images(decoder, x):
     assert rising == sorted(rising)
     assert rising[0] < truth - 0.5
     assert rising[-1] == pytest.approx(truth, abs=0.2)
-    still = float(log_gauss(images, decoder.weight, decoder.offset).mean())
-    assert truth > still + 1  # control: without the turn it is another density
+    static = float(log_gauss(images, decoder.weight, decoder.offset).mean())
+    assert truth > static + 1  # control: without the turn it is another density
 
 
 @pytest.mark.parametrize("wrong", [0.0, 1.5])

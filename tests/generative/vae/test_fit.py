@@ -29,16 +29,16 @@ def state(module):
 
 
 def test_a_fit_raises_the_bound_and_the_seed_decides(rotated_images):
-    x, made = rotated_images(64, 1.0), []
+    x, built = rotated_images(64, 1.0), []
     for seed in (0, 0, 1):
         torch.manual_seed(0)
         vae = VAE(SHAPE, 4)
         before = vae.bound(x, 5)
         vae.fit(x, plan=PLAN, seed=seed, quiet=True)
-        made.append(vae.bound(x, 5).iwlb)
-        assert float(made[-1].mean()) > float(before.iwlb.mean()) + 20
-    assert torch.equal(made[0], made[1])
-    assert not torch.equal(made[0], made[2])
+        built.append(vae.bound(x, 5).iwlb)
+        assert float(built[-1].mean()) > float(before.iwlb.mean()) + 20
+    assert torch.equal(built[0], built[1])
+    assert not torch.equal(built[0], built[2])
     assert vae.sample(3).shape == (3, *SHAPE)
 
 
@@ -46,11 +46,11 @@ def test_the_symmetry_model_is_not_trained(fitted, rotated_images):
     x = rotated_images(64, 1.0)
     torch.manual_seed(0)
     vae = InvariantVAE(fitted, 4)
-    before, kept = float(vae.bound(x, 5).iwlb.mean()), state(fitted)
+    before, stored = float(vae.bound(x, 5).iwlb.mean()), state(fitted)
     spread = vae.log_spread.detach().clone()
     vae.fit(x, plan=PLAN, quiet=True)
     assert float(vae.bound(x, 5).iwlb.mean()) > before + 20
-    assert all(torch.equal(kept[name], tensor) for name, tensor in state(fitted).items())
+    assert all(torch.equal(stored[name], tensor) for name, tensor in state(fitted).items())
     assert not torch.equal(spread, vae.log_spread)  # control: the proposals did learn
     assert vae.sample(3).shape == (3, *SHAPE)
 
@@ -97,18 +97,18 @@ def test_decoders_of_any_size_reach_every_pixel(shape):
     torch.manual_seed(0)
     decoder = ConvDecoder(4, shape, width=4, hidden=16)
     z = torch.randn(6, 4)
-    made = decoder(z)
-    assert made.shape == (6, *shape)
-    assert (made.std(0) > 1e-6).all(), "no pixel is constant"
-    made.square().sum().backward()
+    built = decoder(z)
+    assert built.shape == (6, *shape)
+    assert (built.std(0) > 1e-6).all(), "no pixel is constant"
+    built.square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in decoder.parameters())
 
 
 def test_standard_augmentation_stays_in_its_range(rotated_images, generator):
     x = rotated_images(8, 1.0)
     assert not torch.equal(standard()(x, generator), x)
-    still = standard(degrees=0, scale=0, pixels=0)(x, generator)
-    assert (still - x).abs().max() < 1e-5
+    static = standard(degrees=0, scale=0, pixels=0)(x, generator)
+    assert (static - x).abs().max() < 1e-5
     point = torch.full((200, 1, 17, 17), -1.0)
     point[..., 8, 8] = 1.0
     shifted = standard(degrees=0, scale=0, pixels=2)(point, generator)

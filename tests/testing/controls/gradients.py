@@ -75,8 +75,8 @@ class CountsPadding(Masked):
             if self.training:
                 self.mean = x.values.mean()
             rows = y[present]
-            place = torch.argsort(torch.argsort(x.index, stable=True), stable=True)
-            return x.replace(rows[place])
+            index = torch.argsort(torch.argsort(x.index, stable=True), stable=True)
+            return x.replace(rows[index])
         y = super().forward(x, mask)
         if self.training:
             self.mean = y.mean() if mask is None else self.keep(x, mask).mean()
@@ -119,8 +119,8 @@ class DropsEverywhere(nn.Module):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        keep = nn.functional.dropout(torch.ones_like(x[:1, :1]), self.p, self.training)
-        return x * keep
+        selected = nn.functional.dropout(torch.ones_like(x[:1, :1]), self.p, self.training)
+        return x * selected
 
 
 class NoRoot(GeneratedSymmetry):

@@ -190,7 +190,7 @@ class FeatureType(ABC):
             )
 
     def __str__(self) -> str:
-        """Return the type in a few words, for messages that show its symmetry besides."""
+        """Return the type in a few words, for messages that show its symmetry as well."""
         return repr(self)
 
     def describe(self, lead: tuple[str, ...] = ()) -> str:

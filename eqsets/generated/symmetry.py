@@ -100,7 +100,7 @@ class GeneratedSymmetry(ElementSymmetry):
         """Return the type for ``4``, ``"4 points"``, ``"4 trivial"``, ``"2 points + 3 trivial"``.
 
         ``points`` are the group's own features and ``trivial`` ones are invariant. Permutations
-        have ``pairs`` besides, on ordered pairs of points; matrices have ``dual`` vectors, which
+        also have ``pairs``, on ordered pairs of points; matrices have ``dual`` vectors, which
         the inverse transpose acts on. A sum is a :class:`~eqsets.direct_sum.DirectSum`, in the
         order given, with terms of one space added up.
 

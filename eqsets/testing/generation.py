@@ -40,8 +40,8 @@ def missing_from(group: Group, g: Tensor, elements: Tensor | None) -> str:
     if not len(discrete) and not len(algebra):
         return ""
     h = g.double()
-    traces, volumes = algebra.diagonal(dim1=1, dim2=2).sum(1), torch.linalg.det(discrete)
-    keeps_volume = bool((traces.abs() < 1e-9).all() and ((volumes - 1).abs() < 1e-9).all())
+    divergence, volumes = algebra.diagonal(dim1=1, dim2=2).sum(1), torch.linalg.det(discrete)
+    keeps_volume = bool((divergence.abs() < 1e-9).all() and ((volumes - 1).abs() < 1e-9).all())
     if keeps_volume and abs(float(torch.linalg.det(h)) - 1) > 1e-6:
         return "its determinant is not 1, those of the generators are"
     if not _commutes(torch.cat([discrete, algebra]), h):

@@ -70,8 +70,8 @@ def test_batch_statistics_are_torchs_over_present_rows(kind: FeatureType, masked
     norm, x = RowNorm(kind).double(), rows(kind, 7)
     plain = nn.BatchNorm1d(kind.channels).double()
     present = torch.tensor([True, True, False, True, True, False, True]) if masked else None
-    kept = x if present is None else x[present]
-    flat = channels_last(kept, kind).reshape(-1, kind.channels)
+    chosen = x if present is None else x[present]
+    flat = channels_last(chosen, kind).reshape(-1, kind.channels)
     expected = plain(flat)
     if present is not None:
         x = torch.where(present.reshape(-1, *[1] * (x.dim() - 1)), x, torch.full_like(x, 1e6))
@@ -83,7 +83,7 @@ def test_batch_statistics_are_torchs_over_present_rows(kind: FeatureType, masked
     assert torch.allclose(norm.running_var, statistics["running_var"])
     norm.eval()
     plain.eval()
-    evaluated = channels_last(norm(kept), kind).reshape(-1, kind.channels)
+    evaluated = channels_last(norm(chosen), kind).reshape(-1, kind.channels)
     assert torch.allclose(evaluated, plain(flat))
 
 

@@ -26,7 +26,7 @@ def test_the_loss_is_the_expectation_over_pairs():
     p, q = scores.softmax(-1)
     expected = 0.0
     for image, shift in enumerate((2, -3)):
-        area = polar.rho[:, None]
+        area = polar.constants.get("rho", rings)[:, None]
         size = (area * rings[image] ** 2).sum()
         for i in range(8):
             for j in range(8):  # direction j of the second view is j + shift of the first
@@ -48,6 +48,7 @@ def test_the_loss_vanishes_for_directions_that_agree():
 def test_direction_is_refined_between_the_angles():
     polar = PolarDirection()
     angle = torch.tensor([0.3, 1.234, -2.0, 3.1])
-    scores = (polar.angle - angle[:, None]).cos()
+    cosine, sine = polar.constants.get("circle", angle).unbind(1)
+    scores = cosine * angle.cos()[:, None] + sine * angle.sin()[:, None]
     actual = polar.direction(scores)
     assert torch.allclose((actual - angle).cos(), torch.ones(4), atol=1e-6)

@@ -30,6 +30,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eqsets.constants import Constants, on_cpu
+
 __all__ = ["OrientationScores", "PolarDirection"]
 
 _REACH = 2.6  # outermost circle, in standard deviations
@@ -59,14 +61,17 @@ class PolarDirection(nn.Module):
         layers: convolutions before the last.
     """
 
-    rho: Tensor
-    angle: Tensor
-
     def __init__(self, rings: int = 12, angles: int = 64, width: int = 32, layers: int = 3) -> None:
         super().__init__()
         self.angles = angles
-        self.register_buffer("rho", (torch.arange(rings) + 0.5) / rings * _REACH, persistent=False)
-        self.register_buffer("angle", torch.arange(angles) * (2 * pi / angles), persistent=False)
+        with on_cpu():
+            rho = (torch.arange(rings, dtype=torch.float64) + 0.5) / rings * _REACH
+            angle = torch.arange(angles, dtype=torch.float64) * (2 * pi / angles)
+        self.constants = Constants(
+            rho=rho,
+            circle=torch.stack([angle.cos(), angle.sin()], -1),
+            wave=(angle[:, None] - angle).cos(),
+        )
         widths = [rings, *[width] * layers]
         parts: list[nn.Module] = []
         for before, after in pairwise(widths):
@@ -84,16 +89,16 @@ class PolarDirection(nn.Module):
             centre: ``(B, 2)``.
             corner: ``(2,)``, the position of the corner pixel.
         """
-        circle = torch.stack([self.angle.cos(), self.angle.sin()], -1).to(content.dtype)
-        points = self.rho.to(content.dtype)[:, None, None] * circle
+        circle = self.constants.get("circle", content)
+        points = self.constants.get("rho", content)[:, None, None] * circle
         positions = torch.einsum("bij,rtj->brti", linear, points) + centre[:, None, None]
         values = F.grid_sample(content, positions / corner, align_corners=True)[:, 0]
         return values / values.mean((1, 2), keepdim=True).clamp_min(1e-6)
 
     def forward(self, samples: Tensor) -> Tensor:
         """Return scores ``(B, angles)`` of samples ``(B, rings, angles)``."""
-        cubed = torch.einsum("brt,r->bt", samples, self.rho.to(samples.dtype) ** 4)
-        wave = (self.angle[:, None] - self.angle).cos().to(samples.dtype)
+        cubed = torch.einsum("brt,r->bt", samples, self.constants.get("rho", samples) ** 4)
+        wave = self.constants.get("wave", samples)
         prior = (cubed / cubed.abs().mean(-1, keepdim=True).clamp_min(1e-6)) @ wave
         scores: Tensor = prior / self.angles * 4 + self.network(samples)[:, 0]
         return scores
@@ -117,7 +122,7 @@ class PolarDirection(nn.Module):
             turned: by how much the canonical image of the second view must be turned to give that
                 of the first, radians ``(B)``.
         """
-        area = self.rho.to(samples.dtype)[:, None]
+        area = self.constants.get("rho", samples)[:, None]
         spectrum = torch.fft.rfft(samples).abs().square() * area
         correlation = torch.fft.irfft(spectrum.sum(1), n=self.angles)
         cost = 2 * (correlation[:, :1] - correlation)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from eqsets.testing import LAWS
 from eqsets.testing.laws import FAMILIES
+from tools.what_is_proven import START, generated
 
+PROVEN = Path(__file__).parents[2] / "docs" / "what-is-proven.md"
+TOOL = "python tools/what_is_proven.py"
 PAGE = Path(__file__).parents[2] / "docs" / "laws.md"
 
 
@@ -20,6 +23,10 @@ def table() -> str:
         lines += [f"| `{law.id}` | {law.statement} | {law.breaks} |" for law in rows]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
+
+
+def test_what_is_proven_lists_the_cases_of_every_law() -> None:
+    assert PROVEN.read_text().partition(START)[2] == generated(), f"run {TOOL}"
 
 
 def test_the_page_lists_every_law_as_the_code_states_it() -> None:

@@ -32,6 +32,11 @@ def every_row(subject: ContractSpec) -> Sequence[RowCase]:
     return subject.rows
 
 
+def _without_ties(x: Tensor, trial: Trial) -> Tensor:
+    """Return features with noise on all components: maxima of equal ones have no derivative."""
+    return x + 0.1 * torch.randn(x.shape, generator=trial.generator(), dtype=x.dtype)
+
+
 def _named(parameters: Any, x: Tensor) -> dict[str, Tensor]:
     return {**dict(parameters), "(input)": x}
 
@@ -110,7 +115,7 @@ def second_derivatives(case: SetCase, trial: Trial) -> None:
 def _differentiate(case: SetCase, trial: Trial, modes: tuple[bool, ...], *, twice: bool) -> None:
     bench = SetBench(trial, case, trial.draw("n", strategies.set_sizes(2, 3)))
     weights = torch.randn(bench.run(bench.x).shape, generator=trial.generator(), dtype=bench.dtype)
-    x = bench.x.clone().requires_grad_()
+    x = _without_ties(bench.x, trial).requires_grad_()
     leaves = _named(bench.module.named_parameters(), x)
 
     def f() -> Tensor:
@@ -131,7 +136,7 @@ def _differentiate(case: SetCase, trial: Trial, modes: tuple[bool, ...], *, twic
 )
 def row_gradients(case: RowCase, trial: Trial) -> None:
     bench = RowBench(trial, case)
-    x = bench.x.clone().requires_grad_()
+    x = _without_ties(bench.x, trial).requires_grad_()
     weights = torch.randn(bench.run(bench.x).shape, generator=trial.generator(), dtype=x.dtype)
     leaves = _named(bench.module.named_parameters(), x)
     for training in (False, True):
@@ -179,6 +184,7 @@ def gradients_of_the_loop(case: SetCase, trial: Trial) -> None:
         loops = [oracle(bench.module, list(one)) for one in x]
         return [one[0] if case.reduces else torch.stack(one) for one in loops]
 
+    bench.x = _without_ties(bench.x, trial)
     below = -bench.x.abs()
     below[:, 0] = 0.0  # then the largest component of a set is exactly 0
     for training, x in ((False, bench.x), (True, bench.x), (False, below)):

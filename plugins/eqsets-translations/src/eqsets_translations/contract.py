@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -13,8 +14,22 @@ __all__ = ["circular_subject", "strided_subject", "subject", "zeros_subject"]
 
 
 def subject() -> ContractSpec:
-    """Return the spec of ``"translations"``: images, circular, where all of it is exact."""
-    return circular_subject(2)
+    """Return the spec of ``"translations"``: images, circular, where all of it is exact.
+
+    Signals with strides and with zeros around them are tested along with it.
+    """
+    options = {"aggregations": ("sum",)}
+    return replace(
+        circular_subject(2),
+        alternatives=(
+            {"kernel_size": 2},
+            {"kernel_size": 2, "transposed": True},
+            {"kernel_size": (2, 1)},
+            {"kernel_size": (1, 2)},
+            {"kernel_size": (2, 1), "dilation": 2},
+        ),
+        variants=(replace(strided_subject(), **options), replace(zeros_subject(1), **options)),
+    )
 
 
 def circular_subject(dims: int) -> ContractSpec:
@@ -59,7 +74,8 @@ def zeros_subject(dims: int) -> ContractSpec:
     symmetry = Translations(dims, "zeros")
     one, two = symmetry.feature_type(1), symmetry.feature_type(2)
     layers = (Layer(one, two), Layer(two, one, {"kernel_size": 2}), Layer(one, one, {"padding": 0}))
-    return _partial(f"translations, dims={dims}, zeros", symmetry, (one, two), layers, ({},))
+    spec = _partial(f"translations, dims={dims}, zeros", symmetry, (one, two), layers, ({},))
+    return replace(spec, alternatives=({}, {"padding": 0}, {"padding": 2}, {"dilation": 2}))
 
 
 def _partial(

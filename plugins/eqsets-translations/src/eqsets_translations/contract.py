@@ -18,7 +18,6 @@ def subject() -> ContractSpec:
 
     Signals with strides and with zeros around them are tested along with it.
     """
-    options = {"aggregations": ("sum",)}
     return replace(
         circular_subject(2),
         alternatives=(
@@ -28,7 +27,9 @@ def subject() -> ContractSpec:
             {"kernel_size": (1, 2)},
             {"kernel_size": (2, 1), "dilation": 2},
         ),
-        variants=(replace(strided_subject(), **options), replace(zeros_subject(1), **options)),
+        variants=tuple(
+            replace(one, aggregations=("sum",)) for one in (strided_subject(), zeros_subject(1))
+        ),
     )
 
 

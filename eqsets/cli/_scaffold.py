@@ -152,12 +152,12 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
             target.write_text(text, encoding="utf-8")
     except FileExistsError as error:
         raise OptionError(
-            f"{error.filename!r} exists, expected a folder to be made. Nothing was changed. "
+            f"{error.filename!r} exists, expected a name that is free. Nothing was changed. "
             "Choose another place with --directory, or move it away."
         ) from error
     except OSError as error:
         raise OptionError(
-            f"cannot write {str(folder)!r}: {error.strerror}. Expected a place for a new folder. "
+            f"cannot write {str(folder)!r}: {error.strerror}. Expected a writable folder. "
             "Choose another one with --directory."
         ) from error
 

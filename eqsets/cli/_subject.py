@@ -30,19 +30,19 @@ def spec_of(text: str) -> Any:
         raise OptionError(f"the subject is {text!r}, expected NAME or module:attribute.")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    found = attempt(lambda: import_reference(text))
-    if isinstance(found, Failure):
+    loaded = attempt(lambda: import_reference(text))
+    if isinstance(loaded, Failure):
         raise PluginError(
-            f"the subject {text!r} cannot be loaded: {found.text}. Expected 'module:attribute' "
+            f"the subject {text!r} cannot be loaded: {loaded.text}. Expected 'module:attribute' "
             f"that can be imported from {os.getcwd()!r}; correct it, or install what it needs."
-        ) from found.cause
-    if not (inspect.isclass(found) or inspect.isroutine(found)):
-        return found
+        ) from loaded.cause
+    if not (inspect.isclass(loaded) or inspect.isroutine(loaded)):
+        return loaded
     try:
-        inspect.signature(found).bind()
+        inspect.signature(loaded).bind()
     except (TypeError, ValueError) as error:
         raise OptionError(
             f"the subject {text!r} cannot be built without options: {error}. "
             f"Name a function without arguments that builds it."
         ) from error
-    return found()
+    return loaded()

@@ -68,9 +68,9 @@ def command(
     options: dict[str, Any] = {"only": only} if only else {}
     options |= {} if seed is None else {"seed": seed}
     try:
-        found = spec_of(subject)
+        spec = spec_of(subject)
         with Console(stderr=True).status(f"holding {escape(subject)} to its contract"):
-            report = check(found, profile=profile, expected_failures=expected_failures, **options)
+            report = check(spec, profile=profile, expected_failures=expected_failures, **options)
     except EqsetsError as error:
         if as_json:
             echo_json(json.dumps({"subject": subject, "ok": False, "error": str(error)}, indent=2))

@@ -1,4 +1,4 @@
-"""``eqsets new-plugin``: the first folder of somebody else's symmetry."""
+"""``eqsets new-plugin``: the first folder of a third-party plugin."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["command"]
     default=Path(),
     help="Where to make the folder eqsets-NAME; here unless given.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was created as JSON.")
 @click.pass_obj
 def command(registry: Registry | None, name: str, directory: Path, as_json: bool) -> None:
     """Start a plugin: make a folder eqsets-NAME that installs, works and passes its own tests.
@@ -47,7 +47,7 @@ def command(registry: Registry | None, name: str, directory: Path, as_json: bool
         "pytest --eqsets-profile quick",
     ]
     if as_json:
-        made = {
+        created = {
             "name": names.name,
             "ok": True,
             "distribution": names.distribution,
@@ -56,9 +56,9 @@ def command(registry: Registry | None, name: str, directory: Path, as_json: bool
             "files": sorted(texts),
             "next": following,
         }
-        echo_json(json.dumps(made, indent=2))
+        echo_json(json.dumps(created, indent=2))
         return
-    click.echo(f"made {folder}:")
+    click.echo(f"created {folder}:")
     for path in sorted(texts):
         click.echo(f"  {path}")
     click.echo("\nnext:")

@@ -46,7 +46,7 @@ def command(registry: Registry | None, as_json: bool, load: bool) -> None:
         if record.status != "ok":
             click.echo(f"\n{record.kind} {record.name!r} of {record.owner} is {record.status}")
             click.echo(f"  cause: {record.error}")
-            click.echo(f"  mend:  {record.hint}")
+            click.echo(f"  fix:   {record.hint}")
 
 
 def _loaded(record: PluginRecord, registry: Registry) -> PluginRecord:

@@ -53,18 +53,26 @@ def test_the_folder_is_made_and_the_next_commands_are_named(tmp_path):
     assert "src/eqsets_my_knots/symmetry.py" in result.stdout
 
 
-def test_the_default_place_is_the_current_folder(tmp_path, monkeypatch):
+def test_the_default_folder_is_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("my-knots").exit_code == 0
     assert (tmp_path / "eqsets-my-knots" / "pyproject.toml").exists()
 
 
 def test_json_says_what_was_made(tmp_path):
+<<<<<<< HEAD
     built = json.loads(run("my-knots", "--directory", str(tmp_path / "new"), "--json").stdout)
     assert built["ok"]
     assert (built["name"], built["distribution"]) == ("my-knots", "eqsets-my-knots")
     assert sorted(written(Path(built["directory"]))) == built["files"]
     assert len(built["next"]) == 3
+=======
+    created = json.loads(run("my-knots", "--directory", str(tmp_path / "new"), "--json").stdout)
+    assert created["ok"]
+    assert (created["name"], created["distribution"]) == ("my-knots", "eqsets-my-knots")
+    assert sorted(written(Path(created["directory"]))) == created["files"]
+    assert len(created["next"]) == 3
+>>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
 
 
 @pytest.mark.parametrize(
@@ -158,11 +166,11 @@ def test_what_exists_is_left_alone(kind, tmp_path):
         target.symlink_to(tmp_path / "nowhere")
     result = run("my-knots", "--directory", str(tmp_path))
     assert result.exit_code == 2
-    assert "exists, expected a folder to be made. Nothing was changed" in result.stderr
+    assert "exists, expected a name that is free. Nothing was changed" in result.stderr
     assert written(tmp_path) == ({target.name: "mine"} if kind == "file" else {})
 
 
-def test_a_place_that_cannot_be_is_refused(tmp_path):
+def test_a_folder_that_cannot_be_created_is_refused(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(OptionError, match=r"cannot write .*Not a directory.*--directory"):
         write(tmp_path / "file" / "folder" / "eqsets-my-knots", {})

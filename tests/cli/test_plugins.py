@@ -44,11 +44,11 @@ def test_the_table_shows_each_name_with_its_origin(registry):
     assert ["loops", "plugin", "loops", "1.0", "disabled"] in cells
 
 
-def test_a_broken_plugin_is_listed_with_its_cause_and_the_command_that_mends_it(registry):
+def test_a_broken_plugin_is_listed_with_its_cause_and_the_command_that_fixes_it(registry):
     output = run("plugins", registry=registry).stdout
     assert "plugin 'ropes' of ropes 1.0 is broken" in output
     assert "  cause: ModuleNotFoundError: No module named 'no_such_backend'\n" in output
-    assert "  mend:  pip install --upgrade ropes\n" in output
+    assert "  fix:   pip install --upgrade ropes\n" in output
 
 
 @pytest.mark.parametrize(

@@ -306,8 +306,9 @@ def _check_mask(mask: Tensor, x: Tensor, owner: str) -> None:
             "Move it with mask.to(x.device)."
         )
     if free_to_read(mask):
-        empty = (~mask.any(1)).nonzero()[:, 0].tolist()
-        if empty:
+        filled = mask.any(1)
+        if not bool(filled.all()):  # only then a list, which torch.func of torch 2.6 cannot give
+            empty = (~filled).nonzero()[:, 0].tolist()
             raise ShapeError(
                 f"{owner} got a mask that is all False for the sets {empty[:10]}, expected at "
                 "least one element in each set. Leave empty sets out of the batch."

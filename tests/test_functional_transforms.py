@@ -130,6 +130,7 @@ def test_gradients_of_each_sample_and_each_weight(
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Please use .torch.vmap.:FutureWarning")  # torch 2.6 itself
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 @pytest.mark.parametrize("layout", ["dense", "padded", "ragged"])
 def test_second_derivatives_and_batched_gradients(layout: str, aggregation: str) -> None:

@@ -47,8 +47,9 @@ def _check_index(index: Tensor, num_sets: int) -> None:
             f"SetBatch got indices from {low} to {high}, expected 0 to {num_sets - 1} for "
             f"{num_sets} sets."
         )
-    empty = (set_sizes(index, num_sets) == 0).nonzero()[:, 0].tolist()
-    if empty:
+    sizes = set_sizes(index, num_sets)
+    if int(sizes.min()) == 0:
+        empty = (sizes == 0).nonzero()[:, 0].tolist()
         raise ShapeError(
             f"SetBatch got no rows for the sets {empty[:10]}, expected at least one element in "
             "each set. Leave empty sets out, or give them one element that says so."

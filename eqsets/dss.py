@@ -205,9 +205,10 @@ class DSS(nn.Module):
         return layer
 
     def _check_dtype(self, rows: Tensor) -> None:
-        for (
-            weight
-        ) in self.siamese.parameters():  # not next(): dynamo of torch 2.6 to 2.9 cannot trace it
+        # Not next(), which dynamo of torch 2.6 to 2.9 cannot trace.
+        for weight in self.siamese.parameters():
+            if hasattr(weight, "device_mesh"):
+                continue  # of a nested layer that FSDP2 shards: cast when that layer runs
             if rows.dtype == weight.dtype and rows.device == weight.device:
                 return
             if not torch.is_autocast_enabled(rows.device.type):

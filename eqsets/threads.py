@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """Run small tasks in one thread: synchronisation of threads would slow them down."""
-=======
-"""One thread for small work, which is slower on several threads that wait for each other."""
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
 
 from __future__ import annotations
 

@@ -41,19 +41,11 @@ def test_tuples_dictionaries_and_named_tuples() -> None:
         (Sample, lambda b: (b.x, b.label)),
     )
     for sample, pick in forms:
-<<<<<<< HEAD
         built = collate([sample(x, len(x)) for x in sets()])
         batch, label = pick(built)
         assert isinstance(batch, SetBatch)
         assert torch.equal(label, torch.tensor(SIZES))
         assert type(built) is type(sample(sets()[0], 1))
-=======
-        batches = collate([sample(x, len(x)) for x in sets()])
-        batch, label = pick(batches)
-        assert isinstance(batch, SetBatch)
-        assert torch.equal(label, torch.tensor(SIZES))
-        assert type(batches) is type(sample(sets()[0], 1))
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
 
 
 def test_sets_of_equal_sizes_are_sets_too() -> None:

@@ -60,15 +60,9 @@ def test_reductions_and_their_gradients_equal_a_loop(layout: str, kind: str, val
     rows = VALUES[values](sum(sizes), 2, 3, generator=torch.Generator().manual_seed(1)).double()
     rows.requires_grad_()
     weight = torch.randn(len(sizes), 2, 3, generator=torch.Generator().manual_seed(2)).double()
-<<<<<<< HEAD
     built, features = arrange(layout, rows, sizes)
     results = []
     for y in (getattr(built, kind)(features), loop(kind, list(rows.split(sizes)))):
-=======
-    arranged, features = arrange(layout, rows, sizes)
-    results = []
-    for y in (getattr(arranged, kind)(features), loop(kind, list(rows.split(sizes)))):
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
         (gradient,) = torch.autograd.grad(y, rows, weight)
         results.append((y, gradient))
     torch.testing.assert_close(*results)
@@ -83,13 +77,8 @@ def test_first_and_second_derivatives(layout: str, kind: str) -> None:
     rows = torch.randn(sum(sizes), 2, 3, generator=generator).double().requires_grad_()
 
     def reduce(rows: Tensor) -> Tensor:
-<<<<<<< HEAD
         built, features = arrange(layout, rows, sizes)
         reduced: Tensor = getattr(built, kind)(features.square())
-=======
-        arranged, features = arrange(layout, rows, sizes)
-        reduced: Tensor = getattr(arranged, kind)(features.square())
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
         return reduced
 
     assert torch.autograd.gradcheck(reduce, rows, check_forward_ad=True, check_batched_grad=True)
@@ -103,13 +92,8 @@ def test_large_sets_in_half_precision(layout: str, kind: str, dtype: torch.dtype
     sizes = [300, 300] if layout == "dense" else [600, 33, 32, 31, 1]
     rows = 1 + torch.rand(sum(sizes), 2, 3, generator=torch.Generator().manual_seed(1))
     rows = rows.to(dtype)
-<<<<<<< HEAD
     built, features = arrange(layout, rows, sizes)
     y = getattr(built, kind)(features)
-=======
-    arranged, features = arrange(layout, rows, sizes)
-    y = getattr(arranged, kind)(features)
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
     assert y.dtype == dtype
     expected = loop(kind, list(rows.double().split(sizes)))
     torch.testing.assert_close(y.double(), expected, rtol=torch.finfo(dtype).eps, atol=0.0)
@@ -118,13 +102,8 @@ def test_large_sets_in_half_precision(layout: str, kind: str, dtype: torch.dtype
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_mean_does_not_overflow_in_half_precision(layout: str) -> None:
     rows = torch.full((800, 1, 1), 200.0, dtype=torch.float16)  # the sums are beyond 65504
-<<<<<<< HEAD
     built, features = arrange(layout, rows, [400, 400])
     assert built.mean(features).unique().tolist() == [200.0]
-=======
-    arranged, features = arrange(layout, rows, [400, 400])
-    assert arranged.mean(features).unique().tolist() == [200.0]
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -136,7 +115,6 @@ def test_the_gradient_of_a_broadcast_is_a_precise_sum(
     sizes = [300, 300] if layout == "dense" else [600, 33, 32, 31, 1]
     generator = torch.Generator().manual_seed(1)
     rows = torch.zeros(sum(sizes), 2, 3, dtype=dtype)
-<<<<<<< HEAD
     built, features = arrange(layout, rows, sizes)
     sets = torch.randn(len(sizes), 2, 3, generator=generator).to(dtype).requires_grad_()
     if operation == "spread":
@@ -149,20 +127,6 @@ def test_the_gradient_of_a_broadcast_is_a_precise_sum(
         weight = torch.where(built.present[:, None, None], weight, 0)
     (gradient,) = torch.autograd.grad(y, sets, weight)
     expected = built.sum(weight.double())
-=======
-    arranged, features = arrange(layout, rows, sizes)
-    sets = torch.randn(len(sizes), 2, 3, generator=generator).to(dtype).requires_grad_()
-    if operation == "spread":
-        y = arranged.spread(sets)
-    else:
-        added = arranged.add(features, sets)
-        y = added.values if isinstance(added, SetBatch) else added.flatten(0, 1)
-    weight = 1 + torch.rand(len(features), 2, 3, generator=generator).to(dtype)
-    if arranged.present is not None:
-        weight = torch.where(arranged.present[:, None, None], weight, 0)
-    (gradient,) = torch.autograd.grad(y, sets, weight)
-    expected = arranged.sum(weight.double())
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
     torch.testing.assert_close(gradient.double(), expected, rtol=torch.finfo(dtype).eps, atol=1e-4)
 
 
@@ -171,21 +135,12 @@ def test_spread_and_add_equal_a_loop(layout: str) -> None:
     sizes = SIZES.get(layout, [4, 1, 3])
     rows = torch.randn(sum(sizes), 2, 3, generator=torch.Generator().manual_seed(1))
     sets = torch.arange(18.0).reshape(3, 2, 3)
-<<<<<<< HEAD
     built, features = arrange(layout, rows, sizes)
     owners = built.spread(torch.arange(3.0)[:, None, None]).long().flatten()
     torch.testing.assert_close(built.spread(sets), sets[owners])
     added = built.add(features, sets)
     y = added.values if isinstance(added, SetBatch) else added.flatten(0, 1)
     present = slice(None) if built.present is None else built.present
-=======
-    arranged, features = arrange(layout, rows, sizes)
-    owners = arranged.spread(torch.arange(3.0)[:, None, None]).long().flatten()
-    torch.testing.assert_close(arranged.spread(sets), sets[owners])
-    added = arranged.add(features, sets)
-    y = added.values if isinstance(added, SetBatch) else added.flatten(0, 1)
-    present = slice(None) if arranged.present is None else arranged.present
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
     torch.testing.assert_close(y[present], (features + sets[owners])[present])
     assert sorted(owners[present].bincount().tolist()) == sorted(sizes)
 
@@ -204,17 +159,10 @@ def test_empty_sets_are_refused_where_values_can_be_read() -> None:
 def test_reductions_of_the_folded_input_are_those_of_its_rows(layout: str, kind: str) -> None:
     sizes = SIZES.get(layout, [4, 1, 3])
     rows = torch.randn(sum(sizes), 2, 3, generator=torch.Generator().manual_seed(1)).double()
-<<<<<<< HEAD
     built, features = arrange(layout, rows, sizes)
     reduced = getattr(built, kind)(features, folded=built.folded)
     torch.testing.assert_close(reduced, loop(kind, list(rows.split(sizes))))
     assert (built.folded is None) == (layout in ("ragged", "shuffled"))
-=======
-    arranged, features = arrange(layout, rows, sizes)
-    reduced = getattr(arranged, kind)(features, folded=arranged.folded)
-    torch.testing.assert_close(reduced, loop(kind, list(rows.split(sizes))))
-    assert (arranged.folded is None) == (layout in ("ragged", "shuffled"))
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
 
 
 @pytest.mark.parametrize(("kind", "cls"), [("dense", Dense), ("padded", Padded)])
@@ -240,15 +188,8 @@ def test_the_folded_input_keeps_gradients_expanded(kind: str, cls: type[Dense]) 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_branch_is_the_input_once_more(layout: str) -> None:
     sizes = SIZES.get(layout, [4, 1, 3])
-<<<<<<< HEAD
     built, features = arrange(layout, torch.arange(float(6 * sum(sizes))).reshape(-1, 2, 3), sizes)
     assert torch.equal(built.branch(features), features)
-=======
-    arranged, features = arrange(
-        layout, torch.arange(float(6 * sum(sizes))).reshape(-1, 2, 3), sizes
-    )
-    assert torch.equal(arranged.branch(features), features)
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
 
 
 @pytest.mark.parametrize(

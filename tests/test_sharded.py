@@ -22,7 +22,7 @@ SCRIPT = """if True:
     from torch import nn
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
-    from eqsets import DSS, SetNetwork, element_group
+    from eqsets import DSS, SetNetwork, Sets, element_group
     from eqsets.nn import SetSequential, norm, pool
 
     EDGES = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])
@@ -50,7 +50,21 @@ SCRIPT = """if True:
         return Wrong()
 
     CASES = {
+        "trivial": (network("trivial", [3, 4, 4]), (2, 3, 3), None),
         "cyclic": (network(element_group("cyclic", size=5), [1, 4, 4]), (2, 3, 5, 1), None),
+        "dihedral": (network(element_group("dihedral", size=5), [1, 4, 4]), (2, 3, 5, 1), None),
+        "symmetric": (network(element_group("symmetric", size=4), [1, 4, 4]), (2, 3, 4, 1), None),
+        "product": (
+            network(element_group("cyclic", size=2) * element_group("cyclic", size=3), [1, 4, 4]),
+            (2, 3, 2, 3, 1),
+            None,
+        ),
+        "sets": (network(Sets(element_group("cyclic", size=3)), [1, 4, 4]), (2, 3, 4, 3, 1), None),
+        "independent": (
+            network(element_group("cyclic", size=5), [1, 4, 4], alignment="independent"),
+            (2, 3, 5, 1),
+            None,
+        ),
         "translations": (network("translations", [3, 8, 8]), (2, 3, 3, 8, 8), None),
         "nodes": (network("permutations", [3, 8, 8]), (2, 3, 4, 3), None),
         "pairs": (network("permutations", [3, "4 pairs", 8]), (2, 3, 4, 3), None),
@@ -74,7 +88,7 @@ SCRIPT = """if True:
             model, x = make(), torch.randn(shape)
             side = {} if structure is None else {"structure": structure}
             expected = model(x, **side)
-            for module in [m for m in model.modules() if isinstance(m, DSS)]:
+            for module in reversed([m for m in model.modules() if isinstance(m, DSS)]):
                 fully_shard(module, **sharding)
             fully_shard(model, **sharding)
             try:
@@ -90,7 +104,8 @@ SCRIPT = """if True:
                 print(json.dumps({"name": name, "raised": str(error)}))
         dist.destroy_process_group()
 """
-NAMES = ["cyclic", "translations", "nodes", "pairs", "planar", "planar pools", "spatial", "clouds"]
+NAMES = ["trivial", "cyclic", "dihedral", "symmetric", "product", "sets", "independent"]
+NAMES += ["translations", "nodes", "pairs", "planar", "planar pools", "spatial", "clouds"]
 NAMES += ["gat", "gcn", "gin", "graph", "sage"]
 
 

@@ -19,13 +19,8 @@ def images(*shape: int, last: bool) -> Tensor:
 
 def layer(aggregation: str = "sum", alignment: str = "shared") -> DSS:
     torch.manual_seed(0)
-<<<<<<< HEAD
     built = DSS("translations", 2, 4, kernel_size=3, aggregation=aggregation, alignment=alignment)
     return built.double()
-=======
-    module = DSS("translations", 2, 4, kernel_size=3, aggregation=aggregation, alignment=alignment)
-    return module.double()
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
 
 
 @pytest.mark.parametrize("alignment", ["shared", "independent"])
@@ -69,30 +64,17 @@ def test_functional_transforms() -> None:
     torch.testing.assert_close(torch.func.vmap(module)(x[None])[0], module(x))
 
 
-<<<<<<< HEAD
 def test_gradients_that_others_hold_do_not_change() -> None:
     # the gradient of the context is added in place to that of the rows: not if a hook has stored it
     module, stored = layer(), []
 
     def store(_: nn.Module, gradients: tuple[Tensor, ...], __: object) -> None:
         stored.append((gradients[0], gradients[0].clone()))
-=======
-def test_gradients_that_others_hold_are_left_alone() -> None:
-    # the gradient of the context is added in place to that of the rows: not if a hook has kept it
-    module, seen_by_hook = layer(), []
-
-    def store(_: nn.Module, gradients: tuple[Tensor, ...], __: object) -> None:
-        seen_by_hook.append((gradients[0], gradients[0].clone()))
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
 
     module.siamese.register_full_backward_hook(store)
     x = images(2, 3, 2, 4, 4, last=True).requires_grad_()
     module(x).square().sum().backward()
-<<<<<<< HEAD
     (seen, copied), gradient = stored[0], x.grad
-=======
-    (seen, copied), gradient = seen_by_hook[0], x.grad
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
     assert torch.equal(seen, copied)
     assert gradient is not None
     assert not torch.equal(gradient.reshape(seen.shape), seen)

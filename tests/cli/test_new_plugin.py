@@ -60,19 +60,11 @@ def test_the_default_folder_is_the_current_folder(tmp_path, monkeypatch):
 
 
 def test_json_says_what_was_made(tmp_path):
-<<<<<<< HEAD
     built = json.loads(run("my-knots", "--directory", str(tmp_path / "new"), "--json").stdout)
     assert built["ok"]
     assert (built["name"], built["distribution"]) == ("my-knots", "eqsets-my-knots")
     assert sorted(written(Path(built["directory"]))) == built["files"]
     assert len(built["next"]) == 3
-=======
-    created = json.loads(run("my-knots", "--directory", str(tmp_path / "new"), "--json").stdout)
-    assert created["ok"]
-    assert (created["name"], created["distribution"]) == ("my-knots", "eqsets-my-knots")
-    assert sorted(written(Path(created["directory"]))) == created["files"]
-    assert len(created["next"]) == 3
->>>>>>> 35ab0c3 (cli, tests: standard terms in names, messages and templates)
 
 
 @pytest.mark.parametrize(

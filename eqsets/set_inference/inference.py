@@ -33,6 +33,7 @@ from eqsets.network import SetNetwork
 from eqsets.registry import transformation
 from eqsets.set_inference.average import average_element
 from eqsets.set_inference.objective import SetObjective
+from eqsets.set_inference.sets import as_sets, split_sets
 from eqsets.symmetry import ElementSymmetry
 from eqsets.training import FitOptions, fingerprint, run_stage
 
@@ -236,16 +237,9 @@ class SetInference(nn.Module):
         )
         chosen = plan or StagePlan(600, batch=16, samples=64)
         limits = self.family.bounds if bounds is None else bounds
-        known = self._sets(bursts)
-        held = max(1, len(known) // 10) if validation is None else 0
-        test = known[:held] if validation is None else self._sets(validation)
-        known = known[held:]
-        if min(known.shape[1], test.shape[1]) < 2 or not len(known):
-            raise ShapeError(
-                f"got {len(known)} sets of {known.shape[1]} and {len(test)} of {test.shape[1]} "
-                "images to learn from and to measure with, expected sets of 2 images at least. "
-                "Bring larger sets, or pass validation=."
-            )
+        known, test = split_sets(
+            self._sets(bursts), None if validation is None else self._sets(validation)
+        )
         if isinstance(self.start, Inference) and not self.calibrated:
             self.start.frame.calibrate(known.flatten(0, 1))
         objective = SetObjective(
@@ -261,16 +255,4 @@ class SetInference(nn.Module):
         return self.curve
 
     def _sets(self, x: Any) -> Tensor:
-        given, domain = torch.as_tensor(x), self.family.domain
-        if (
-            given.dim() != 2 + domain.axes
-            or tuple(given.shape[2:]) != self.shape
-            or 0 in given.shape
-        ):
-            raise ShapeError(
-                f"got sets of shape {tuple(given.shape)}, expected (B, N, "
-                f"{', '.join(map(str, self.shape))}). Add an axis for the set with "
-                "x[:, None], or make a SetInference for this shape."
-            )
-        elements: Tensor = domain.as_batch(given.flatten(0, 1)).unflatten(0, given.shape[:2])
-        return elements.to(next(self.encoder.parameters()))
+        return as_sets(x, self.shape, self.family.domain).to(next(self.encoder.parameters()))

@@ -263,6 +263,7 @@ def test_states_that_hold_them_as_buffers_still_load() -> None:
         module.load_state_dict({**module.state_dict(), "inner.fourth": torch.zeros(3)})
 
 
+@pytest.mark.slow
 def test_nothing_that_a_transform_made_is_kept() -> None:
     x = torch.randn(4, 3, generator=SEED)
     expected = Scaled()(x)

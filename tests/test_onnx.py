@@ -78,6 +78,7 @@ def check(module: nn.Module, first: tuple[Tensor, ...], *others: tuple[Tensor, .
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "aggregation", "alignment"),
     [("cyclic", *kind) for kind in KINDS]

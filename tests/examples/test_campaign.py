@@ -27,6 +27,8 @@ from experiments import (
 from experiments.plots import draw
 from experiments.tables import table
 
+pytestmark = pytest.mark.slow  # trains models
+
 PLAN = Plan(
     symmetry=element_group("cyclic", size=4),
     in_features=1,

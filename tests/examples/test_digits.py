@@ -171,6 +171,7 @@ def test_digits_are_turned_and_coloured_by_what_is_said(generator):
     assert torch.allclose(red[:, 1:], torch.full_like(red[:, 1:], -1), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_published_network_learns_and_goes_on_where_it_was_killed(tmp_path, generator):
     network = Published((1, 28, 28))
     assert sum(p.numel() for p in network.parameters()) == 4_370_954, "as published"

@@ -51,6 +51,7 @@ def test_noise_is_in_metres():
     assert 0.4 * float(noisy.std()) == pytest.approx(0.05, rel=0.02)
 
 
+@pytest.mark.slow
 def test_no_body_or_motion_is_trained_and_tested_on():
     motions = generated_shapes(select_meshes.VERTICES).motions
     assert [len(result) for result in motions.values()] == [320, 50, 200]
@@ -60,6 +61,7 @@ def test_no_body_or_motion_is_trained_and_tested_on():
         assert gap.min() > 0.1
 
 
+@pytest.mark.slow
 def test_the_frame_nearest_to_the_mean_is_no_answer():
     """What needs no learning does better than chance, and leaves something to learn."""
     result = select_clouds.experiment()

@@ -45,6 +45,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_models_are_equal_in_size_and_fit_the_data(name):
     """What tests/test_examples.py trains for a few steps is compared fairly, and learns."""

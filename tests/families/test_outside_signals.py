@@ -40,6 +40,7 @@ def test_it_keeps_the_laws() -> None:
     assert report.ok, report
 
 
+@pytest.mark.slow
 def test_a_fit_recovers_the_extent_of_delays_and_gains() -> None:
     x, eta = signals(256)
     model = SymmetryModel(ShiftAndGain(), (1, 48), backbone="analytic")

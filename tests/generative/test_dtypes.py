@@ -30,6 +30,7 @@ def images(channels: int = 1, count: int = 40) -> torch.Tensor:
     return torch.nn.functional.pad(1.8 * inner - 0.9, (3, 3, 3, 3), value=-1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "backbone", "channels"),
     [

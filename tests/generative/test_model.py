@@ -249,6 +249,7 @@ def test_content_that_is_cut_off_is_reported(tiny):
         model.fit(x, preset=tiny, quiet=True)
 
 
+@pytest.mark.slow
 def test_a_second_fit_starts_anew(tiny, rotated_images):
     x = rotated_images(24, 1.0)
     model = SymmetryModel("similarity", SHAPE)

@@ -73,6 +73,7 @@ def test_nothing_is_skipped_for_want_of_a_claim() -> None:
     assert [result.status for result in report.results] == ["passed", "passed"]
 
 
+@pytest.mark.slow
 def test_compiles_and_exports() -> None:
     free = element_group("permutations", nodes=3) * element_group("cyclic", size=2)
     for product in (PRODUCTS[2], free):
@@ -153,6 +154,7 @@ BROKEN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("broken", "law"), BROKEN, ids=lambda part: getattr(part, "__name__", ""))
 @pytest.mark.parametrize("position", ["first", "second", "member"])
 def test_a_broken_factor_breaks_the_product(

@@ -17,6 +17,7 @@ def normal_p_value(values: torch.Tensor) -> float:
     return float(torch.special.erfc(torch.tensor(z / 2**0.5, dtype=torch.float64)) / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [8, 20])
 def test_under_the_null_a_level_is_a_level(count, generator):
     """Simulated at the edge of the null hypothesis; the normal distribution is the control."""

@@ -47,6 +47,7 @@ def test_sums_to_one_over_levels(generator):
     assert torch.allclose(total, torch.ones(2), atol=1e-5)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_integrates_to_one_on_lines(generator):
     density = shaken("translation", generator)

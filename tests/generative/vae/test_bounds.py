@@ -88,6 +88,7 @@ def plain(decoder: LinearDecoder, wider: float = 0.7) -> VAE:
     return vae
 
 
+@pytest.mark.slow
 def test_plain_bounds_rise_to_the_truth(decoder, x):
     vae, truth = plain(decoder), float(log_gauss(x, decoder.weight, decoder.offset).mean())
     rising = [means(vae, x, draws, 6000 // draws)[1] for draws in (1, 5, 50)]

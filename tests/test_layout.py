@@ -69,6 +69,7 @@ def test_reductions_and_their_gradients_equal_a_loop(layout: str, kind: str, val
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Please use .torch.vmap.:FutureWarning")  # torch 2.6 itself
 @pytest.mark.parametrize("kind", REDUCTIONS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_first_and_second_derivatives(layout: str, kind: str) -> None:

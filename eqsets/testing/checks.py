@@ -26,7 +26,7 @@ class Check:
         subject: name of the subject.
         expected: why the law is expected to fail, or ``None``.
         marked: whether pytest knows what is expected, and judges it itself.
-        profile: name of the profile; the pytest plugin sets it where nobody has.
+        profile: name of the profile; the pytest plugin sets it if it is not set.
         result: what came out, once it was called.
     """
 

@@ -63,10 +63,10 @@ def parametrize_with_checks(
             reason = expected.get(check.id, check.expected)
             matched |= {check.id} & set(expected)
             check.expected, check.marked = reason, True
-            marks = []
+            markers = []
             if reason is not None:
-                marks.append(pytest.mark.xfail(strict=True, reason=reason, raises=LawViolation))
-            parameters.append(pytest.param(check, id=f"{subject.name}-{check.id}", marks=marks))
+                markers.append(pytest.mark.xfail(strict=True, reason=reason, raises=LawViolation))
+            parameters.append(pytest.param(check, id=f"{subject.name}-{check.id}", marks=markers))
     if unmatched := sorted(set(expected) - matched):
         raise OptionError(
             f"expected_failures names {unmatched}, which concern none of the subjects, expected "

@@ -28,7 +28,7 @@ class Result:
     Attributes:
         id: of the law.
         statement: of the law.
-        status: ``"passed"``; ``"failed"``; ``"follows"`` (broken, because a law that it stands on
+        status: ``"passed"``; ``"failed"``; ``"follows"`` (broken, because a law that it depends on
             is); ``"skipped"``; ``"expected failure"``; ``"unexpected pass"`` (counts as a failure).
         reason: why it is not ``"passed"``.
         case: which case failed, or came closest to failing.

@@ -85,7 +85,7 @@ class Run:
         return f"eqsets.testing.check(subject, only={law.id!r}, seed={self.seed}{profile})"
 
     def _explained(self, law: Law, outcome: dict[str, Any]) -> dict[str, Any]:
-        """Turn a failure into a consequence where a law that this one stands on fails."""
+        """Turn a failure into a consequence if a law that this one depends on fails."""
         if outcome["status"] != "failed":
             return outcome
         for other in self.laws:
@@ -96,7 +96,7 @@ class Run:
 
     def _trial_and_error(self, law: Law, cases: Sequence[Any], log: Log) -> Failure | None:
         """Try one case after the other, up to the first on which the law fails."""
-        # Where a law that this one stands on is known to fail, the smallest example is that one's.
+        # If a law that this one depends on is known to fail, the smallest example is that one's.
         shrink = not any(other in law.after and _broken(self._done[other]) for other in self._done)
         share = max(self.profile.least, self.profile.examples // len(cases))
         for case in cases:
@@ -104,7 +104,7 @@ class Run:
             outcome = attempt(experiment(law, case, log, share, self.seed, shrink=shrink))
             if isinstance(outcome, Failure):
                 return outcome
-        log.keep()
+        log.store()
         return None
 
     def _try(self, law: Law) -> dict[str, Any]:

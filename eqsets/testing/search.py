@@ -24,11 +24,11 @@ class Log:
     worst_case: str = ""
 
     def begin(self, trial: Trial) -> None:
-        self.keep()
+        self.store()
         self.count += 1
         self.last = trial
 
-    def keep(self) -> None:
+    def store(self) -> None:
         """Keep the last trial where its error came closest to its budget."""
         last, worst = self.last, self.worst
         if last is None or last.error is None:

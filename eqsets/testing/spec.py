@@ -210,7 +210,7 @@ class ContractSpec:
         layers: pairs of types to build linear layers between; neighbours in ``types`` unless given.
         options: options of all linear layers, such as ``{"kernel_size": 3}``.
         rows: modules on rows to test; filled in for a symmetry.
-        sets: modules on sets to test besides, or instead of, those built for the symmetry.
+        sets: modules on sets to test in addition to, or instead of, those built for the symmetry.
         contains: returns which tensors ``(*batch, *element_shape)`` are elements of the group, for
             groups that cannot be listed. A sampler of a larger group fails it.
         generates: elements ``(k, *element_shape)`` that must be in the group: one that is not shows

@@ -85,7 +85,7 @@ def test_unreadable_files_are_left_out_on_request(run, tmp_path):
     from PIL import Image
 
     rng = np.random.default_rng(0)
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for index in range(40):
         Image.fromarray(rng.integers(0, 99, (10, 10), np.uint8)).save(folder / f"{index:02}.png")

@@ -1,4 +1,4 @@
-"""Pictures whose transformations are known exactly: sums of Gaussian blobs, drawn anywhere."""
+"""Images whose transformations are known exactly: sums of Gaussian blobs, drawn anywhere."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ WIDTH = 0.13
 def draw_blobs(
     matrices: Tensor, size: int = 32, blobs: tuple[tuple[float, float, float], ...] = BLOBS
 ) -> Tensor:
-    """Return pictures ``(n, 1, size, size)`` of blobs moved by forward matrices ``(n, 3, 3)``.
+    """Return images ``(n, 1, size, size)`` of blobs moved by forward matrices ``(n, 3, 3)``.
 
-    Nothing is interpolated: the moved picture is drawn again.
+    Nothing is interpolated: the transformed image is rendered.
     """
     steps = torch.linspace(-1, 1, size, dtype=matrices.dtype)
     x, y = torch.meshgrid(steps, steps, indexing="xy")
     positions = torch.stack([x, y, torch.ones_like(x)], -1)
     back = torch.linalg.inv(matrices)
     source = torch.einsum("nij,hwj->nhwi", back, positions)[..., :2]
-    picture = torch.zeros(len(matrices), size, size, dtype=matrices.dtype)
+    image = torch.zeros(len(matrices), size, size, dtype=matrices.dtype)
     for cx, cy, height in blobs:
         away = (source - source.new_tensor([cx, cy])).square().sum(-1)
-        picture = picture + height * torch.exp(-away / (2 * WIDTH**2))
-    return (2 * picture.clamp(max=1.0) - 1)[:, None]
+        image = image + height * torch.exp(-away / (2 * WIDTH**2))
+    return (2 * image.clamp(max=1.0) - 1)[:, None]
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def generator() -> torch.Generator:
 
 @pytest.fixture
 def rotated_images() -> Callable[[int, float], Tensor]:
-    """Return ``n`` small pictures, each turned by up to ``extent`` radians."""
+    """Return ``n`` small images, each rotated by up to ``extent`` radians."""
 
     def make(n: int, extent: float) -> Tensor:
         generator = torch.Generator().manual_seed(1)

@@ -51,7 +51,7 @@ def elsewhere():
 
 
 class _FromLists(TorchFunctionMode):
-    """Tensors made of lists are made on the CPU and moved, which no dispatch shows."""
+    """Tensors from lists are built on the CPU and moved, which no dispatch shows."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})

@@ -36,7 +36,7 @@ def test_image_shape_is_shape(make: type[SymmetryModel] | type[SetInference]) ->
         assert model.image_shape == model.shape == (1, 8, 8)
 
 
-def test_weights_of_the_direction_beside_the_frame_are_loaded() -> None:
+def test_weights_of_the_direction_outside_the_frame_are_loaded() -> None:
     model = SymmetryModel("similarity+hue", (3, 8, 8))
     torch.nn.init.normal_(model.inference.frame.frames[0].polar.network[0].weight)
     old = {

@@ -171,13 +171,13 @@ def test_stops_early_and_keeps_the_best(rotated_images):
     assert [row["step"] for row in fit.density] == [2, 4, 6, 8]
 
 
-@pytest.mark.parametrize(("steps", "looks"), [(7, [3, 6, 7]), (6, [3, 6]), (2, [2])])
-def test_the_last_step_is_looked_at(rotated_images, tmp_path, steps, looks):
+@pytest.mark.parametrize(("steps", "checks"), [(7, [3, 6, 7]), (6, [3, 6]), (2, [2])])
+def test_the_last_step_is_evaluated(rotated_images, tmp_path, steps, checks):
     plan = StagePlan(steps, batch=8, check_every=3)
     model = SymmetryModel("rotation", SHAPE, backbone="analytic")
     x, preset = rotated_images(40, 1.0), Preset(density=plan, prototypes=1)
     fit = model.fit(x, preset=preset, folder=tmp_path, quiet=True)
-    assert [row["step"] for row in fit.density] == looks
+    assert [row["step"] for row in fit.density] == checks
     again = SymmetryModel("rotation", SHAPE, backbone="analytic")
     assert again.fit(x, preset=preset, folder=tmp_path, quiet=True) == fit  # nothing is left to do
     assert torch.equal(weights(again), weights(model))

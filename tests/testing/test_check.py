@@ -179,7 +179,7 @@ def test_an_exception_of_the_subject_is_a_failure() -> None:
     assert failure.reason.startswith("raised RuntimeError: ")
 
 
-def test_sets_may_be_given_besides_a_symmetry() -> None:
+def test_sets_may_be_given_with_a_symmetry() -> None:
     symmetry = element_group("cyclic", size=4)
     case = SetCase("extra", QuietNonlinear, VECTORS, VECTORS, VECTORS.group)
     spec = ContractSpec("both", symmetry=symmetry, sets=(case,))

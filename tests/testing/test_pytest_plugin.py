@@ -30,7 +30,7 @@ LAWS = """
 """
 
 
-KEPT = (eqsets.testing, hypothesis)  # imported here, they are not imported again by each run
+IMPORTED = (eqsets.testing, hypothesis)  # imported here, they are not imported again by each run
 
 
 def run(pytester: pytest.Pytester, *arguments: str, subjects: str = "", options: str = "") -> Any:

@@ -16,7 +16,7 @@ KIND = dihedral(4).feature_type(2)
 
 @settings(max_examples=20, deadline=None, database=None)
 @given(st.data())
-def test_shapes_and_number_types(data: st.DataObject) -> None:
+def test_shapes_and_dtypes(data: st.DataObject) -> None:
     size = data.draw(strategies.set_sizes(1, 4))
     assert 1 <= size <= 4
     dtype = data.draw(strategies.dtypes())

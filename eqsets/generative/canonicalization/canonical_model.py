@@ -102,7 +102,7 @@ class CanonicalModel(nn.Module):
         return g
 
     def transformation(self, x: Any) -> Tensor:
-        """Return ``eta: (B, k)`` by inference: how each element was made of its prototype."""
+        """Return ``eta: (B, k)``, the inferred transformation of each element."""
         return self.chart.coordinates(self.element(x)).to(self.dtype)
 
     @torch.no_grad()

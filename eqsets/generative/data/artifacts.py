@@ -2,7 +2,7 @@ r"""Hide from a network how an image was made, and leave what it shows.
 
 Requirement: a prototype must not tell the transformation that its image had. Where images have no
 noise it does: content that was small has been enlarged and is soft, content that was large is
-crisp, and a network reads the scale off that however much all prototypes are blurred alike
+crisp, and a network reads the scale off that however much all prototypes are blurred equally
 (examples/sprites_density.py: a density that was 7 nats off).
 
 So what might tell is made *random* while a network learns. If a trace :math:`v_0`, here the
@@ -11,7 +11,7 @@ than the range of :math:`v_0`, only the sum can be seen, and
 
 .. math:: p(v_0 \mid v_0 + v) = p(v_0) \qquad \text{unless } v_0 + v \text{ is near an end:}
 
-it says nothing. After learning, ``v`` is in the middle of its interval. Other traces, such as
+it says nothing. After learning, ``v`` is in the middle of its interval. Other artifacts, such as
 patterns where pixels and samples beat, go under in a little noise.
 
 The same for the size of prototypes is in :func:`eqsets.generative.fitting.pairs.prototype_pairs`.

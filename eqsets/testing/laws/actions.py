@@ -110,7 +110,7 @@ def linear(case: TypeCase, trial: Trial) -> None:
     breaks="a transform that returns float64 because the group's matrices are",
     cases=types,
 )
-def shape_and_number_type(case: TypeCase, trial: Trial) -> None:
+def shape_and_dtype(case: TypeCase, trial: Trial) -> None:
     g, x = _draw(case, trial), _features(case, trial)
     for dtype in (torch.float64, torch.float32):
         moved = case.type.transform(g, x.to(dtype))
@@ -261,7 +261,7 @@ LAWS: tuple[Law, ...] = (
     identity,
     homomorphism,
     linear,
-    shape_and_number_type,
+    shape_and_dtype,
     batches,
     sampler,
     value,

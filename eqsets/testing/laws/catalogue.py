@@ -1,4 +1,4 @@
-"""All laws, in the order in which they are tried: what others stand on comes first.
+"""All laws, in the order of the tests: laws that others depend on come first.
 
 A new family is a file with ``LAWS``, a letter in ``FAMILIES`` and a line in the sum below.
 """
@@ -52,7 +52,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
 """What the letter in an id stands for."""
 
 
-def _place(law: Law) -> tuple[int, str]:
+def _position(law: Law) -> tuple[int, str]:
     return list(FAMILIES).index(law.id[2]), law.id
 
 
@@ -81,7 +81,7 @@ LAWS: tuple[Law, ...] = tuple(
             *families.LAWS,
             *geometry.LAWS,
         ),
-        key=_place,
+        key=_position,
     )
 )
 """Every law of the contract."""

@@ -130,7 +130,7 @@ def deepcopied(case: SetCase, trial: Trial) -> None:
     cases=principal,
     once=True,
 )
-def number_type_moves(case: SetCase, trial: Trial) -> None:
+def dtype_moves(case: SetCase, trial: Trial) -> None:
     bench = _bench(case, trial)
     before = bench.run(bench.x)
     bench.to(torch.float64)
@@ -212,7 +212,7 @@ LAWS: tuple[Law, ...] = (
     weights_only,
     pickled,
     deepcopied,
-    number_type_moves,
+    dtype_moves,
     device_moves,
     autocast,
 )

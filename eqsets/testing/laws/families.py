@@ -49,7 +49,7 @@ def batches(case: FamilyCase, trial: Trial) -> None:
     breaks="a grid in float64, a constant on the CPU, `.item()` in the action",
     cases=families,
 )
-def number_type(case: FamilyCase, trial: Trial) -> None:
+def keeps_dtype(case: FamilyCase, trial: Trial) -> None:
     family, x = case.family, case.elements(trial)
     g = family.element(case.eta(trial))
     kinds = [x.to(dtype) for dtype in (torch.float32, torch.bfloat16)]
@@ -204,7 +204,7 @@ def compiles(case: FamilyCase, trial: Trial) -> None:
 
 LAWS: tuple[Law, ...] = (
     batches,
-    number_type,
+    keeps_dtype,
     validity,
     sampler,
     value,

@@ -185,7 +185,7 @@ def order(case: GroupCase, trial: Trial) -> None:
     breaks="an `inverse()` that turns whole numbers into floating point ones",
     cases=groups,
 )
-def number_type(case: GroupCase, trial: Trial) -> None:
+def keeps_dtype(case: GroupCase, trial: Trial) -> None:
     group, g, h = case.group, _draw(case, trial), _draw(case, trial)
     built = {"compose": group.compose(g, h), "inverse": group.inverse(g), "sample": g}
     built["identity"] = group.identity(2)
@@ -251,7 +251,7 @@ LAWS: tuple[Law, ...] = (
     sampler_is_seeded,
     batches,
     order,
-    number_type,
+    keeps_dtype,
     exponential,
     value,
     generates,

@@ -133,8 +133,7 @@ def sets_are_independent(case: SetCase, trial: Trial) -> None:
 
 @law(
     "EQS12-declared-type",
-    "The output has the layout of out_type, in the batch and set axes of the input, and its number "
-    "type.",
+    "The output has the layout of out_type, in the batch and set axes of the input, and its dtype.",
     breaks="an out_type that was copied from another layer; a constant that promotes to float64",
     cases=set_modules(),
 )

@@ -103,8 +103,8 @@ def padding_has_no_gradient(case: SetCase, trial: Trial) -> None:
 )
 def empty_set(case: SetCase, trial: Trial) -> None:
     bench = SetBench(trial, case, 2)
-    nobody = torch.tensor([[True, True], [False, False]])
-    for what, x, mask in (("N = 0", bench.x[:, :0], None), ("a mask all False", bench.x, nobody)):
+    absent = torch.tensor([[True, True], [False, False]])
+    for what, x, mask in (("N = 0", bench.x[:, :0], None), ("a mask all False", bench.x, absent)):
         try:
             bench.run(x, mask)
         except ValueError:  # ShapeError is one

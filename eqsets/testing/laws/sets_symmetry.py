@@ -25,12 +25,12 @@ _LAYERS = (
 
 
 def set_modules(
-    keep: Callable[[SetCase], bool] = lambda case: True, otherwise: str = ""
+    condition: Callable[[SetCase], bool] = lambda case: True, otherwise: str = ""
 ) -> Callable[[ContractSpec], Sequence[SetCase] | str]:
-    """Return what picks the set modules for which ``keep`` holds, or says why there is none."""
+    """Return what picks the set modules that satisfy ``condition``, or says why there is none."""
 
     def pick(subject: ContractSpec) -> Sequence[SetCase] | str:
-        chosen = [case for case in subject.sets if keep(case)]
+        chosen = [case for case in subject.sets if condition(case)]
         return chosen if chosen or not subject.sets else otherwise
 
     return pick

@@ -100,7 +100,7 @@ def _like(mask: Tensor, x: Tensor) -> Tensor:
 @law(
     "EQL09-dropout-distribution",
     "Dropout keeps the mean: values are dropped at the rate that is asked for and scaled by "
-    "1/(1 - rate), for each element by itself, anew for each seed.",
+    "1/(1 - rate), for each element by itself, different for each seed.",
     breaks="one mask for all elements, a scale that is left out, a rate that is not used",
     cases=role("dropout"),
     once=True,

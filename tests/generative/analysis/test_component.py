@@ -20,7 +20,7 @@ SIZE = 20
 
 @pytest.fixture
 def images():
-    """Return eight coloured images: a bright bell and a dark one beside it."""
+    """Return eight coloured images: a bright bell and a dark one next to it."""
     y, x = torch.meshgrid(*[torch.linspace(-1, 1, SIZE)] * 2, indexing="ij")
     bell = torch.exp(-8 * ((x - 0.15) ** 2 + 2 * y**2)) + 0.5 * torch.exp(
         -20 * ((x + 0.4) ** 2 + y**2)
@@ -38,11 +38,11 @@ def component(name, family, x):
     return components_of(model.inference, x)[model.names.index(name)], poses
 
 
-def moved(found, x, steps):
+def moved(component, x, steps):
     """Return images moved as they are."""
-    eta = torch.zeros(len(steps), len(found.chart.parameters))
-    eta[:, found.index] = steps
-    return found.family.act(found.chart.element(eta), x[:, None])
+    eta = torch.zeros(len(steps), len(component.chart.parameters))
+    eta[:, component.index] = steps
+    return component.family.act(component.chart.element(eta), x[:, None])
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def moved(found, x, steps):
         ("quarter_turns", "c4", False),
     ],
 )
-def test_colours_are_changed_in_place_and_places_are_not(images, name, family, in_place):
+def test_colours_are_changed_in_place_and_positions_are_not(images, name, family, in_place):
     result, poses = component(name, family, images)
     assert result.in_place is in_place
     similarity = similarity_of(result.moved(poses, torch.zeros(1))[:, 0], images, in_place=in_place)

@@ -21,7 +21,7 @@ ROUNDING = {"rtol": 1e-3, "atol": 1e-4}
 
 
 def strokes(count, seed=0, bars=3, width=2):
-    """Return images of bars of any length, place and direction: no two are alike."""
+    """Return images of bars of any length, position and direction: all are different."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.full((count, 1, SIZE, SIZE), -1.0)
     for one in x[:, 0]:
@@ -71,7 +71,7 @@ def slow_probabilities(distances, pose, shape):
     pose=st.floats(0.1, 10),
     shape=st.sampled_from([0.5, 2.0, inf]),
 )
-def test_odds_are_those_of_the_formula(seed, pose, shape):
+def test_probabilities_follow_the_formula(seed, pose, shape):
     generator = torch.Generator().manual_seed(seed)
     near = Distances(
         torch.rand(3, 5, 4, generator=generator), torch.rand(3, 4, generator=generator)
@@ -119,7 +119,7 @@ def test_the_narrowest_kernel_is_taken_where_none_finds_anything():
         return best_kernel(widths, [1.0], scores, least=least, uniform=uniform).pose
 
     assert best(flat, 2.0, 3.0) == 2.0  # not below the neighbours
-    assert best(flat, 3.0, 3.0) == 4.0  # not below the traces
+    assert best(flat, 3.0, 3.0) == 4.0  # not below the artifacts
     assert best(flat, 2.0, None) == 4.0  # lines have no uniform to be near
     assert best(torch.tensor([[2.0], [1.0], [1.04]]), 1.0, 3.0) == 2.0  # something is found
 

@@ -87,7 +87,7 @@ def test_factors_do_not_disturb_each_other(draw, generator):
     assert error(frame, family, static, family.group.pack(g, turn), moved) < 2e-3
 
 
-def test_canonical_images_look_like_the_data(draw, generator):
+def test_canonical_images_are_similar_to_the_data(draw, generator):
     family = eqsets.transformation("affine")
     x = draw(elements(family, 32, generator)).float()
     frame = canonical_frame(family)

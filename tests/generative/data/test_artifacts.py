@@ -1,4 +1,4 @@
-"""What hides traces hides them: softness and size say nothing after it, shapes still do."""
+"""Interpolation artifacts are removed: blur and size are not informative, shapes are."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_is_shown_is_the_same_every_time_and_random_only_to_learn(bells):
     assert not torch.allclose(first, second, atol=0.01)
 
 
-def test_softnesses_cannot_be_told_apart_any_more(bells):
+def test_blurs_cannot_be_distinguished_any_more(bells):
     """Two softnesses are as one within the draws; twice the size is still seen."""
     with torch.random.fork_rng():
         torch.manual_seed(0)

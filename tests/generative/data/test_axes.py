@@ -33,7 +33,7 @@ def test_clouds_in_a_data_set_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("shape", "axes", "found"),
+    ("shape", "axes", "expected"),
     [
         ((40, 64, 3), "NHW", (40, 1, 64, 3)),
         ((40, 3, 16, 3), "NCHW", (40, 3, 16, 3)),
@@ -43,8 +43,8 @@ def test_clouds_in_a_data_set_are_refused():
         ((40, 8, 9, 3), None, (40, 3, 8, 9)),
     ],
 )
-def test_an_answer_is_taken_and_clear_shapes_need_none(shape, axes, found):
-    assert read(torch.zeros(shape) - 1, axes=axes).images.shape == found
+def test_an_answer_is_taken_and_clear_shapes_need_none(shape, axes, expected):
+    assert read(torch.zeros(shape) - 1, axes=axes).images.shape == expected
 
 
 def test_wrong_answers_are_named():

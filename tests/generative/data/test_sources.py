@@ -146,7 +146,7 @@ def test_no_images_are_no_limit():
         assert read(given, limit=1).images.shape == (1, 1, 6, 5)
 
 
-def test_labels_may_be_nan_but_must_be_told_apart():
+def test_labels_may_be_nan_but_must_be_distinguishable():
     nan = float("nan")
     result = read(BYTES, labels=[nan, 2.5, nan, 0.5]).labels
     assert result is not None

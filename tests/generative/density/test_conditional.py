@@ -14,7 +14,7 @@ from eqsets.generative.density.conditional import ConditionalDensity
 SHAPE = (1, 8, 8)
 
 
-def shaken(name: str, generator: torch.Generator) -> ConditionalDensity:
+def perturbed(name: str, generator: torch.Generator) -> ConditionalDensity:
     """Return a density far from its simple start."""
     family = eqsets.transformation(name)
     torch.manual_seed(0)
@@ -31,7 +31,7 @@ def prototypes(n: int, generator: torch.Generator) -> torch.Tensor:
 
 @torch.no_grad()
 def test_integrates_to_one_on_the_circle(generator):
-    p = shaken("rotation", generator)(prototypes(3, generator))
+    p = perturbed("rotation", generator)(prototypes(3, generator))
     angles = (torch.arange(4000) + 0.5) / 4000 * 2 * pi - pi
     values = p.log_prob(angles[:, None, None].expand(-1, 3, 1)).exp()
     assert torch.allclose(values.mean(0) * 2 * pi, torch.ones(3), atol=2e-3)
@@ -40,7 +40,7 @@ def test_integrates_to_one_on_the_circle(generator):
 
 @torch.no_grad()
 def test_sums_to_one_over_levels(generator):
-    density = shaken("d4", generator)
+    density = perturbed("d4", generator)
     p = density(prototypes(2, generator))
     levels = torch.cartesian_prod(torch.arange(4.0), torch.arange(2.0))
     total = p.log_prob(levels[:, None].expand(-1, 2, -1)).exp().sum(0)
@@ -50,7 +50,7 @@ def test_sums_to_one_over_levels(generator):
 @pytest.mark.slow
 @torch.no_grad()
 def test_integrates_to_one_on_lines(generator):
-    density = shaken("translation", generator)
+    density = perturbed("translation", generator)
     density.standardise(torch.randn(50, 2, generator=generator) * 0.3 + 0.1)
     p = density(prototypes(1, generator))
     steps = torch.linspace(-4, 4, 400)
@@ -62,7 +62,7 @@ def test_integrates_to_one_on_lines(generator):
 @pytest.mark.parametrize("name", ["affine", "hsv", "d4", "similarity+hue"])
 @torch.no_grad()
 def test_has_no_seam_and_shapes_are_kept(name, generator):
-    density = shaken(name, generator)
+    density = perturbed(name, generator)
     p = density(prototypes(2, generator))
     eta = p.sample((5,), generator=generator)
     assert eta.shape == (5, 2, len(p.names))
@@ -78,7 +78,7 @@ def test_has_no_seam_and_shapes_are_kept(name, generator):
 
 @torch.no_grad()
 def test_samples_follow_the_density(generator):
-    p = shaken("rotation", generator)(prototypes(1, generator))
+    p = perturbed("rotation", generator)(prototypes(1, generator))
     drawn = p.sample((20_000,), generator=generator).flatten()
     counts = torch.histc(drawn, 12, min=-pi, max=pi) / len(drawn)
     fine = (torch.arange(1200) + 0.5) / 1200 * 2 * pi - pi

@@ -63,7 +63,7 @@ def browse(tmp_path_factory):
             f'{width} height=2000 srcdoc="{escape(page)}"></iframe><p id=p></p><script>'
             "f.onload = () => { const d = f.contentDocument, e = d.documentElement;"
             "p.textContent = `width ${e.scrollWidth} of ${e.clientWidth}, height "
-            "${d.body.scrollHeight}, pictures ${[...d.images].filter(i => i.naturalWidth).length}`"
+            "${d.body.scrollHeight}, count ${[...d.images].filter(i => i.naturalWidth).length}`"
             "}</script>"
         )
         index = folder / "frame.html"
@@ -85,12 +85,12 @@ def browse(tmp_path_factory):
 @pytest.mark.parametrize("width", [375, 1100])
 def test_the_page_renders_and_fits(browse, width):
     seen, console = browse(page_of(report()), width)
-    numbers = re.fullmatch(r"width (\d+) of (\d+), height (\d+), pictures (\d+)", seen)
+    numbers = re.fullmatch(r"width (\d+) of (\d+), height (\d+), images (\d+)", seen)
     assert numbers, seen
-    inside, outside, height, pictures = map(int, numbers.groups())
+    inside, outside, height, count = map(int, numbers.groups())
     assert inside <= outside <= width
     assert height > 800
-    assert pictures == 64
+    assert count == 64
     assert not console
 
 

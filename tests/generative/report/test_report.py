@@ -200,7 +200,7 @@ def report():
 
 
 def test_the_report_is_a_value_that_can_be_written_down(report, tmp_path):
-    page, numbers, model = report.save(tmp_path / "found")
+    page, numbers, model = report.save(tmp_path / "report")
     written = json.loads(numbers.read_text())
     assert written == json.loads(report.to_json())
     assert [one["name"] for one in written["claims"]] == ["shift_x", "shift_y"]

@@ -156,7 +156,7 @@ def test_the_invariant_bound_is_in_the_space_of_images(decoder, x):
 
 
 @pytest.mark.parametrize("wrong", [0.0, 1.5])
-def test_it_is_a_bound_wherever_the_proposals_look(decoder, x, wrong):
+def test_it_is_a_bound_for_all_proposals(decoder, x, wrong):
     vae, turned = invariant(decoder), eqsets.transformation("rotation")
     angle = torch.linspace(-1, 1, 6, dtype=torch.float64)[:, None]
     images = turned.act(turned.element(angle), x[:6])

@@ -68,7 +68,7 @@ def test_resampling_has_no_dropout_and_no_gradient(fitted, rotated_images):
     assert (first <= 1).all()
 
 
-def test_a_fit_looks_once_and_draws_what_it_would_have_drawn(fitted, rotated_images):
+def test_a_fit_infers_once_with_the_same_draws(fitted, rotated_images):
     x, augment = rotated_images(8, 1.0), Resampling(fitted)
     seeded = torch.Generator().manual_seed
     known = augment.precompute(x)
@@ -82,7 +82,7 @@ def test_resampling_needs_a_density():
         resampled(SymmetryModel("rotation", SHAPE))
 
 
-def test_invariant_vaes_look_once(fitted, rotated_images):
+def test_invariant_vaes_infer_once(fitted, rotated_images):
     x = rotated_images(8, 1.0)
     torch.manual_seed(0)
     vae = InvariantVAE(fitted, 4)
@@ -139,7 +139,7 @@ def test_a_noise_for_each_pixel_is_paid_by_the_background(rotated_images):
 
 def test_a_fit_is_resumed_from_its_folder_and_no_other_is(rotated_images, tmp_path):
     x, plan, curves = rotated_images(20, 1.0), StagePlan(4, batch=4, check_every=2), []
-    for start in range(2):  # other weights to begin with: only the checkpoint makes them alike
+    for start in range(2):  # different initial weights: only the checkpoint makes them equal
         torch.manual_seed(start)
         curves.append(VAE(SHAPE, 2).fit(x, plan=plan, folder=tmp_path, quiet=True))
     assert curves[0] == curves[1]
@@ -153,7 +153,7 @@ def test_what_is_not_trained_decides_a_fit_as_well(fitted, rotated_images, tmp_p
     x, plan = rotated_images(20, 1.0), StagePlan(2, batch=4, check_every=2)
     options = {"plan": plan, "folder": tmp_path, "quiet": True}
     InvariantVAE(fitted, 2).fit(x, **options)
-    InvariantVAE(fitted, 2).fit(x, **options)  # control: the same model goes on
+    InvariantVAE(fitted, 2).fit(x, **options)  # control: the same model resumes
     with pytest.raises(OptionError, match="is of another fit"):
         InvariantVAE(fitted, 2).fit(x, validation=x[:4], **options)
     with torch.no_grad():

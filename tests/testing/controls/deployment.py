@@ -111,7 +111,7 @@ def _(x: Tensor) -> Tensor:
 turned.register_autograd(lambda context, gradient: gradient)
 
 
-class LiesAboutLayout(Weighted):
+class WrongLayout(Weighted):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(turned(x))
 
@@ -153,7 +153,7 @@ CONTROLS = {
     "EQD06-number-type-moves": subject(OnlyWidens),
     "EQD07-device-moves": subject(StaysBehind),
     "EQD08-compiles-whole": subject(BreaksGraph),
-    "EQD09-compiles-to-code": subject(LiesAboutLayout),
+    "EQD09-compiles-to-code": subject(WrongLayout),
     "EQD10-exports": subject(Specialises),
     "EQD11-autocast": subject(AddsNarrowToWide),
     "EQD12-plain-description": subject(exchanged),

@@ -114,7 +114,7 @@ class ComparedByIdentity(Wrapped):
     __hash__ = object.__hash__
 
 
-class StandsStill(Wrapped):
+class ActsTrivially(Wrapped):
     def act(self, g, x, *, order=1, fill=-1.0) -> Tensor:
         return super().act(torch.where(g == g, self.group.identity().to(g), g), x, order=order)
 
@@ -184,7 +184,7 @@ CONTROLS = {
     "EQT09-validity": AlwaysValid(),
     "EQT10-sampler": GlobalSampler(),
     "EQT11-value": ComparedByIdentity(),
-    "EQT12-acts": StandsStill("translation"),
+    "EQT12-acts": ActsTrivially("translation"),
     "EQT13-refuses": AnyOrder(),
     "EQT14-compiles-whole": BreaksGraph(),
     "EQT15-autocast": HalfPrecision(),

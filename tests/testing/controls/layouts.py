@@ -34,23 +34,23 @@ class Masked(nn.Module):
         return self.mixed(x, x.new_ones(x.shape[:2]) > 0 if mask is None else mask)
 
     def mixed(self, x: Tensor, mask: Tensor) -> Tensor:
-        seen = self.weight * self.keep(x, mask)
+        seen = self.weight * self.select(x, mask)
         return torch.where(_behind(mask, x), seen + self.context(seen, mask), 0)
 
-    def keep(self, x: Tensor, mask: Tensor) -> Tensor:
+    def select(self, x: Tensor, mask: Tensor) -> Tensor:
         return torch.where(_behind(mask, x), x, 0)
 
     def context(self, x: Tensor, mask: Tensor) -> Tensor:
         return x.sum(1, keepdim=True)
 
 
-class DividesByPlaces(Masked):
+class DividesBySlots(Masked):
     def context(self, x: Tensor, mask: Tensor) -> Tensor:
         return x.mean(1, keepdim=True)
 
 
 class MultipliesByMask(Masked):
-    def keep(self, x: Tensor, mask: Tensor) -> Tensor:
+    def select(self, x: Tensor, mask: Tensor) -> Tensor:
         return x * _behind(mask, x)
 
 
@@ -64,7 +64,7 @@ class TakesEmpty(Masked):
         return self.mixed(x, x.new_ones(x.shape[:2]) > 0 if mask is None else mask)
 
 
-class FirstPlaces(Masked):
+class FirstSlots(Masked):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is not None:
             mask = torch.arange(x.shape[1]) < mask.sum(1, keepdim=True)
@@ -104,7 +104,7 @@ class RemembersSize(Weighted):
         return super().forward(x)
 
 
-class MarksOneMaximum(Weighted):
+class LabelsOneMaximum(Weighted):
     def forward(self, x: Tensor) -> Tensor:
         loud = x.float().square().sum((2, 3))
         winner = nn.functional.one_hot(loud.argmax(1), x.shape[1]).to(x.dtype)
@@ -127,7 +127,7 @@ _RING = cyclic(5)
 _MISNAMED = partial(DSS, _RING, 2, 2, aggregation=MeanCalledSum())
 
 CONTROLS = {
-    "EQS01-dense-is-padded": subject(DividesByPlaces, padded=True),
+    "EQS01-dense-is-padded": subject(DividesBySlots, padded=True),
     "EQS02-dense-is-ragged": subject(ForgetsContext, ragged=True),
     "EQS03-plain-loop": subject(_MISNAMED, padded=True, ragged=True, oracle=dss_by_loop),
     "EQS04-padding-never-leaks": subject(MultipliesByMask, padded=True),
@@ -135,8 +135,8 @@ CONTROLS = {
     "EQS06-single-element": subject(Variance),
     "EQS07-any-size": subject(RemembersSize),
     "EQS08-empty-set": subject(TakesEmpty, padded=True),
-    "EQS09-scattered-mask": subject(FirstPlaces, padded=True),
-    "EQS10-duplicates": subject(MarksOneMaximum),
+    "EQS09-scattered-mask": subject(FirstSlots, padded=True),
+    "EQS10-duplicates": subject(LabelsOneMaximum),
     "EQS11-sets-are-strangers": subject(BatchInvariant),
     "EQS12-declared-type": subject(TwoNotThree, out_type=InvariantFeatures(3)),
 }

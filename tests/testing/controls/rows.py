@@ -68,7 +68,7 @@ class OnePoint(GeneratedSymmetry):
         return Function(first_point, features=in_type.channels)
 
 
-class OnePlace(GeneratedSymmetry):
+class OneIndex(GeneratedSymmetry):
     def embed(self, features, out_type):
         return Written(features, out_type)
 
@@ -175,7 +175,7 @@ CONTROLS = {
     "EQL01-linear-equivariance": _subject(Unshared),
     "EQL02-linear-is-affine": _subject(Bent),
     "EQL03-invariant": _subject(OnePoint, independent=True),
-    "EQL04-embedding": _subject(OnePlace, independent=True),
+    "EQL04-embedding": _subject(OneIndex, independent=True),
     "EQL05-norm": _subject(PointNorm),
     "EQL06-nonlinearity": _subject(Componentwise, matrices=_third()),
     "EQL07-dropout": _subject(Holes),

@@ -98,13 +98,13 @@ def generated() -> str:
 def main() -> None:
     """Write the page, or compare it."""
     page = PAGE.read_text()
-    kept, _, old = page.partition(START)
+    stored, _, old = page.partition(START)
     new = generated()
     if "--check" in sys.argv:
         if old != new:
             sys.exit("docs/what-is-proven.md is out of date. Run: python tools/what_is_proven.py")
         return
-    PAGE.write_text(kept + START + new)
+    PAGE.write_text(stored + START + new)
 
 
 if __name__ == "__main__":

@@ -152,13 +152,8 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
             target.write_text(text, encoding="utf-8")
     except FileExistsError as error:
         raise OptionError(
-<<<<<<< HEAD
             f"{error.filename!r} exists, expected a name that is free. Nothing was changed. "
-            "Choose another place with --directory, or move it away."
-=======
-            f"{error.filename!r} exists, expected a new folder. Nothing was changed. "
             "Choose another folder with --directory, or move it away."
->>>>>>> 128b684 (wip)
         ) from error
     except OSError as error:
         raise OptionError(

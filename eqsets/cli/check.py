@@ -69,11 +69,7 @@ def command(
     options |= {} if seed is None else {"seed": seed}
     try:
         spec = spec_of(subject)
-<<<<<<< HEAD
         with Console(stderr=True).status(f"holding {escape(subject)} to its contract"):
-=======
-        with Console(stderr=True).status(f"testing the contract of {escape(subject)}"):
->>>>>>> 128b684 (wip)
             report = check(spec, profile=profile, expected_failures=expected_failures, **options)
     except EqsetsError as error:
         if as_json:

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """``eqsets new-plugin``: the first folder of a third-party plugin."""
-=======
-"""``eqsets new-plugin``: create the folder of a plugin."""
->>>>>>> 128b684 (wip)
 
 from __future__ import annotations
 
@@ -26,19 +22,15 @@ __all__ = ["command"]
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
-    help="Parent of the folder eqsets-NAME; default: the current folder.",
+    help="Where to make the folder eqsets-NAME; here unless given.",
 )
-<<<<<<< HEAD
 @click.option("--json", "as_json", is_flag=True, help="Print what was created as JSON.")
-=======
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
->>>>>>> 128b684 (wip)
 @click.pass_obj
 def command(registry: Registry | None, name: str, directory: Path, as_json: bool) -> None:
-    """Create a plugin: a folder eqsets-NAME that installs, works and passes its own tests.
+    """Start a plugin: make a folder eqsets-NAME that installs, works and passes its own tests.
 
-    NAME is the name in eqsets.element_group("NAME"). The symmetry in the folder is an example, to
-    be replaced by yours. An existing folder is never changed.
+    NAME is what users will write in eqsets.element_group("NAME"). The symmetry in the folder is an
+    example, to be replaced by yours. A folder that exists is never written to.
     """
     try:
         names = Names.of(name)
@@ -55,11 +47,7 @@ def command(registry: Registry | None, name: str, directory: Path, as_json: bool
         "pytest --eqsets-profile quick",
     ]
     if as_json:
-<<<<<<< HEAD
         created = {
-=======
-        content = {
->>>>>>> 128b684 (wip)
             "name": names.name,
             "ok": True,
             "distribution": names.distribution,
@@ -68,11 +56,7 @@ def command(registry: Registry | None, name: str, directory: Path, as_json: bool
             "files": sorted(texts),
             "next": following,
         }
-<<<<<<< HEAD
         echo_json(json.dumps(created, indent=2))
-=======
-        echo_json(json.dumps(content, indent=2))
->>>>>>> 128b684 (wip)
         return
     click.echo(f"created {folder}:")
     for path in sorted(texts):

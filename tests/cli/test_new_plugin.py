@@ -148,7 +148,7 @@ def test_a_name_that_is_taken_is_refused(name, owner, site, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])
-def test_existing_files_do_not_change(kind, tmp_path):
+def test_what_exists_is_left_alone(kind, tmp_path):
     target = tmp_path / "eqsets-my-knots"
     if kind == "folder":
         target.mkdir()

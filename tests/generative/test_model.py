@@ -250,7 +250,7 @@ def test_content_that_is_cut_off_is_reported(tiny):
 
 
 @pytest.mark.slow
-def test_a_second_fit_starts_anew(tiny, rotated_images):
+def test_a_second_fit_starts_from_the_beginning(tiny, rotated_images):
     x = rotated_images(24, 1.0)
     model = SymmetryModel("similarity", SHAPE)
     model.fit(x, preset=tiny, quiet=True)

@@ -64,7 +64,7 @@ def built_on_meta(case: SetCase, trial: Trial) -> None:
     breaks="a buffer that two maps share, a cache of the weights of the module that is called",
     cases=principal,
     once=True,
-    after=("EQD14-meta",),
+    after=("EQD14-meta", "EQV07-second-derivatives"),
 )
 def ensembles(case: SetCase, trial: Trial) -> None:
     bench = SetBench(trial, case, 3)
@@ -95,7 +95,11 @@ def ensembles(case: SetCase, trial: Trial) -> None:
     breaks="`.data` or `.item()` in a layer: vectorised derivatives crash or are wrong",
     cases=principal,
     once=True,
-    after=("EQV06-gradients-are-derivatives", "EQS01-dense-is-padded"),
+    after=(
+        "EQS01-dense-is-padded",
+        "EQV06-gradients-are-derivatives",
+        "EQV07-second-derivatives",
+    ),
 )
 def functional_transforms(case: SetCase, trial: Trial) -> None:
     bench = SetBench(trial, case, 2)

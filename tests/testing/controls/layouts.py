@@ -14,6 +14,7 @@ from eqsets.features import InvariantFeatures
 from eqsets.generated import cyclic
 from eqsets.layout import Layout
 from eqsets.testing.loops import dss_by_loop
+from eqsets.tracing import values_known
 from tests.testing.controls.sets import Weighted, subject
 
 
@@ -29,7 +30,8 @@ class Masked(nn.Module):
         self.weight = nn.Parameter(torch.rand(()) + 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        if x.shape[1] == 0 or not (mask is None or bool(mask.any(1).all())):
+        known = mask is not None and values_known(mask)
+        if x.shape[1] == 0 or (known and not bool(mask.any(1).all())):
             raise ShapeError("a set is empty, expected at least one element")
         return self.mixed(x, x.new_ones(x.shape[:2]) > 0 if mask is None else mask)
 

@@ -44,7 +44,7 @@ def _on_meta(case: SetCase) -> nn.Module:
     breaks="a constant that is neither in the `state_dict` nor derived when it is needed",
     cases=principal,
     once=True,
-    after=("EQD02-state-dict-round-trip",),
+    after=("EQD02-state-dict-round-trip", "EQD07-device-moves"),
 )
 def built_on_meta(case: SetCase, trial: Trial) -> None:
     bench = SetBench(trial, case, 3, torch.float32)
@@ -97,6 +97,8 @@ def ensembles(case: SetCase, trial: Trial) -> None:
     once=True,
     after=(
         "EQS01-dense-is-padded",
+        "EQS05-padding-has-no-gradient",
+        "EQS10-duplicates",
         "EQV06-gradients-are-derivatives",
         "EQV07-second-derivatives",
     ),

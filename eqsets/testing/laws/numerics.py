@@ -103,7 +103,7 @@ def float16_runs(case: SetCase, trial: Trial) -> None:
     breaks="a constant that is rounded to float32 when the module is built",
     cases=set_modules(),
     once=True,
-    after=("EQN01-float64-is-tight",),
+    after=("EQN01-float64-is-tight", "EQD02-state-dict-round-trip"),
 )
 def double_digits(case: SetCase, trial: Trial) -> None:
     bench, default = SetBench(trial, case, 3), torch.get_default_dtype()

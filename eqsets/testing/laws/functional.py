@@ -64,7 +64,7 @@ def built_on_meta(case: SetCase, trial: Trial) -> None:
     breaks="a buffer that two maps share, a cache of the weights of the module that is called",
     cases=principal,
     once=True,
-    after=("EQD14-meta", "EQV07-second-derivatives"),
+    after=("EQD03-weights-only", "EQD14-meta", "EQV07-second-derivatives"),
 )
 def ensembles(case: SetCase, trial: Trial) -> None:
     bench = SetBench(trial, case, 3)

@@ -251,6 +251,7 @@ def part(group: str, spec: Any, kind: str, **symmetry: Any) -> Callable[..., nn.
         module: nn.Module = getattr(owner, kind)(source, **options)
         return module
 
+    make.__name__ = f"{group}-{kind}"
     return make
 
 
@@ -283,7 +284,11 @@ PARTS: list[tuple[Callable[..., nn.Module], tuple[int, ...], dict[str, Any], dic
 ]
 
 
-@pytest.mark.parametrize(("make", "shape", "base", "options"), PARTS, ids=str)
+@pytest.mark.parametrize(
+    ("make", "shape", "base", "options"),
+    PARTS,
+    ids=lambda value: value.__name__ if callable(value) else str(value),  # no addresses
+)
 def test_option_of_a_part_matters(
     make: Callable[..., nn.Module],
     shape: tuple[int, ...],

@@ -6,7 +6,6 @@ from types import ModuleType
 from eqsets import nn
 from eqsets.aggregation import Aggregation
 from eqsets.audit import AuditReport, audit
-from eqsets.collate import collate
 from eqsets.construction import Construction
 from eqsets.description import from_dict, load, save, to_dict
 from eqsets.dss import DSS
@@ -32,6 +31,7 @@ from eqsets.network import SetNetwork, deep_sets
 from eqsets.products import Product
 from eqsets.registry import element_group, plugins, transformation
 from eqsets.sets import SetBatch
+from eqsets.sets.collate import collate
 from eqsets.symmetry import ElementSymmetry
 
 __version__ = "0.1.0"

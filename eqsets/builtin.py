@@ -32,7 +32,7 @@ def eqsets_aggregations() -> dict[str, str]:
         "sum": "eqsets.aggregation:Sum",
         "mean": "eqsets.aggregation:Mean",
         "max": "eqsets.aggregation:Max",
-        "centered": "eqsets.centered:Centered",
+        "centered": "eqsets.aggregation.centered:Centered",
         "none": "eqsets.aggregation:NoAggregation",
         "sridhar": "eqsets.aggregation:Sridhar",
         "aittala": "eqsets.aggregation:Aittala",

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.aggregation import Aggregation
+from eqsets.aggregation.coordinates import convert_weights, load_weights, require_same_function
 from eqsets.construction import Construction
-from eqsets.coordinates import convert_weights, load_weights, require_same_function
 from eqsets.errors import FeatureTypeError, ShapeError, choices
 from eqsets.layout import as_rows
 from eqsets.modules import register_module

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from eqsets import Aggregation, ElementSymmetry, FeatureType, FeatureTypeError, register_aggregation
-from eqsets.context import Context
+from eqsets.aggregation.context import Context
 from eqsets.layout import Layout
 from eqsets.structure import Structure
 

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from eqsets.constants import on_cpu
-from eqsets.direct_sum import DirectSum
 from eqsets.errors import FeatureTypeError, GroupError, choices
 from eqsets.features import FeatureType, InvariantFeatures
+from eqsets.features.direct_sum import DirectSum
 from eqsets.generated.features import PermutationFeatures
 from eqsets.generated.matrix_features import MatrixFeatures
 from eqsets.groups import FiniteGroup, Group, MatrixGroup
@@ -101,8 +101,9 @@ class GeneratedSymmetry(ElementSymmetry):
 
         ``points`` are the group's own features and ``trivial`` ones are invariant. Permutations
         also have ``pairs``, on ordered pairs of points; matrices have ``dual`` vectors, which
-        the inverse transpose acts on. A sum is a :class:`~eqsets.direct_sum.DirectSum`, in the
-        order given, with terms of one space added up.
+        the inverse transpose acts on. A sum is a
+        :class:`~eqsets.features.direct_sum.DirectSum`, in the order given, with terms of one space
+        added up.
 
         Raises:
             FeatureTypeError: the specification is not understood, or is a type of another symmetry.

@@ -16,7 +16,7 @@ class ChannelDropout(nn.Module):
 
     def __init__(self, in_type: FeatureType, p: float) -> None:
         super().__init__()
-        if not 0 <= p < 1:
+        if not isinstance(p, int | float) or not 0 <= p < 1:
             raise FeatureTypeError(
                 f"dropout got p={p!r}, expected a probability in [0, 1). Write for example 0.1."
             )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.features import FeatureType
-from eqsets.tracing import transformed
+from eqsets.tensors.tracing import transformed
 
 __all__ = ["ElementNorm", "RowNorm"]
 

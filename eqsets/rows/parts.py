@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from eqsets.direct_sum import DirectSum
+from eqsets.features.direct_sum import DirectSum
 
 __all__ = ["EachPart", "EachPartNorm"]
 

@@ -1,7 +1,8 @@
-"""Ragged batches of sets: :class:`SetBatch`."""
+"""Ragged batches of sets: :class:`SetBatch`, and how data loaders make them."""
 
 from __future__ import annotations
 
 from eqsets.sets.batch import SetBatch
+from eqsets.sets.collate import collate
 
-__all__ = ["SetBatch"]
+__all__ = ["SetBatch", "collate"]

@@ -26,7 +26,7 @@ from torch.utils import _pytree as pytree
 from eqsets.errors import FeatureTypeError, ShapeError
 from eqsets.sets.checks import check_members, check_rows
 from eqsets.sets.selection import index_of, positions, rows_of, selected, set_sizes
-from eqsets.tracing import values_known
+from eqsets.tensors.tracing import values_known
 
 __all__ = ["SetBatch"]
 

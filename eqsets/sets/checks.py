@@ -9,7 +9,7 @@ from torch import Tensor
 
 from eqsets.errors import ShapeError
 from eqsets.sets.selection import set_sizes
-from eqsets.tracing import values_known
+from eqsets.tensors.tracing import values_known
 
 __all__ = ["check_members", "check_rows"]
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.constants import Constants
-from eqsets.direct_sum import DirectSum
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
+from eqsets.features.direct_sum import DirectSum
 from eqsets.solve.action import Action, Channels
 from eqsets.solve.invariants import dual_forms, fixed_vectors
 from eqsets.solve.linear import EquivariantLinear

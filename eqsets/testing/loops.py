@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.aggregation import Aggregation, Aittala, Max, Mean, NoAggregation, Sridhar, Sum
-from eqsets.centered import Centered, InvariantCenteredContext
-from eqsets.combiners import Concatenate, Subtract
+from eqsets.aggregation.centered import Centered, InvariantCenteredContext
+from eqsets.aggregation.combiners import Concatenate, Subtract
 from eqsets.dss import DSS
 from eqsets.nn import Readout, SetPool
 

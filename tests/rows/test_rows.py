@@ -13,7 +13,7 @@ from eqsets import (
     InvariantFeatures,
     element_group,
 )
-from eqsets.direct_sum import DirectSum
+from eqsets.features.direct_sum import DirectSum
 from eqsets.groups import OrthogonalGroup
 from eqsets.rows import (
     ChannelDropout,
@@ -100,10 +100,10 @@ def test_dropout_drops_whole_channels_and_keeps_the_mean(kind: FeatureType) -> N
     assert dropout.eval()(x) is x
 
 
-@pytest.mark.parametrize("p", [-0.1, 1.0])
-def test_dropout_of_no_probability(p: float) -> None:
+@pytest.mark.parametrize("p", [-0.1, 1.0, "a"])
+def test_dropout_of_no_probability(p: float | str) -> None:
     with pytest.raises(FeatureTypeError, match=r"expected a probability in \[0, 1\)"):
-        ChannelDropout(RING, p)
+        ChannelDropout(RING, p)  # type: ignore[arg-type]
 
 
 class Lengths(nn.Module):

@@ -62,4 +62,4 @@ def tests(root: Path, path: str) -> list[str]:
             return [own.relative_to(root).as_posix()]
         if part.name and (root / "tests" / part).is_dir():
             return [f"tests/{part}"]
-    return ["tests/test_dss.py", "tests/test_network.py", "tests/nn", "tests/test_layout.py"]
+    return ["tests/test_dss.py", "tests/test_network.py", "tests/nn", "tests/layout"]

@@ -13,8 +13,8 @@ from eqsets.aggregation import Sum
 from eqsets.features import InvariantFeatures
 from eqsets.generated import cyclic
 from eqsets.layout import Layout
+from eqsets.tensors.tracing import values_known
 from eqsets.testing.loops import dss_by_loop
-from eqsets.tracing import values_known
 from tests.testing.controls.sets import Weighted, subject
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import DSS, SetBatch
-from eqsets.storage import as_stored, storage_order, undo, unfold
+from eqsets.tensors.storage import as_stored, storage_order, undo, unfold
 
 AGGREGATIONS = ("sum", "mean", "max", "centered", "sridhar", "aittala")
 

@@ -11,9 +11,9 @@ from typing import Any
 from torch import nn
 
 from eqsets.constants import on_cpu
-from eqsets.direct_sum import DirectSum
 from eqsets.errors import FeatureTypeError, choices
 from eqsets.features import FeatureType
+from eqsets.features.direct_sum import DirectSum
 from eqsets.groups import Group
 from eqsets.rows import (
     ChannelDropout,

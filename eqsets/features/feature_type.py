@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor
 from eqsets.errors import FeatureTypeError, ShapeError
 from eqsets.groups import Group
 
-__all__ = ["FeatureType", "InvariantFeatures", "TypeOwner", "require_same_type"]
+__all__ = ["FeatureType", "TypeOwner", "noise", "require_same_type"]
 
 
 class TypeOwner(Protocol):
@@ -197,53 +196,6 @@ class FeatureType(ABC):
         """Return the shape in words, as in ``(B, N, 3, H, W)``."""
         axes = [*lead, *map(str, self.layout)]
         return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
-
-
-@dataclass(frozen=True)
-class InvariantFeatures(FeatureType):
-    """Plain vectors ``(C,)`` that no group element changes: invariants of any symmetry.
-
-    Arguments:
-        count: number of channels.
-
-    Example:
-        >>> InvariantFeatures(3).layout
-        (3,)
-    """
-
-    count: int
-    channel_axis = -1
-    pointwise = True
-
-    @property
-    def layout(self) -> tuple[int | str, ...]:
-        return (self.count,)
-
-    @property
-    def dual(self) -> InvariantFeatures:
-        return self
-
-    def with_channels(self, channels: int) -> InvariantFeatures:
-        return InvariantFeatures(channels)
-
-    def __str__(self) -> str:
-        return f"{self.count} invariants"
-
-    @property
-    def spec(self) -> str:
-        """The name under symmetries with fixed components."""
-        return f"{self.count} trivial"
-
-    def transform(self, g: Tensor, x: Tensor) -> Tensor:
-        return x
-
-    def sample(
-        self,
-        *batch: int,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> Tensor:
-        return noise(self, batch, generator, dtype)
 
 
 def noise(

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from eqsets import DSS, Aggregation, FeatureType, FeatureTypeError, SetBatch, element_group
 from eqsets.aggregation import Aittala, Max, Mean, NoAggregation, Sridhar, Sum
-from eqsets.combiners import Add, Combiner, Concatenate, Subtract
-from eqsets.context import Context
+from eqsets.aggregation.combiners import Add, Combiner, Concatenate, Subtract
+from eqsets.aggregation.context import Context
 from eqsets.layout import Layout, as_rows
 from eqsets.structure import NO_STRUCTURE, Structure
 from eqsets.symmetry import ElementSymmetry

@@ -19,7 +19,7 @@ from eqsets import (
     from_dict,
     to_dict,
 )
-from eqsets.direct_sum import DirectSum
+from eqsets.features.direct_sum import DirectSum
 from eqsets.groups import MatrixGroup, OrthogonalGroup
 from eqsets.testing import ContractSpec, parametrize_with_checks
 

@@ -7,7 +7,7 @@ With :math:`a_i = L_1 x_i` the output of the local map, the layers are
 ``mean``              :math:`a_i + L_2 \frac1n \sum_j x_j`
 ``max``               :math:`a_i + L_2 \max_j x_j`
 ``centered``          :math:`A (x_i - m) + B m`, :math:`m = \frac1n \sum_j x_j`, see
-                      :mod:`eqsets.centered`
+                      :mod:`eqsets.aggregation.centered`
 ``none``              :math:`a_i` (Siamese)
 ``sridhar``           :math:`a_i - \frac1n \sum_j a_j` (Sridhar et al. 2019)
 ``aittala``           :math:`[\, a_i \,;\, \max_j a_j \,]` (Aittala and Durand 2018)
@@ -28,8 +28,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from eqsets.combiners import Add, Combiner, Concatenate, Subtract
-from eqsets.context import Context, InvariantContext, MappedContext, ReducedContext
+from eqsets.aggregation.combiners import Add, Combiner, Concatenate, Subtract
+from eqsets.aggregation.context import Context, InvariantContext, MappedContext, ReducedContext
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.layout import Layout
@@ -46,7 +46,7 @@ def _translate(cls: type[Aggregation]) -> None:
     warnings.warn(
         f"{cls.__name__} defines source= or combine=, which eqsets 0.2 replaces by reads_local= "
         "(whether reduce gets the output of the local map) and combiner= (an object of "
-        "eqsets.combiners). Define these instead.",
+        "eqsets.aggregation.combiners). Define these instead.",
         DeprecationWarning,
         stacklevel=4,
     )

@@ -20,7 +20,7 @@ from eqsets import (
     element_group,
     equivariance_error,
 )
-from eqsets.centered import Centered, InvariantCenteredContext
+from eqsets.aggregation.centered import Centered, InvariantCenteredContext
 from eqsets.groups import OrthogonalGroup
 from eqsets_permutations.edges import Edges
 

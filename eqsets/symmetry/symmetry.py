@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
-from eqsets.former_structure import FormerStructure, FormerStructureMethods
 from eqsets.groups import Group
 from eqsets.solve import Action, Basis
-from eqsets.solved import Solved
 from eqsets.structure import NO_STRUCTURE, NoStructure, SharedStructure, Structure
+from eqsets.structure.former import FormerStructure, FormerStructureMethods
+from eqsets.symmetry.solved import Solved
 
 __all__ = ["ElementSymmetry"]
 
@@ -30,7 +30,7 @@ class ElementSymmetry(FormerStructureMethods, ABC):
     r"""The group that acts on every element, and the layers that commute with it.
 
     A subclass gives ``group`` and ``feature_type``. The defaults solve for the rest
-    (:class:`~eqsets.solved.Solved`):
+    (:class:`~eqsets.symmetry.solved.Solved`):
 
     .. math:: \{L : \rho'(g) L = L \rho(g) \;\forall g\}
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from eqsets.errors import FeatureTypeError
-from eqsets.features import FeatureType, TypeOwner
+from eqsets.features.feature_type import FeatureType, TypeOwner
 from eqsets.groups import Group
 
 __all__ = ["DirectSum"]

@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from eqsets.aggregation import Aggregation, Mean, Sum
-from eqsets.centered import Centered
+from eqsets.aggregation.aggregation import Aggregation, Mean, Sum
+from eqsets.aggregation.centered import Centered
 from eqsets.errors import FeatureTypeError, OptionError, ShapeError
 
 __all__ = ["convert_weights", "load_weights", "require_same_function"]

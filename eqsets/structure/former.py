@@ -14,7 +14,7 @@ from torch import Tensor
 
 from eqsets.errors import FeatureTypeError
 from eqsets.layout import Layout
-from eqsets.structure import Structure
+from eqsets.structure.structure import Structure
 
 __all__ = ["FormerStructure", "FormerStructureMethods"]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from eqsets.errors import OptionError, ShapeError
-from eqsets.sets import SetBatch
+from eqsets.sets.batch import SetBatch
 
 __all__ = ["collate"]
 

@@ -20,10 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eqsets.aggregation import Aggregation, Mean
-from eqsets.combiners import AddCentered
+from eqsets.aggregation.aggregation import Aggregation, Mean
+from eqsets.aggregation.combiners import AddCentered
+from eqsets.aggregation.context import Context
 from eqsets.constants import Constants, on_cpu
-from eqsets.context import Context
 from eqsets.errors import FeatureTypeError, ShapeError
 from eqsets.features import FeatureType
 from eqsets.layout import Layout

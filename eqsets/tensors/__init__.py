@@ -1,0 +1,1 @@
+"""Tensors in memory and under transforms; nothing here knows of sets or groups."""

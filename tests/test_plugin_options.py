@@ -224,10 +224,12 @@ def test_unknown_option_is_refused(name: str) -> None:
         make(**base, kernel_width=3)
 
 
-@pytest.mark.parametrize("conv", ["sg", "gcn2", "ssg"])
-def test_a_convolution_that_stores_the_first_graph_is_refused(conv: str) -> None:
-    with pytest.raises(EqsetsError, match="cached=True"):
-        DSS("permutations", 3, 3, conv=conv, cached=True)
+@pytest.mark.parametrize(("conv", "options"), [("sg", {}), ("gcn2", {}), ("ssg", {"alpha": 0.1})])
+def test_a_convolution_that_stores_the_first_graph_is_refused(
+    conv: str, options: dict[str, float]
+) -> None:
+    with pytest.raises(EqsetsError, match="got cached=True"):
+        DSS("permutations", 3, 3, conv=conv, cached=True, **options)
 
     def mine(inputs: int, outputs: int) -> nn.Module:
         return GCNConv(inputs, outputs, cached=True)

@@ -33,6 +33,14 @@ def test_every_law_has_a_control() -> None:
     assert sorted(CONTROLS) == sorted(law.id for law in LAWS)
 
 
+EXPECTED = {
+    "EQD09-compiles-to-code": {
+        "EQD16-functional-transforms": "torch.func has no rules for register_autograd"
+    }
+}
+"""Further laws that a control breaks, because torch offers no other way to write it."""
+
+
 @pytest.mark.parametrize("law_id", sorted(set(CONTROLS) - set(SLOW)))
 def test_the_control_fails_its_law_and_no_other(law_id: str) -> None:
     report = check(CONTROLS[law_id], profile="quick")
@@ -43,7 +51,7 @@ def test_the_control_fails_its_law_and_no_other(law_id: str) -> None:
 @pytest.mark.parametrize("law_id", SLOW)
 def test_the_control_fails_its_law_of_compilation_and_no_other(law_id: str) -> None:
     subject = CONTROLS[law_id]
-    assert check(subject, profile="quick").ok
+    assert check(subject, profile="quick", expected_failures=EXPECTED.get(law_id)).ok
     # What the exporter refuses need not go through the C++ compiler as well.
     tried = [name for name in SLOW if law_id != "EQD10-exports" or "code" not in name]
     report = check(subject, only=tried)

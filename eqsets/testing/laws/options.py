@@ -100,7 +100,13 @@ def _has_bias(subject: ContractSpec) -> bool:
     breaks="an argument that is not passed on, so that the default is used whatever is asked for",
     cases=built,
     once=True,
-    after=("EQL05-norm", "EQC02-bias-is-complete", "EQO03-no-bias"),
+    after=(
+        "EQL05-norm",
+        "EQL13-norm-normalises",
+        "EQL16-nonlinearity-by-name",
+        "EQC02-bias-is-complete",
+        "EQO03-no-bias",
+    ),
 )
 def options_of_networks(subject: ContractSpec, trial: Trial) -> None:
     layer, symmetry = subject.layers[0], subject.symmetry

@@ -63,7 +63,7 @@ def browse(tmp_path_factory):
             f'{width} height=2000 srcdoc="{escape(page)}"></iframe><p id=p></p><script>'
             "f.onload = () => { const d = f.contentDocument, e = d.documentElement;"
             "p.textContent = `width ${e.scrollWidth} of ${e.clientWidth}, height "
-            "${d.body.scrollHeight}, count ${[...d.images].filter(i => i.naturalWidth).length}`"
+            "${d.body.scrollHeight}, images ${[...d.images].filter(i => i.naturalWidth).length}`"
             "}</script>"
         )
         index = folder / "frame.html"

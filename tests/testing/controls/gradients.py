@@ -79,7 +79,7 @@ class CountsPadding(Masked):
             return x.replace(rows[index])
         y = super().forward(x, mask)
         if self.training:
-            self.mean = y.mean() if mask is None else self.keep(x, mask).mean()
+            self.mean = y.mean() if mask is None else self.select(x, mask).mean()
         return y
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
 import torch
 
 from eqsets.testing import check as hold
@@ -13,7 +12,6 @@ from eqsets.testing import parametrize_with_checks
 from eqsets_voxels.contract import is_isometry, subject
 
 
-@pytest.mark.slow
 @parametrize_with_checks(["voxels", replace(subject(2, reflections=True), name="mirrored")])
 def test_law(check: Callable[[], None]) -> None:
     check()

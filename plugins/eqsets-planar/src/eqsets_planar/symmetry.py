@@ -58,8 +58,8 @@ class Planar(ElementSymmetry):
     Example:
         >>> planar = Planar(rotations=4)
         >>> layer = planar.linear(planar.feature_type(3), planar.feature_type("8 regular"))
-        >>> layer
-        SteerableConv(3 trivial -> 8 regular, kernel_size=3)
+        >>> layer(torch.randn(5, 3, 9, 9)).shape
+        torch.Size([5, 32, 9, 9])
     """
 
     rotations: int | None = 4

@@ -10,6 +10,7 @@ Requirements that shaped this module:
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,13 +57,25 @@ def origin_of(kind: Kind, built: object, path: str) -> Origin:
     cls = type(built)
     reference = f"{cls.__module__}:{cls.__qualname__}"
     for record in records:
-        if record.reference == reference:
+        if _refers_to(record.reference, cls):
             return Origin(record.name, record.distribution, arguments_of(built, path))
     raise DescriptionError(
         f"{path}: the {kind} {built!r} of class {reference} is not what an installed plugin "
         f"provides by name, expected one of {sorted(r.name for r in records)}. Register the class "
         "in a plugin (`eqsets plugins` lists the names), or build the object from generators."
     )
+
+
+def _refers_to(reference: str, cls: type) -> bool:
+    """Return whether a lazy reference is to a class, perhaps by a package that exports it.
+
+    Nothing is imported: an object of the class exists, so the module of its class is imported.
+    """
+    module, _, path = reference.partition(":")
+    target: object = sys.modules.get(module)
+    for name in path.split("."):
+        target = getattr(target, name, None)
+    return target is cls
 
 
 def arguments_of(built: object, path: str) -> dict[str, Any]:

@@ -8,12 +8,13 @@ import sys
 import pytest
 
 from eqsets.aggregation import Mean, Sum
-from eqsets.errors import EqsetsError, OptionError, PluginError
+from eqsets.errors import DescriptionError, EqsetsError, OptionError, PluginError
 from eqsets.registry import (
     Registry,
     aggregation,
     default_registry,
     element_group,
+    origin_of,
     plugins,
     transformation,
 )
@@ -115,6 +116,13 @@ def test_every_core_name_builds(name, options):
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "centered", "none", "sridhar", "aittala"])
 def test_every_core_aggregation_builds(name):
     assert Registry([], {}).aggregation(name, {}).combiner
+
+
+def test_an_object_is_named_by_the_package_that_exports_its_class():
+    assert Mean.__module__ != "eqsets.aggregation"  # the reference of the name
+    assert origin_of("aggregation", Mean(), "aggregation").name == "mean"
+    with pytest.raises(DescriptionError, match="not what an installed plugin provides"):
+        origin_of("aggregation", object.__new__(type("Mean", (), {})), "aggregation")
 
 
 def test_objects_pass_through():

@@ -56,6 +56,7 @@ class Planar(ElementSymmetry):
         FeatureTypeError: an option is out of range.
 
     Example:
+        >>> import torch
         >>> planar = Planar(rotations=4)
         >>> layer = planar.linear(planar.feature_type(3), planar.feature_type("8 regular"))
         >>> layer(torch.randn(5, 3, 9, 9)).shape

@@ -21,7 +21,7 @@ demo: .venv/.ready-demo  ## restore bursts of real photos (the main job)
 test: .venv/.ready-dev  ## run the whole test suite and all doctests; ARGS="-k name" picks some
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
-test-quick: .venv/.ready-dev  ## run the tests that are not marked as slow: about five minutes on two cores
+test-quick: .venv/.ready-dev  ## run the tests that are not marked as slow: about two minutes on two cores
 	@$(PY) -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
 
 check: format-check lint words types scaffold imports docs  ## format, lint, words, strict types, import rules, docs

@@ -41,6 +41,7 @@ EXPECTED = {
 """Further laws that a control breaks, because torch offers no other way to write it."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law_id", sorted(set(CONTROLS) - set(SLOW)))
 def test_the_control_fails_its_law_and_no_other(law_id: str) -> None:
     report = check(CONTROLS[law_id], profile="quick")
@@ -48,6 +49,7 @@ def test_the_control_fails_its_law_and_no_other(law_id: str) -> None:
     assert not report.ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law_id", SLOW)
 def test_the_control_fails_its_law_of_compilation_and_no_other(law_id: str) -> None:
     subject = CONTROLS[law_id]

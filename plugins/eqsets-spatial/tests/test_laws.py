@@ -34,6 +34,7 @@ def test_cloud_subject(check: Callable[[], None]) -> None:
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reach", [{"radius": 2.0}, {"neighbors": 2}])
 def test_clouds_compile(reach: dict[str, float]) -> None:
     report = hold(cloud_subject(**reach, **SMALL), only=COMPILED)

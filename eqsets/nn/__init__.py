@@ -1,7 +1,8 @@
 """Building blocks around DSS, each equivariant or invariant by construction."""
 
 from eqsets.nn.elementwise import Elementwise, dropout, invariant, nonlinearity, norm, pool
-from eqsets.nn.pooling import Readout, SetPool
+from eqsets.nn.pooling import SetPool
+from eqsets.nn.readout import Readout
 from eqsets.nn.sequential import SetSequential
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""From a set to one element, and from a set to a vector: the invariant ends of a set network."""
+"""From a set to one element: the end of a set network that keeps the symmetry of an element."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from torch import Tensor, nn
 from eqsets.aggregation import Aggregation
 from eqsets.construction import Construction
 from eqsets.errors import FeatureTypeError
-from eqsets.features import InvariantFeatures
 from eqsets.layout import as_rows
 from eqsets.modules import register_module
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
-from eqsets.solve.readout import widen_weight
 from eqsets.symmetry import ElementSymmetry
 
-__all__ = ["Readout", "SetPool"]
+__all__ = ["SetPool", "reducing"]
 
 
-def _reducing(aggregation: str | Aggregation, owner: str) -> Aggregation:
+def reducing(aggregation: str | Aggregation, owner: str) -> Aggregation:
+    """Return the aggregation that ``owner`` was given, which has to reduce a set to one element.
+
+    Raises:
+        FeatureTypeError: it reduces nothing.
+    """
     strategy = resolve_aggregation(aggregation)
     if not strategy.reduces_input:
         raise FeatureTypeError(
@@ -63,7 +66,7 @@ class SetPool(nn.Module):
         super().__init__()
         self.symmetry = resolve(element_group)
         self.in_type = self.out_type = self.symmetry.feature_type(features)
-        self.aggregation = _reducing(aggregation, "SetPool")
+        self.aggregation = reducing(aggregation, "SetPool")
         types, arguments = {"features": self.in_type}, {"aggregation": self.aggregation}
         self.construction = Construction(SetPool, self.symmetry, types, arguments)
         self.aggregation.check(self.in_type)
@@ -81,79 +84,3 @@ class SetPool(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, aggregation={self.aggregation!r}"
-
-
-@register_module("Readout")
-class Readout(nn.Module):
-    r"""Read one vector from a set: invariants of each element, aggregated, then a linear map.
-
-    .. math:: y = W \, \mathrm{agg}_j \, u(x_j) + b
-
-    Invariant to reordering and to the element group, moving elements together or each by itself.
-
-    Arguments:
-        element_group: name or symmetry.
-        features: feature type of the input.
-        out_features: length of the vector.
-        aggregation: ``"mean"``, ``"sum"``, ``"max"``, or an Aggregation that reduces inputs.
-
-    Raises:
-        FeatureTypeError: the type has no invariant, the aggregation reduces nothing, or
-            ``out_features`` is not a positive whole number.
-
-    Example:
-        >>> import torch
-        >>> Readout("trivial", 4, 10)(torch.ones(2, 3, 4)).shape
-        torch.Size([2, 10])
-    """
-
-    keeps_set = False
-
-    def __init__(
-        self,
-        element_group: str | ElementSymmetry,
-        features: Any,
-        out_features: int,
-        aggregation: str | Aggregation = "mean",
-    ) -> None:
-        super().__init__()
-        if isinstance(out_features, bool) or not isinstance(out_features, int) or out_features < 1:
-            raise FeatureTypeError(
-                f"Readout got out_features={out_features!r}, expected a whole number of at least "
-                "1: the length of the vector. Write for example 10."
-            )
-        self.symmetry = resolve(element_group)
-        self.in_type = self.symmetry.feature_type(features)
-        self.out_type = InvariantFeatures(out_features)
-        self.aggregation = _reducing(aggregation, "Readout")
-        self.construction = Construction(
-            Readout,
-            self.symmetry,
-            {"features": self.in_type},
-            {"out_features": out_features, "aggregation": self.aggregation},
-        )
-        self.invariant = self.symmetry.invariant(self.in_type)
-        self.linear = nn.Linear(self.invariant.features, out_features)  # type: ignore[arg-type]
-
-    def forward(
-        self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None
-    ) -> Tensor:
-        """Read ``x: (B, N, *element)`` or a SetBatch into ``(B, out_features)``.
-
-        Raises:
-            ShapeError: shape of ``x`` or ``mask`` do not fit, or a set is empty.
-        """
-        layout, rows = as_rows(x, mask, self.in_type, "Readout")
-        side = self.symmetry.structure(structure)
-        read = self.invariant(rows, *side.rows(layout))
-        y: Tensor = self.linear(self.aggregation.reduce(side.readout_layout(layout), read))
-        return y
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *args: Any
-    ) -> None:
-        widen_weight(state_dict, prefix + "linear.weight", self.linear.in_features)
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
-
-    def extra_repr(self) -> str:
-        return f"{self.in_type} -> {self.out_type}, aggregation={self.aggregation!r}"

@@ -49,6 +49,8 @@ html_theme_options = {
 html_show_sourcelink = False
 html_sidebars = {"**": []}
 html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["formulas.css"]
 
 
 def _formula(self: HTML5Translator, node: nodes.math | nodes.math_block) -> None:

@@ -36,6 +36,8 @@ def eqsets_aggregations() -> dict[str, str]:
         "none": "eqsets.aggregation:NoAggregation",
         "sridhar": "eqsets.aggregation:Sridhar",
         "aittala": "eqsets.aggregation:Aittala",
+        "attention": "eqsets.aggregation:Attention",
+        "gated-attention": "eqsets.aggregation:GatedAttention",
     }
 
 

@@ -11,11 +11,12 @@ from eqsets.aggregation import Aggregation
 from eqsets.aggregation.coordinates import convert_weights, load_weights, require_same_function
 from eqsets.construction import Construction
 from eqsets.errors import FeatureTypeError, ShapeError, choices
-from eqsets.layout import as_rows
+from eqsets.layout import Layout, as_rows
 from eqsets.modules import register_module
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve_element_group
 from eqsets.sets import SetBatch
+from eqsets.structure import Structure
 from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["ALIGNMENTS", "DSS"]
@@ -53,7 +54,8 @@ class DSS(nn.Module):
         out_features: feature type of the output.
         aggregation: ``"sum"``, ``"mean"``, ``"max"``, ``"centered"`` (a weight for the
             differences from the mean and one for the mean), ``"none"`` (Siamese), ``"sridhar"``,
-            ``"aittala"``, another registered name, or an :class:`~eqsets.Aggregation`.
+            ``"aittala"``, ``"attention"``, ``"gated-attention"``, another registered name, or an
+            :class:`~eqsets.Aggregation`.
         alignment: ``"shared"`` or ``"independent"``.
         bias: whether to add the bias that the symmetry allows.
         layer_options: what the symmetry's linear layer takes, such as ``kernel_size=3``.
@@ -124,8 +126,13 @@ class DSS(nn.Module):
         return getattr(self.context, "aggregate", None)
 
     def forward(
-        self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None
-    ) -> Tensor | SetBatch:
+        self,
+        x: Tensor | SetBatch,
+        mask: Tensor | None = None,
+        *,
+        structure: Any = None,
+        return_weights: bool = False,
+    ) -> Tensor | SetBatch | tuple[Tensor | SetBatch, Tensor | SetBatch]:
         """Map a batch of sets; the output has the layout of the input.
 
         Arguments:
@@ -133,13 +140,28 @@ class DSS(nn.Module):
             mask: ``(B, N)`` bool, True = present, for a padded ``x``; the output is zero where it
                 is False, whatever ``x`` holds there.
             structure: side information, for symmetries that use it (edges of a graph).
+            return_weights: with attention, also return the weights of the elements; see
+                :class:`~eqsets.aggregation.Attention`.
 
         Raises:
             ShapeError: shape, dtype or device of ``x`` or ``mask`` do not fit, or a set is empty.
+            FeatureTypeError: weights are asked for, and the aggregation has none.
         """
         layout, rows = as_rows(x, mask, self.in_type, "DSS")
         self._check_dtype(rows)
-        side, module = self.symmetry.structure(structure), self.context
+        side = self.symmetry.structure(structure)
+        y = self._output(layout, rows, side)
+        if not return_weights:
+            return y
+        if self.context is None:
+            raise FeatureTypeError(
+                f"DSS got return_weights=True with aggregation {self.aggregation!r}, expected "
+                "'attention' or 'gated-attention'. Leave return_weights=False."
+            )
+        return y, self.context.weights(layout, rows, side)
+
+    def _output(self, layout: Layout, rows: Tensor, side: Structure) -> Tensor | SetBatch:
+        module = self.context
         if module is None:
             return layout.restore(self.siamese(rows, *side.rows(layout)))
         if module.reads_local:

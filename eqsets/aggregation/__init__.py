@@ -11,6 +11,8 @@ from eqsets.aggregation.aggregation import (
     Sridhar,
     Sum,
 )
+from eqsets.aggregation.attention import Attention
+from eqsets.aggregation.attention_pool import GatedAttention
 from eqsets.aggregation.combiners import Add, Combiner, Concatenate, Subtract
 from eqsets.aggregation.context import Context, InvariantContext, MappedContext, ReducedContext
 
@@ -18,9 +20,11 @@ __all__ = [
     "Add",
     "Aggregation",
     "Aittala",
+    "Attention",
     "Combiner",
     "Concatenate",
     "Context",
+    "GatedAttention",
     "InvariantContext",
     "MappedContext",
     "Max",

@@ -11,6 +11,9 @@ With :math:`a_i = L_1 x_i` the output of the local map, the layers are
 ``none``              :math:`a_i` (Siamese)
 ``sridhar``           :math:`a_i - \frac1n \sum_j a_j` (Sridhar et al. 2019)
 ``aittala``           :math:`[\, a_i \,;\, \max_j a_j \,]` (Aittala and Durand 2018)
+``attention``         :math:`a_i + \sum_j w_{ij} V x_j`, see :mod:`eqsets.aggregation.attention`
+``gated-attention``   :math:`a_i + L_2 \sum_j w_j x_j`, see
+                      :mod:`eqsets.aggregation.attention_pool`
 ====================  ==========================================================
 
 An aggregation is an immutable description. It *builds* a module for each layer, so one description
@@ -26,7 +29,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from eqsets.aggregation.combiners import Add, Combiner, Concatenate, Subtract
 from eqsets.aggregation.context import Context, InvariantContext, MappedContext, ReducedContext
@@ -103,6 +106,17 @@ class Aggregation:
     def reduces_input(self) -> bool:
         """Whether it reduces a set of any features to one element, as the end of a network does."""
         return type(self).reduce is not Aggregation.reduce and not self.reads_local
+
+    def element_weights(self, features: int) -> nn.Module | None:
+        """Return a module that weighs elements by their invariants, for a pool with attention.
+
+        The module maps ``(layout, invariants (E, features))`` to weights ``(E, heads)`` that sum
+        to one over each set, and has the attribute ``heads``. ``None`` where there is no attention.
+
+        Arguments:
+            features: number of invariants of an element.
+        """
+        return None
 
     def build(
         self,

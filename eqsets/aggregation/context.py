@@ -11,7 +11,9 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from eqsets.errors import FeatureTypeError
 from eqsets.layout import Layout
+from eqsets.sets import SetBatch
 from eqsets.structure import Structure
 
 __all__ = ["Context", "InvariantContext", "MappedContext", "ReducedContext"]
@@ -55,6 +57,17 @@ class Context(nn.Module, ABC):
                 one element a set ``structure.sets(layout)``.
             local: ``(R, *element)``, the output of the local map if ``reads_local``, else ``None``.
         """
+
+    def weights(self, layout: Layout, rows: Tensor, structure: Structure) -> Tensor | SetBatch:
+        """Return the weights of the elements, in the layout of the input; arguments as above.
+
+        Raises:
+            FeatureTypeError: the context does not weigh elements.
+        """
+        raise FeatureTypeError(
+            f"return_weights=True needs a context that weighs elements, got {type(self).__name__}, "
+            "expected aggregation 'attention' or 'gated-attention'. Leave return_weights=False."
+        )
 
 
 class MappedContext(Context):

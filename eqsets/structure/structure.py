@@ -54,6 +54,14 @@ class Structure(ABC):
         """
         return layout
 
+    def spread(self, elements: Tensor) -> Tensor:
+        """Return numbers of elements ``(E, ...)`` for each row, ``(R, ...)``; by default the same.
+
+        Another result only where :meth:`readout_layout` is another one: each part of an element
+        gets the numbers of its element.
+        """
+        return elements
+
     @abstractmethod
     def transform(self, g: Tensor) -> Structure:
         """Return the side information of elements that ``g`` has acted on."""

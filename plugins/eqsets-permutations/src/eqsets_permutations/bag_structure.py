@@ -120,6 +120,10 @@ class BagStructure(Structure):
         index = self.set_of_element
         return Ragged(SetBatch(index[:, None], index, self.num_sets))
 
+    def spread(self, elements: Tensor) -> Tensor:
+        """Return numbers of graphs for each of their nodes."""
+        return elements.index_select(0, self.element)
+
     def transform(self, g: Tensor) -> BagStructure:
         """Refuse: a bag has graphs of any size, and one ``g`` is of one size.
 

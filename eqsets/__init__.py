@@ -7,6 +7,7 @@ from eqsets import nn
 from eqsets.aggregation import Aggregation
 from eqsets.audit import AuditReport, audit
 from eqsets.construction import Construction
+from eqsets.deep import SetResNet
 from eqsets.description import from_dict, load, save, to_dict
 from eqsets.dss import DSS
 from eqsets.equivariance import EquivarianceReport, equivariance_error
@@ -57,6 +58,7 @@ __all__ = [
     "Product",
     "SetBatch",
     "SetNetwork",
+    "SetResNet",
     "Sets",
     "ShapeError",
     "TransformationFamily",

@@ -19,6 +19,7 @@ from eqsets import (
     OptionError,
     SetBatch,
     SetNetwork,
+    SetResNet,
     element_group,
     from_dict,
     modules,
@@ -40,6 +41,10 @@ EXAMPLES = {
     "SetSequential": lambda: nn.SetSequential(DSS(RING, 2, 3), nn.Readout(RING, 3, 1)),
     "SetPool": lambda: nn.SetPool(RING, 2, "max"),
     "Readout": lambda: nn.Readout(RING, 2, 3, "sum"),
+    "Residual": lambda: nn.Residual(
+        DSS(RING, 2, 3), DSS(RING, 2, 3, aggregation="none"), scale=0.0
+    ),
+    "SetResNet": lambda: SetResNet(RING, [2, 3, 4, 2], depth=[1, 2], readout=3),
     "norm": lambda: nn.norm(RING, 2, "batch"),
     "nonlinearity": lambda: nn.nonlinearity(RING, 2, "gelu"),
     "dropout": lambda: nn.dropout(RING, 2, 0.3),

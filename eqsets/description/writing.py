@@ -33,7 +33,7 @@ FORMAT = 1
 TYPES = ("features", "in_features", "out_features")
 """Names of arguments that are feature types."""
 
-AGGREGATIONS = ("aggregation", "set_pool")
+AGGREGATIONS = ("aggregation", "readout_aggregation", "set_pool")
 """Names of arguments that are aggregations."""
 
 

@@ -3,11 +3,13 @@
 from eqsets.nn.elementwise import Elementwise, dropout, invariant, nonlinearity, norm, pool
 from eqsets.nn.pooling import SetPool
 from eqsets.nn.readout import Readout
+from eqsets.nn.residual import Residual
 from eqsets.nn.sequential import SetSequential
 
 __all__ = [
     "Elementwise",
     "Readout",
+    "Residual",
     "SetPool",
     "SetSequential",
     "dropout",

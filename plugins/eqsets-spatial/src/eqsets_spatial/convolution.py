@@ -116,6 +116,12 @@ class PointConvolution(nn.Module):
         mixed: Tensor = self.mix(gathered)
         return own + mixed
 
+    def set_to_zero(self) -> None:
+        """Set the last linear maps to zero; the radial network stays, so that all weights learn."""
+        for part in (self.own, self.mix):
+            for weight in () if part is None else part.parameters():
+                nn.init.zeros_(weight)
+
     def _messages(self, flat: Tensor, near: Neighbourhood) -> Tensor:
         """Return what each edge carries in the products of irreps, ``(copies, E, middle)``."""
         on_edges = harmonics(near.direction, self.steps.get_all(like=near.direction))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from eqsets.aggregation import Aggregation
+from eqsets.aggregation.centered import Centered
+from eqsets.aggregation.context import require_equal_sizes
 from eqsets.aggregation.coordinates import convert_weights, load_weights, require_same_function
 from eqsets.construction import Construction
 from eqsets.errors import FeatureTypeError, ShapeError, choices
@@ -58,11 +61,15 @@ class DSS(nn.Module):
             :class:`~eqsets.Aggregation`.
         alignment: ``"shared"`` or ``"independent"``.
         bias: whether to add the bias that the symmetry allows.
+        context: options of the second map alone, such as ``{"kernel_size": 1}``, in place of the
+            layer options; ``None``: the same for both maps. Both maps must give elements of one
+            size.
         layer_options: what the symmetry's linear layer takes, such as ``kernel_size=3``.
 
     Raises:
         PluginError: the element group or the aggregation is unknown or cannot be loaded.
-        FeatureTypeError: a type is not understood, or the aggregation would break its symmetry.
+        FeatureTypeError: a type is not understood, the aggregation would break its symmetry, or
+            ``context`` is given for a layer without a second map.
 
     Example:
         >>> from eqsets import element_group
@@ -82,6 +89,7 @@ class DSS(nn.Module):
         aggregation: str | Aggregation = "sum",
         alignment: str = "shared",
         bias: bool = True,
+        context: Mapping[str, Any] | None = None,
         **layer_options: Any,
     ) -> None:
         super().__init__()
@@ -98,7 +106,12 @@ class DSS(nn.Module):
             DSS,
             symmetry,
             {"in_features": given[0], "out_features": given[1]},
-            {"aggregation": self.aggregation, "alignment": alignment, "bias": bias},
+            {
+                "aggregation": self.aggregation,
+                "alignment": alignment,
+                "bias": bias,
+                "context": None if context is None else dict(context),
+            },
             layer_options,
         )
         combiner = self.aggregation.combiner
@@ -112,8 +125,10 @@ class DSS(nn.Module):
             local_type,
             alignment=alignment,
             bias=combiner.context_bias(bias),
-            **layer_options,
+            **(layer_options if context is None else context),
         )
+        if context is not None:
+            self._require_second_map(context)
 
     @property
     def invariant(self) -> nn.Module | None:
@@ -173,6 +188,8 @@ class DSS(nn.Module):
             given = {"local_map": self.siamese} if module.reads_map else {}
             context = module(layout, rows, side, **given)
             local = self.siamese(layout.branch(rows), *side.rows(layout))
+            if self.construction.arguments["context"] is not None and not module.per_element:
+                require_equal_sizes(context, local)
         return self.aggregation.combiner.combine(
             layout, local, context, out_type=self.out_type, per_element=module.per_element
         )
@@ -196,7 +213,8 @@ class DSS(nn.Module):
 
         Raises:
             FeatureTypeError: there are no such coordinates (another aggregation, independent
-                alignment, maps that are not linear in their weights).
+                alignment, maps that are not linear in their weights, a second map with options of
+                its own).
             OptionError: ``set_size`` is needed, and not given or not a whole number from 1.
 
         Example:
@@ -212,10 +230,18 @@ class DSS(nn.Module):
                 f"{self.aggregation!r}, expected shared alignment and 'sum', 'mean' or 'centered': "
                 "other layers have one form only."
             )
+        call = self.construction
+        own = call.arguments["context"]
+        mixed = Centered in {type(self.aggregation), type(target)}
+        if own not in (None, call.options) and mixed and self.aggregation != target:
+            raise FeatureTypeError(
+                f"reparametrize got a layer whose second map has options of its own, {own!r} "
+                f"instead of {dict(call.options)!r}, expected equal options: the other form of "
+                "this layer needs the sum of both maps as one. Keep the layer as it is."
+            )
         local, context = convert_weights(
             self.siamese, self.aggregate, self.aggregation, target, set_size
         )
-        call = self.construction
         arguments = {**call.types, **call.arguments, "aggregation": target, **call.options}
         layer = DSS(self.symmetry, **arguments).train(self.training)
         if layer.aggregate is None:
@@ -225,6 +251,16 @@ class DSS(nn.Module):
         load_weights(layer.aggregate, self.aggregate, context)
         require_same_function(self, layer, set_size or 3, structure)
         return layer
+
+    def _require_second_map(self, context: Mapping[str, Any]) -> None:
+        shared = self.alignment == "shared" and not self.aggregation.reads_local
+        if not shared or self.context is None:
+            raise FeatureTypeError(
+                f"DSS got context={dict(context)!r} with aggregation={self.aggregation!r} and "
+                f"alignment={self.alignment!r}, expected a layer with a second map of the type of "
+                "the first: shared alignment, and an aggregation such as 'centered'. Leave context "
+                "out."
+            )
 
     def _check_dtype(self, rows: Tensor) -> None:
         # Not next(), which dynamo of torch 2.6 to 2.9 cannot trace.

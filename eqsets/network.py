@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -37,6 +37,8 @@ class SetNetwork(nn.Module):
         dropout_rate: probability to drop a channel of an element, after the nonlinearity.
         readout: length of an invariant output vector ``(B, readout)``; follows a nonlinearity.
         set_pool: aggregation that reduces the set to one element ``(B, *element)``, or ``None``.
+        bias: as for :class:`~eqsets.DSS`.
+        context: options of the second map of every layer, as for :class:`~eqsets.DSS`.
         layer_options: what the symmetry's linear layer takes, such as ``kernel_size=3``.
 
     Raises:
@@ -66,6 +68,7 @@ class SetNetwork(nn.Module):
         readout: int | None = None,
         set_pool: str | Aggregation | None = None,
         bias: bool = True,
+        context: Mapping[str, Any] | None = None,
         **layer_options: Any,
     ) -> None:
         super().__init__()
@@ -94,6 +97,7 @@ class SetNetwork(nn.Module):
                 "readout": readout,
                 "set_pool": None if set_pool is None else resolve_aggregation(set_pool),
                 "bias": bias,
+                "context": None if context is None else dict(context),
             },
             layer_options,
         )
@@ -107,6 +111,7 @@ class SetNetwork(nn.Module):
                     aggregation=aggregation,
                     alignment=alignment,
                     bias=bias,
+                    context=context,
                     **layer_options,
                 )
             )

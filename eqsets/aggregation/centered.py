@@ -17,17 +17,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from eqsets.aggregation.aggregation import Aggregation, Mean
 from eqsets.aggregation.combiners import AddCentered
-from eqsets.aggregation.context import Context
-from eqsets.constants import Constants, on_cpu
-from eqsets.errors import FeatureTypeError, ShapeError
+from eqsets.aggregation.context import Context, require_equal_sizes
+from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.layout import Layout
-from eqsets.products.fixed import fixed_points
+from eqsets.rows import InvariantPart
 from eqsets.structure import Structure
 from eqsets.symmetry import ElementSymmetry
 
@@ -49,20 +47,30 @@ class Centered(Aggregation):
         alignment: str = "shared",
         bias: bool = False,
         **layer_options: Any,
-    ) -> Context:
+    ) -> Context | None:
         """Return the context :math:`B m - A m`; see :meth:`eqsets.Aggregation.build`.
 
-        Raises:
-            FeatureTypeError: independent alignment of a type whose invariant part is not known.
+        With independent alignment, output types without an invariant vector have none: elements
+        share nothing.
         """
         if alignment == "independent":
+            offset = _offset(symmetry, out_type)
+            if offset is None:
+                return None
             invariant = symmetry.shared_invariant(in_type)
             embedding = symmetry.embed(invariant.features, out_type)  # type: ignore[arg-type]
-            projection = InvariantPart(symmetry, out_type)
-            offset = symmetry.embed(1, out_type) if bias else None
-            return InvariantCenteredContext(invariant, embedding, projection, offset)
+            part = symmetry.invariant_part(out_type)
+            return InvariantCenteredContext(invariant, embedding, part, offset if bias else None)
         linear = symmetry.linear(in_type, out_type, bias=bias, **layer_options)
         return MapCenteredContext(linear) if symmetry.structured else CenteredContext(linear)
+
+
+def _offset(symmetry: ElementSymmetry, out_type: FeatureType) -> nn.Module | None:
+    """Return the map of one invariant into a type, or ``None`` where it has no invariant vector."""
+    try:
+        return symmetry.embed(1, out_type)
+    except FeatureTypeError:
+        return None
 
 
 class CenteredContext(Context):
@@ -83,8 +91,8 @@ class CenteredContext(Context):
     ) -> Tensor:
         if local is None:
             raise AssertionError("the centred context is called with the output of the local map")
-        mean = Mean().reduce_input(layout, rows)
-        common: Tensor = self.aggregate(mean, *structure.sets(layout))
+        common: Tensor = self.aggregate(Mean().reduce_input(layout, rows), *structure.sets(layout))
+        require_equal_sizes(common, local)
         return common - layout.mean(local)
 
 
@@ -115,6 +123,7 @@ class MapCenteredContext(Context):
         mean, side = Mean().reduce_input(layout, rows), structure.sets(layout)
         common: Tensor = self.aggregate(mean, *side)
         mapped: Tensor = local_map(mean, *side)
+        require_equal_sizes(common, mapped)
         return common - mapped
 
 
@@ -124,7 +133,7 @@ class InvariantCenteredContext(Context):
     Arguments:
         invariant: the invariants :math:`u`.
         embedding: the map :math:`E`.
-        projection: the projection :math:`P` onto the invariant part of the output.
+        part: the projection :math:`P` onto the invariant part of the output; ``None``: zero.
         offset: embedding of one invariant, the bias :math:`b`, or ``None``.
     """
 
@@ -134,12 +143,12 @@ class InvariantCenteredContext(Context):
         self,
         invariant: nn.Module,
         embedding: nn.Module,
-        projection: InvariantPart,
+        part: InvariantPart | None,
         offset: nn.Module | None,
     ) -> None:
         super().__init__()
         self.invariant, self.aggregate = invariant, embedding
-        self.projection, self.offset = projection, offset
+        self.part, self.offset = part, offset
         if offset is not None:
             for parameter in offset.parameters():
                 nn.init.zeros_(parameter)
@@ -149,72 +158,16 @@ class InvariantCenteredContext(Context):
     ) -> Tensor:
         if local is None:
             raise AssertionError("the centred context is called with the output of the local map")
-        if structure.readout_layout(layout) is not layout:
-            raise ShapeError(
-                "aggregation 'centered' with alignment='independent' got elements of different "
-                "sizes as rows of their parts, expected one row for each element. Group elements "
-                "by size, or use aggregation 'mean'."
-            )
-        read = layout.mean(self.invariant(rows, *structure.rows(layout)))
-        side = structure.sets(layout)
-        context: Tensor = self.aggregate(read, *side, like=local)
-        context = context - self.projection(layout.mean(local))
+        elements, side = structure.readout_layout(layout), structure.sets(layout)
+        invariants = elements.mean(self.invariant(rows, *structure.rows(layout)))
+        context: Tensor = self.aggregate(invariants, *side, like=local)
+        if self.part is not None:
+            if elements is layout:  # one row for each element: fewer are read after the mean
+                shared = self.part.read(layout.mean(local), *side)
+            else:
+                shared = elements.mean(self.part.read(local, *structure.rows(layout)))
+            context = context - self.part.write(shared, *side, like=local)
         if self.offset is None:
             return context
-        offset: Tensor = self.offset(read.new_ones(len(read), 1), *side, like=local)
+        offset: Tensor = self.offset(invariants.new_ones(len(invariants), 1), *side, like=local)
         return context + offset
-
-
-class InvariantPart(nn.Module):
-    """Project features onto the vectors that the group leaves invariant, channel by channel.
-
-    Raises:
-        FeatureTypeError: the invariant vectors are not known for all sizes, there are none, or
-            projecting on them does not commute with the group.
-    """
-
-    def __init__(self, symmetry: ElementSymmetry, feature_type: FeatureType) -> None:
-        super().__init__()
-        axis = feature_type.channel_axis
-        pooled = type(symmetry).shared_invariant is ElementSymmetry.shared_invariant
-        if axis is None or not pooled:
-            raise FeatureTypeError(
-                f"aggregation 'centered' got {feature_type!r} with alignment='independent', "
-                "expected a type with a channel axis whose invariants are of the whole element: "
-                "which part of it the elements share is not known. Use aggregation 'mean', or "
-                "alignment='shared'."
-            )
-        self.axis = axis
-        one = feature_type.with_channels(1)
-        fixed = fixed_points(symmetry, one)
-        self.constant = fixed[0].numel() == 1
-        if self.constant and not feature_type.pointwise:
-            raise FeatureTypeError(
-                f"aggregation 'centered' got {feature_type!r} with alignment='independent', "
-                "expected a pointwise type. Use aggregation 'mean', or alignment='shared'."
-            )
-        with on_cpu():
-            orthonormal = torch.linalg.qr(fixed.reshape(len(fixed), -1).mT)[0].mT.contiguous()
-            self.constants = Constants(vectors=None if self.constant else orthonormal)
-            if not self.constant:
-                self._require_invariant(symmetry, one)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``x: (B, *element)`` to its invariant part, which broadcasts to the same shape."""
-        if self.constant:
-            axes = [axis for axis in range(1, x.dim()) if axis != x.dim() + self.axis]
-            return x.mean(axes, True) if axes else x
-        last = x.movedim(self.axis, -1)
-        vectors = self.constants.get("vectors", x)
-        flat = last.reshape(len(x), -1, last.shape[-1])
-        return (vectors.mT @ (vectors @ flat)).reshape(last.shape).movedim(-1, self.axis)
-
-    def _require_invariant(self, symmetry: ElementSymmetry, one: FeatureType) -> None:
-        generator = torch.Generator().manual_seed(0)
-        x = one.sample(4, generator=generator, dtype=torch.float64)
-        moved = one.transform(symmetry.group.sample(4, generator=generator), x)
-        if not torch.allclose(self(moved), self(x), atol=1e-8):
-            raise FeatureTypeError(
-                f"aggregation 'centered' got {one!r}, whose group changes lengths, with "
-                "alignment='independent', expected an orthogonal action. Use aggregation 'mean'."
-            )

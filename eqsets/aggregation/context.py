@@ -11,12 +11,18 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from eqsets.errors import FeatureTypeError
+from eqsets.errors import FeatureTypeError, ShapeError
 from eqsets.layout import Layout
 from eqsets.sets import SetBatch
 from eqsets.structure import Structure
 
-__all__ = ["Context", "InvariantContext", "MappedContext", "ReducedContext"]
+__all__ = [
+    "Context",
+    "InvariantContext",
+    "MappedContext",
+    "ReducedContext",
+    "require_equal_sizes",
+]
 
 
 class Reduction(Protocol):
@@ -88,6 +94,17 @@ class MappedContext(Context):
         reduced = self.reduction.reduce_input(layout, rows)
         context: Tensor = self.aggregate(reduced, *structure.sets(layout))
         return context
+
+
+def require_equal_sizes(context: Tensor, local: Tensor) -> None:
+    """Raise :class:`~eqsets.ShapeError` where both maps of a layer give elements of other sizes."""
+    if context.shape[1:] != local.shape[1:]:
+        raise ShapeError(
+            f"a layer got elements of shape {tuple(local.shape[1:])} from its local map and "
+            f"{tuple(context.shape[1:])} from the map of its context, expected equal shapes. Give "
+            "both the options that change sizes, such as padding: DSS(..., padding=0, "
+            "context={'kernel_size': 3, 'padding': 0}), or leave them out."
+        )
 
 
 class ReducedContext(Context):

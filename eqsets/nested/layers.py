@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from eqsets.dss import DSS
 from eqsets.errors import FeatureTypeError
+from eqsets.rows import InvariantPart
 
-__all__ = ["MemberEmbedding", "MemberInvariant", "MemberLinear"]
+__all__ = ["MemberEmbedding", "MemberInvariant", "MemberLinear", "MemberPart"]
 
 
 class MemberLinear(nn.Module):
@@ -62,3 +63,28 @@ class MemberEmbedding(nn.Module):
         side = () if structure is None else (structure[1],)
         y: Tensor = self.inner(invariants, *side, like=like.flatten(0, 1))
         return y.unsqueeze(1)
+
+
+class MemberPart(InvariantPart):
+    """The mean over the members of the invariant part of each.
+
+    Arguments:
+        inner: that of a member.
+    """
+
+    def __init__(self, inner: InvariantPart) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def read(self, x: Tensor, *side: Any) -> Tensor:
+        invariants = self.inner.read(x.flatten(0, 1), *_of_members(side))
+        return invariants.reshape(*x.shape[:2], *invariants.shape[1:]).mean(1)
+
+    def write(self, invariants: Tensor, *side: Any, like: Tensor) -> Tensor:
+        part = self.inner.write(invariants, *_of_members(side), like=like.flatten(0, 1))
+        return part.unsqueeze(1)
+
+
+def _of_members(side: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the side information of any member, from the pair that modules of a set take."""
+    return () if not side or side[0] is None else (side[0][1],)

@@ -20,7 +20,7 @@ from eqsets.errors import FeatureTypeError, choices
 from eqsets.features import FeatureType
 from eqsets.groups import Group, ProductGroup, SymmetricGroup, wreath_product
 from eqsets.nested.features import SAMPLED, MemberFeatures
-from eqsets.nested.layers import MemberEmbedding, MemberInvariant, MemberLinear
+from eqsets.nested.layers import MemberEmbedding, MemberInvariant, MemberLinear, MemberPart
 from eqsets.nested.structure import MemberStructure
 from eqsets.products import EachPoint, EachPointNorm, SharedDropout
 from eqsets.registry import aggregation as resolve_aggregation
@@ -156,6 +156,11 @@ class Sets(ElementSymmetry):
 
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         return MemberEmbedding(self.inner.embed(features, self.feature_type(out_type).member))
+
+    def invariant_part(self, out_type: FeatureType) -> MemberPart | None:
+        """Return the mean over the members of the invariant part of each."""
+        inner = self.inner.invariant_part(self.feature_type(out_type).member)
+        return None if inner is None else MemberPart(inner)
 
     def norm(self, in_type: FeatureType, kind: str = "element") -> nn.Module:
         """Return the norm of each member by itself; ``"batch"`` sees all members."""

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from eqsets.constants import Constants, on_cpu
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
-from eqsets.products.features import ProductFeatures
+from eqsets.products.features import ProductFeatures, from_first, to_first
 from eqsets.products.fixed import fixed_points
+from eqsets.rows import InvariantPart
 from eqsets.symmetry import ElementSymmetry
 
-__all__ = ["ProductEmbedding", "ProductInvariant", "product_invariant"]
+__all__ = ["ProductEmbedding", "ProductInvariant", "ProductPart", "product_invariant"]
 
 
 class ProductInvariant(nn.Module):
@@ -127,6 +128,34 @@ class ProductEmbedding(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.out_type}"
+
+
+class ProductPart(InvariantPart):
+    r"""The projections of both factors, one after the other: :math:`P = P_1 \otimes P_2`.
+
+    Arguments:
+        out_type: type of the features.
+        first: the projection on the points.
+        second: the projection on the features at a point.
+    """
+
+    def __init__(
+        self, out_type: ProductFeatures, first: InvariantPart, second: InvariantPart
+    ) -> None:
+        super().__init__()
+        self.out_type, self.first, self.second = out_type, first, second
+
+    def read(self, x: Tensor, *side: Any) -> Tensor:
+        one, two = (side[0] if side else None) or (None, None)
+        axes, tail = len(self.out_type.points), len(self.out_type.second.layout)
+        rows = x.flatten(0, axes)
+        part = self.second(rows) if two is None else self.second(rows, two)
+        part = part.reshape(*x.shape[: axes + 1], *part.shape[1:])
+        flat = to_first(part, self.out_type.first, tail)
+        points = flat.flatten(0, 1)
+        shared = self.first(points) if one is None else self.first(points, one)
+        shared = shared.reshape(*flat.shape[:2], *shared.shape[1:])
+        return from_first(shared, self.out_type.first, part, tail)
 
 
 def product_invariant(

@@ -19,42 +19,12 @@ from torch import Tensor, nn
 from eqsets.constants import Constants
 from eqsets.errors import FeatureTypeError, ShapeError
 from eqsets.features import FeatureType
+from eqsets.solve.weights import split_weights, weighted, without_parameters
 from eqsets.symmetry import ElementSymmetry
 
-__all__ = ["UnitMaps", "dense_maps", "has_free_sizes", "weighted"]
+__all__ = ["UnitMaps", "dense_maps"]
 
 _MOST = 4_096  # weights of a layer with one channel: beyond, they are no basis to work with
-
-
-def has_free_sizes(*types: FeatureType) -> bool:
-    """Return whether a type takes elements of any size, so that its maps are no fixed matrices."""
-    return any(isinstance(size, str) for kind in types for size in kind.layout)
-
-
-def weighted(module: nn.Module, weights: Tensor) -> nn.Module:
-    """Return a copy of a module with these weights, for a few calls: it must not be moved."""
-    module, parts = _without_parameters(module)
-    for (part, name, shape), value in zip(parts, _split(weights, parts), strict=True):
-        setattr(part, name, value.to(weights).reshape(shape))
-    return module
-
-
-def _without_parameters(
-    module: nn.Module,
-) -> tuple[nn.Module, list[tuple[nn.Module, str, torch.Size]]]:
-    """Return a copy that has no parameters, and where they were: (module, name, shape)."""
-    module = copy.deepcopy(module)
-    parts = []
-    for part in module.modules():
-        for name, parameter in list(part.named_parameters(recurse=False)):
-            parts.append((part, name, parameter.shape))
-            delattr(part, name)
-    return module, parts
-
-
-def _split(weights: Tensor, parts: list[tuple[nn.Module, str, torch.Size]]) -> list[Tensor]:
-    """Return the weights of each part, flat."""
-    return list(weights.split([shape.numel() for _, _, shape in parts]))
 
 
 def dense_maps(module: nn.Module, in_type: FeatureType, owner: ElementSymmetry) -> Tensor:
@@ -105,9 +75,9 @@ class UnitMaps(nn.Module):
         exact: dict[str, Tensor] = {}
         positions: list[tuple[str, nn.Module, str]] = []
         for number, unit in enumerate(units):
-            one, parts = _without_parameters(module)
+            one, parts = without_parameters(module)
             self.maps.append(one)
-            for (part, name, shape), value in zip(parts, _split(unit, parts), strict=True):
+            for (part, name, shape), value in zip(parts, split_weights(unit, parts), strict=True):
                 key = f"{number}.{len(positions)}"
                 exact[key] = value.reshape(shape)
                 positions.append((key, part, name))

@@ -21,13 +21,19 @@ from eqsets.features import FeatureType
 from eqsets.groups import ProductGroup
 from eqsets.products.features import ProductFeatures
 from eqsets.products.fixed import fixed_points
-from eqsets.products.invariants import ProductEmbedding, ProductInvariant, product_invariant
+from eqsets.products.invariants import (
+    ProductEmbedding,
+    ProductInvariant,
+    ProductPart,
+    product_invariant,
+)
 from eqsets.products.linear import ProductLinear
-from eqsets.products.maps import UnitMaps, dense_maps, has_free_sizes
+from eqsets.products.maps import UnitMaps, dense_maps
 from eqsets.products.norms import product_norm
 from eqsets.products.rows import EachPoint, SharedDropout
 from eqsets.products.structure import ProductStructure, split
 from eqsets.products.types import ProductTypes
+from eqsets.solve.weights import has_free_sizes
 from eqsets.structure import NoStructure, Structure
 from eqsets.symmetry import ElementSymmetry
 
@@ -180,6 +186,15 @@ class Product(ElementSymmetry, is_product=True):
         fixed = fixed_points(self.first, kind.first)
         inner = [self.second.embed(features, kind.second) for _ in fixed]
         return ProductEmbedding(kind, fixed, inner)
+
+    def invariant_part(self, out_type: FeatureType) -> ProductPart | None:
+        """Return the invariant part of the points, of the invariant part at each point."""
+        kind = self.feature_type(out_type)
+        first, second = (
+            one.invariant_part(part)
+            for one, part in ((self.first, kind.first), (self.second, kind.second))
+        )
+        return None if first is None or second is None else ProductPart(kind, first, second)
 
     def norm(self, in_type: FeatureType, kind: str = "element") -> nn.Module:
         """Return a norm: the second's at each point, or one of the whole element.

@@ -2,15 +2,27 @@
 
 from eqsets.rows.activations import InvariantGate, pointwise_activation
 from eqsets.rows.dropout import ChannelDropout
+from eqsets.rows.invariant_part import (
+    ConstantPart,
+    InvariantPart,
+    LinearPart,
+    SumPart,
+    WholePart,
+)
 from eqsets.rows.norms import ElementNorm, RowNorm
 from eqsets.rows.parts import EachPart, EachPartNorm
 
 __all__ = [
     "ChannelDropout",
+    "ConstantPart",
     "EachPart",
     "EachPartNorm",
     "ElementNorm",
     "InvariantGate",
+    "InvariantPart",
+    "LinearPart",
     "RowNorm",
+    "SumPart",
+    "WholePart",
     "pointwise_activation",
 ]

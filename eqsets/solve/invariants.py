@@ -13,7 +13,13 @@ from eqsets.solve.action import Action
 from eqsets.solve.null_space import DENSE, common_null_space, intertwiners
 from eqsets.solve.orbits import point_orbits
 
-__all__ = ["dual_forms", "fixed_vectors", "invariant_forms", "invariant_functionals"]
+__all__ = [
+    "dual_forms",
+    "fixed_vectors",
+    "invariant_forms",
+    "invariant_functionals",
+    "invariant_projection",
+]
 
 
 def fixed_vectors(action: Action) -> Tensor:
@@ -95,3 +101,22 @@ def _part(forms: Tensor, sign: int) -> Tensor:
     _, singular, right = torch.linalg.svd(parts.flatten(1), full_matrices=False)
     basis: Tensor = right[: int((singular > 1e-9).sum())].reshape(-1, *forms.shape[1:])
     return basis
+
+
+def invariant_projection(action: Action) -> tuple[Tensor, Tensor]:
+    r"""Return a projection :math:`P = V F` onto the vectors that the group leaves invariant.
+
+    With all invariant vectors as columns of :math:`V` and all invariant functionals as rows of
+    :math:`F_0`, :math:`F = (F_0 V)^+ F_0`. Of a group whose actions are orthogonal up to a basis,
+    it is the projection on all of them, the mean over the group. Others, such as shears, have
+    invariant vectors that no functional sees, which it maps to zero.
+
+    Returns:
+        ``V (d, r)`` and ``F (r, d)``, float64.
+    """
+    with on_cpu():
+        vectors, functionals = fixed_vectors(action), invariant_functionals(action)
+        if action.permutes:
+            return vectors.mT, functionals / functionals.sum(1, keepdim=True)
+        seen = functionals @ vectors.mT
+        return vectors.mT, torch.linalg.pinv(seen, atol=1e-9, rtol=0) @ functionals

@@ -21,7 +21,11 @@ from eqsets.rows import (
     EachPartNorm,
     ElementNorm,
     InvariantGate,
+    InvariantPart,
+    LinearPart,
     RowNorm,
+    SumPart,
+    WholePart,
     pointwise_activation,
 )
 from eqsets.solve import (
@@ -34,6 +38,7 @@ from eqsets.solve import (
     basis_between,
 )
 from eqsets.solve.direct_sum import SumEmbedding, SumInvariant, SumLinear, parts_of
+from eqsets.solve.invariants import fixed_vectors, invariant_projection
 
 __all__ = ["Solved"]
 
@@ -105,6 +110,28 @@ class Solved:
             return SumEmbedding(features, out_type, [self.action(p) for p in out_type.parts])
         return InvariantEmbedding(features, out_type, self.action(out_type))
 
+    def invariant_part(self, out_type: FeatureType) -> InvariantPart:
+        """Return the projection onto the vectors that the group leaves invariant.
+
+        Raises:
+            FeatureTypeError: there is none.
+        """
+        if isinstance(out_type, DirectSum):
+            actions = [self.action(part) for part in out_type.parts]
+            known = {
+                number: _part(part, action)
+                for number, (part, action) in enumerate(zip(out_type.parts, actions, strict=True))
+                if len(fixed_vectors(action))
+            }
+            if known:
+                return SumPart(out_type, known)
+        elif len(fixed_vectors(self.action(out_type))):
+            return _part(out_type, self.action(out_type))
+        raise FeatureTypeError(
+            f"{out_type!r} has no vector that is invariant under the group, so elements that move "
+            "by themselves share nothing. Add invariant channels to the type."
+        )
+
     def norm(self, in_type: FeatureType, kind: str) -> nn.Module:
         """Return an equivariant normalisation.
 
@@ -159,6 +186,13 @@ class Solved:
             with on_cpu():
                 self._memo[key] = solve(key)
         return self._memo[key]
+
+
+def _part(out_type: FeatureType, action: Action) -> InvariantPart:
+    write, read = invariant_projection(action)
+    if write.shape[0] == write.shape[1]:
+        return WholePart()
+    return LinearPart(write, read, out_type.channel_axis)
 
 
 def _constant(in_type: FeatureType, out_type: FeatureType) -> FeatureTypeError:

@@ -18,9 +18,11 @@ from torch import Tensor, nn
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.groups import Group
+from eqsets.rows import InvariantPart
 from eqsets.solve import Action, Basis
 from eqsets.structure import NO_STRUCTURE, NoStructure, SharedStructure, Structure
 from eqsets.structure.former import FormerStructure, FormerStructureMethods
+from eqsets.symmetry.derived import derived_part
 from eqsets.symmetry.solved import Solved
 
 __all__ = ["ElementSymmetry"]
@@ -107,6 +109,28 @@ class ElementSymmetry(FormerStructureMethods, ABC):
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         """Return a module that writes ``(E, features)`` invariants into features ``(E, *out)``."""
         return self.solved.embed(features, out_type)
+
+    def invariant_part(self, out_type: FeatureType) -> InvariantPart | None:
+        """Return the projection onto the part of features that the group leaves invariant.
+
+        The elements of a set share that part where each is moved by its own group element. With
+        the solved :meth:`embed` it follows from the group; override both. ``None``: invariants are
+        not linear in that part (maxima), so it is that of each element.
+
+        Raises:
+            FeatureTypeError: there is no invariant vector, or the projection is not known.
+        """
+        own = type(self)
+        if own.embed is ElementSymmetry.embed:
+            return self.solved.invariant_part(out_type)
+        one = out_type.with_channels(1) if out_type.channel_axis is not None else None
+        if one is None or own.shared_invariant is not ElementSymmetry.shared_invariant:
+            raise FeatureTypeError(
+                f"{self!r} overrides embed or shared_invariant, and does not say which part of "
+                f"{out_type!r} is invariant, expected invariant_part(out_type). Override it, or "
+                "use aggregation='mean'."
+            )
+        return derived_part(self.embed(1, one), self.group, one)
 
     def norm(self, in_type: FeatureType, kind: str = "element") -> nn.Module:
         """Return an equivariant normalisation; its forward takes ``(x, present=None)``.

@@ -65,7 +65,8 @@ def _centered(layer: DSS, elements: list[Tensor], local: list[Tensor]) -> list[T
     common = context.aggregate(_mean([context.invariant(x[None]) for x in elements]), like=mean)
     if context.offset is not None:
         common = common + context.offset(mean.new_ones(1, 1), like=mean)
-    return [(y - context.projection(mean) + common)[0] for y in local]
+    shared = 0 if context.part is None else context.part(mean)
+    return [(y - shared + common)[0] for y in local]
 
 
 def _mean(members: list[Tensor]) -> Tensor:

@@ -187,7 +187,7 @@ def test_elements_that_move_alone_share_their_invariant_part_only(name: str) -> 
     assert report.max < 1e-9 or name == "images"  # padded at the border
     x = sets(layer)
     local = layer.siamese(x.flatten(0, 1)).unflatten(0, (2, 3))
-    share = layer.context.projection
+    share = layer.context.part
     moving = (layer(x) - local).flatten(0, 1)
     assert torch.allclose(moving, share(moving).expand_as(moving), atol=1e-9)
     mean = share(layer(x).mean(1))
@@ -219,17 +219,6 @@ def test_it_is_described_saved_and_loaded() -> None:
         ),
         (lambda: layer_of("cyclic").reparametrize("sum"), OptionError, "set_size=None"),
         (lambda: layer_of("cyclic").reparametrize("sum", set_size=0), OptionError, "set_size=0"),
-        (
-            lambda: DSS(
-                "spatial",
-                "points: 2x0e",
-                "points: 2x0e",
-                aggregation="centered",
-                alignment="independent",
-            ),
-            FeatureTypeError,
-            "alignment='shared'",
-        ),
         (
             lambda: DSS("permutations", 2, 3, aggregation="mean", conv="gin").reparametrize(
                 "centered", structure=torch.tensor([[0], [1]])

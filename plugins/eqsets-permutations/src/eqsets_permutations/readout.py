@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from eqsets.rows import InvariantPart
 from eqsets_permutations.bag_structure import NodeBatch, broadcast_to_nodes, reduce_nodes
 from eqsets_permutations.edges import Edges
 from eqsets_permutations.features import NodeFeatures, PairFeatures
 
-__all__ = ["READOUTS", "Embedding", "NodeReadout", "PairReadout"]
+__all__ = ["READOUTS", "Embedding", "NodePart", "NodeReadout", "PairPart", "PairReadout"]
 
 READOUTS = ("max", "mean", "sum")
 
@@ -55,14 +58,13 @@ class PairReadout(nn.Module):
     def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
         """Map ``rows: (E, P, P, C)`` to ``(E, 2 C)``; one node alone has zeros off the diagonal."""
         points = rows.shape[1]
-        diagonal = rows.diagonal(dim1=1, dim2=2).transpose(1, 2)
         if self.kind == "max":
+            diagonal = rows.diagonal(dim1=1, dim2=2).transpose(1, 2)
             own = torch.eye(points, dtype=torch.bool, device=rows.device)[:, :, None]
             rest = rows.masked_fill(own, -torch.inf).amax((1, 2))
             rest = rest if points > 1 else torch.zeros_like(rest)
             return torch.cat([diagonal.amax(1), rest], 1)
-        total = diagonal.sum(1)
-        rest = rows.sum((1, 2)) - total
+        total, rest = _sums(rows)
         if self.kind == "sum":
             return torch.cat([total, rest], 1)
         return torch.cat([total / points, rest / max(1, points * (points - 1))], 1)
@@ -94,10 +96,43 @@ class Embedding(nn.Module):
         y: Tensor = self.linear(invariants)
         if isinstance(self.out_type, NodeFeatures):
             return broadcast_to_nodes(y, edges)
-        everywhere, diagonal = y[:, None, None].chunk(2, -1)
-        points = like.shape[-2]
-        eye = torch.eye(points, dtype=y.dtype, device=y.device)[:, :, None]
-        return everywhere + eye * diagonal
+        everywhere, diagonal = y.chunk(2, -1)
+        return _on_pairs(everywhere, diagonal, like)
 
     def extra_repr(self) -> str:
         return f"{self.linear.in_features} invariants -> {self.out_type}"
+
+
+class NodePart(InvariantPart):
+    """The mean over the nodes of each element, at every node."""
+
+    def read(self, x: Tensor, *side: Any) -> Tensor:
+        return reduce_nodes(x, next(iter(side), None), "mean")
+
+    def write(self, invariants: Tensor, *side: Any, like: Tensor) -> Tensor:
+        return broadcast_to_nodes(invariants, next(iter(side), None))
+
+
+class PairPart(InvariantPart):
+    """The mean over the diagonal of each element, and the mean over the other pairs."""
+
+    def read(self, x: Tensor, *side: Any) -> Tensor:
+        points = x.shape[1]
+        total, rest = _sums(x)
+        return torch.cat([total / points, rest / max(1, points * (points - 1))], 1)
+
+    def write(self, invariants: Tensor, *side: Any, like: Tensor) -> Tensor:
+        diagonal, rest = invariants.chunk(2, -1)
+        return _on_pairs(rest, diagonal - rest, like)
+
+
+def _sums(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sums over the diagonal of pairs ``(E, P, P, C)`` and over the rest."""
+    total = rows.diagonal(dim1=1, dim2=2).sum(-1)
+    return total, rows.sum((1, 2)) - total
+
+
+def _on_pairs(everywhere: Tensor, diagonal: Tensor, like: Tensor) -> Tensor:
+    """Return ``everywhere (E, C)`` on all pairs plus ``diagonal (E, C)`` on the diagonal."""
+    eye = torch.eye(like.shape[-2], dtype=like.dtype, device=like.device)[:, :, None]
+    return everywhere[:, None, None] + eye * diagonal[:, None, None]

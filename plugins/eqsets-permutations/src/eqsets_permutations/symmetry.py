@@ -25,7 +25,14 @@ from eqsets_permutations.edges import as_edges
 from eqsets_permutations.features import SAMPLE_NODES, NodeFeatures, PairFeatures, parse
 from eqsets_permutations.norm import NodeNorm
 from eqsets_permutations.pyg_convolution import pyg_convolution
-from eqsets_permutations.readout import READOUTS, Embedding, NodeReadout, PairReadout
+from eqsets_permutations.readout import (
+    READOUTS,
+    Embedding,
+    NodePart,
+    NodeReadout,
+    PairPart,
+    PairReadout,
+)
 from eqsets_permutations.structure import GraphStructure
 
 __all__ = ["Permutations"]
@@ -139,6 +146,16 @@ class Permutations(ElementSymmetry):
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         """Return the map that writes invariants to every node (or pair)."""
         return Embedding(features, self.feature_type(out_type))
+
+    def invariant_part(self, out_type: FeatureType) -> NodePart | PairPart | None:
+        """Return the mean over the nodes, or over the pairs on and off the diagonal.
+
+        Where invariants are maxima, elements share nothing that is linear: ``None``.
+        """
+        target = self.feature_type(out_type)
+        if self.readout == "max":
+            return None
+        return PairPart() if isinstance(target, PairFeatures) else NodePart()
 
     def norm(self, in_type: FeatureType, kind: str = "element") -> nn.Module:
         """Return a normalisation: ``"element"`` of each node by itself, ``"batch"`` over all.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError
+from eqsets.rows import InvariantPart
 from eqsets_planar.features import PlanarFields
 from eqsets_planar.nonlinearities import pixel_invariants
 
-__all__ = ["FieldEmbedding", "FieldInvariants"]
+__all__ = ["FieldEmbedding", "FieldInvariants", "FieldPart"]
 
 
 class FieldInvariants(nn.Module):
@@ -73,3 +76,26 @@ class FieldEmbedding(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.linear.in_features} invariants -> {self.out_type}"
+
+
+class FieldPart(InvariantPart):
+    """The mean of each trivial, regular and quotient field over its pixels and components.
+
+    Arguments:
+        out_type: type of the features.
+    """
+
+    def __init__(self, out_type: PlanarFields) -> None:
+        super().__init__()
+        self.out_type = out_type
+
+    def read(self, x: Tensor, *side: Any) -> Tensor:
+        parts = []
+        blocks = zip(self.out_type.blocks, self.out_type.split(x), strict=True)
+        for (_, representation), block in blocks:  # (E, count, d, H, W)
+            pixels = block.mean((-2, -1))
+            if representation.has_invariant:
+                parts.append(pixels.mean(-1, keepdim=True).expand_as(pixels).flatten(1))
+            else:
+                parts.append(pixels.new_zeros(pixels.shape).flatten(1))
+        return torch.cat(parts, 1)[:, :, None, None]

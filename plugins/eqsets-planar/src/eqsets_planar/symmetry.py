@@ -29,7 +29,7 @@ from eqsets_planar.options import ConvOptions, whole
 from eqsets_planar.parsing import parse
 from eqsets_planar.point_group import PointGroup
 from eqsets_planar.pooling import BlurPool, InvariantPool
-from eqsets_planar.readout import FieldEmbedding, FieldInvariants
+from eqsets_planar.readout import FieldEmbedding, FieldInvariants, FieldPart
 from eqsets_planar.representations import Representation
 from eqsets_planar.restriction import Restriction
 
@@ -157,6 +157,10 @@ class Planar(ElementSymmetry):
     def embed(self, features: int, out_type: FeatureType) -> FieldEmbedding:
         """Return a module that writes invariants onto all pixels."""
         return FieldEmbedding(features, self._own(out_type))
+
+    def invariant_part(self, out_type: FeatureType) -> FieldPart:
+        """Return the mean of each field over pixels and components; irreps have none."""
+        return FieldPart(self._own(out_type))
 
     def norm(self, in_type: FeatureType, kind: str = "element") -> FieldNorm:
         """Return a normalisation of fields, ``kind`` ``"element"`` or ``"batch"``."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureType, FeatureTypeError
 from eqsets.constants import Constants
+from eqsets.rows import InvariantPart
 from eqsets_spatial.features import IrrepsFeatures, blocks_of, membership
 
-__all__ = ["SpatialEmbedding", "SpatialInvariant"]
+__all__ = ["ScalarPart", "SpatialEmbedding", "SpatialInvariant"]
 
 
 class SpatialInvariant(nn.Module):
@@ -98,3 +101,21 @@ class SpatialEmbedding(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.linear.in_features} invariants -> {self.out_type}"
+
+
+class ScalarPart(InvariantPart):
+    """The scalars (``0e``) of a type, at each point of a cloud: what no rotation changes.
+
+    Arguments:
+        out_type: type of the features.
+    """
+
+    def __init__(self, out_type: FeatureType) -> None:
+        super().__init__()
+        self.constants = Constants(scalars=membership(blocks_of(out_type), "scalars"))
+
+    def read(self, x: Tensor, *side: Any) -> Tensor:
+        return x @ self.constants.get("scalars", x)
+
+    def write(self, invariants: Tensor, *side: Any, like: Tensor) -> Tensor:
+        return invariants @ self.constants.get("scalars", invariants).mT

@@ -20,7 +20,7 @@ from eqsets_spatial.nonlinearities import Gate
 from eqsets_spatial.norm import RootMeanSquareNorm
 from eqsets_spatial.pooling import PointPool
 from eqsets_spatial.positions import Positions
-from eqsets_spatial.readout import SpatialEmbedding, SpatialInvariant
+from eqsets_spatial.readout import ScalarPart, SpatialEmbedding, SpatialInvariant
 
 __all__ = ["Spatial"]
 
@@ -154,6 +154,10 @@ class Spatial(ElementSymmetry):
 
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         return SpatialEmbedding(features, self.feature_type(out_type))
+
+    def invariant_part(self, out_type: FeatureType) -> ScalarPart:
+        """Return the projection onto the scalars, of each point of a cloud."""
+        return ScalarPart(self.feature_type(out_type))
 
     def norm(self, in_type: FeatureType, kind: str = "element") -> nn.Module:
         in_type = self.feature_type(in_type)

@@ -19,6 +19,7 @@ from torch import nn
 
 from eqsets import ElementSymmetry, FeatureType, FeatureTypeError
 from eqsets.errors import choices
+from eqsets.rows import ConstantPart
 from eqsets_translations.convolution import Convolution
 from eqsets_translations.features import GridFeatures
 from eqsets_translations.options import per_axis
@@ -185,6 +186,10 @@ class Translations(ElementSymmetry):
     def embed(self, features: int, out_type: FeatureType) -> GridEmbedding:
         """Return a module that writes invariants onto the whole grid."""
         return GridEmbedding(features, self._own(out_type))
+
+    def invariant_part(self, out_type: FeatureType) -> ConstantPart:
+        """Return the mean of each channel over the grid, on the whole grid."""
+        return ConstantPart(self._own(out_type).channel_axis)
 
     def pool(
         self,

@@ -14,7 +14,7 @@ The registry is process state, as the classes that it holds are. It is filled by
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
@@ -45,6 +45,7 @@ class RegisteredModule:
         container: whether the call takes modules by position and no element group.
         example: ``example(symmetry, in_type, out_type, **layer_options)`` returns a module for the
             contract to test with every symmetry, or ``None``.
+        former: arguments that descriptions of earlier versions lack, with what they meant then.
     """
 
     name: str
@@ -52,6 +53,7 @@ class RegisteredModule:
     module_class: type[nn.Module]
     container: bool = False
     example: Callable[..., nn.Module] | None = None
+    former: Mapping[str, Any] = field(default_factory=dict)
 
 
 _MODULES: dict[str, RegisteredModule] = {}
@@ -85,6 +87,7 @@ def register_module(
     returns: type[nn.Module] | None = None,
     container: bool = False,
     example: Callable[..., nn.Module] | None = None,
+    former: Mapping[str, Any] | None = None,
 ) -> Callable[[T], T]: ...
 
 
@@ -95,6 +98,7 @@ def register_module(
     returns: type[nn.Module] | None = None,
     container: bool = False,
     example: Callable[..., nn.Module] | None = None,
+    former: Mapping[str, Any] | None = None,
 ) -> Any:
     """Register a class of set modules: it can be described, saved, loaded, and is tested as ours.
 
@@ -110,6 +114,8 @@ def register_module(
         container: whether it takes modules by position and no element group.
         example: ``example(symmetry, in_type, out_type, **layer_options)`` returns a module that the
             contract tests with every symmetry.
+        former: values of arguments that were added later, where a description lacks them: what the
+            module did before there was such an argument.
 
     Raises:
         OptionError: the name belongs to another class.
@@ -145,7 +151,10 @@ def register_module(
                 f"register_module got {build!r}, expected a class of torch modules, or a function "
                 "and the class that it returns. Write register_module(name, returns=Class)."
             )
-        _add(_MODULES, name, RegisteredModule(name, build, module_class, container, example))
+        entry = RegisteredModule(
+            name, build, module_class, container, example, MappingProxyType(dict(former or {}))
+        )
+        _add(_MODULES, name, entry)
         return build
 
     return decorate

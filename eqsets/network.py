@@ -14,7 +14,8 @@ from eqsets.construction import Construction
 from eqsets.dss import DSS
 from eqsets.errors import FeatureTypeError
 from eqsets.modules import register_module
-from eqsets.nn import Readout, SetPool, SetSequential, dropout, nonlinearity, norm
+from eqsets.nn import Aggregations, Readout, SetPool, SetSequential, dropout, nonlinearity, norm
+from eqsets.nn.readout import reductions
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
@@ -23,7 +24,7 @@ from eqsets.symmetry import ElementSymmetry
 __all__ = ["SetNetwork", "deep_sets"]
 
 
-@register_module("SetNetwork")
+@register_module("SetNetwork", former={"readout_aggregation": "mean", "readout_element": "mean"})
 class SetNetwork(nn.Module):
     """Stack DSS layers with norm, nonlinearity and dropout between them, and an end of your choice.
 
@@ -36,6 +37,11 @@ class SetNetwork(nn.Module):
         normalization: ``"element"``, ``"batch"`` or ``None``, before the nonlinearity.
         dropout_rate: probability to drop a channel of an element, after the nonlinearity.
         readout: length of an invariant output vector ``(B, readout)``; follows a nonlinearity.
+        readout_aggregation: how the read-out aggregates over the set: ``"mean"``, ``"max"``,
+            ``"sum"``, several of them, or ``"none"``: a vector for each element,
+            ``(B, N, readout)``. See :class:`eqsets.nn.Readout`.
+        readout_element: how it reads an element: ``"mean"``, ``"max"``, ``"mean+max"`` or
+            ``"attention"`` over its points.
         set_pool: aggregation that reduces the set to one element ``(B, *element)``, or ``None``.
         bias: as for :class:`~eqsets.DSS`.
         context: options of the second map of every layer, as for :class:`~eqsets.DSS`.
@@ -66,6 +72,8 @@ class SetNetwork(nn.Module):
         normalization: str | None = None,
         dropout_rate: float = 0.0,
         readout: int | None = None,
+        readout_aggregation: Aggregations = "mean",
+        readout_element: str = "mean",
         set_pool: str | Aggregation | None = None,
         bias: bool = True,
         context: Mapping[str, Any] | None = None,
@@ -95,6 +103,8 @@ class SetNetwork(nn.Module):
                 "normalization": normalization,
                 "dropout_rate": dropout_rate,
                 "readout": readout,
+                "readout_aggregation": reductions(readout_aggregation),
+                "readout_element": readout_element,
                 "set_pool": None if set_pool is None else resolve_aggregation(set_pool),
                 "bias": bias,
                 "context": None if context is None else dict(context),
@@ -123,7 +133,10 @@ class SetNetwork(nn.Module):
             if dropout_rate:
                 blocks.append(dropout(symmetry, target, dropout_rate))
         if readout is not None:
-            blocks.append(Readout(symmetry, types[-1], readout))
+            end = Readout(
+                symmetry, types[-1], readout, readout_aggregation, element=readout_element
+            )
+            blocks.append(end)
         if set_pool is not None:
             blocks.append(SetPool(symmetry, types[-1], set_pool))
         self.blocks = SetSequential(*blocks)
@@ -131,12 +144,39 @@ class SetNetwork(nn.Module):
         self.keeps_set = self.blocks.keeps_set
 
     def forward(
-        self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None
-    ) -> Tensor | SetBatch:
-        """Map ``x: (B, N, *element)`` or a SetBatch; see :class:`~eqsets.DSS`."""
+        self,
+        x: Tensor | SetBatch,
+        mask: Tensor | None = None,
+        *,
+        structure: Any = None,
+        return_scores: bool = False,
+    ) -> Any:
+        """Map ``x: (B, N, *element)`` or a SetBatch; see :class:`~eqsets.DSS`.
+
+        Arguments:
+            x: sets of elements.
+            mask: which are present, ``(B, N)``.
+            structure: side information, where the symmetry takes it.
+            return_scores: return ``(y, scores)``: what each element contributes to the read-out,
+                ``(B, N, readout)`` or ragged; see :class:`eqsets.nn.Readout`.
+
+        Raises:
+            ShapeError: see :class:`~eqsets.DSS`.
+            FeatureTypeError: scores of a network without a read-out.
+        """
         side = self.symmetry.structure(structure)  # once for all layers
-        y: Tensor | SetBatch = self.blocks(x, mask, structure=side)
-        return y
+        if not return_scores:
+            return self.blocks(x, mask, structure=side)
+        *before, end = self.blocks.layers
+        if not isinstance(end, Readout):
+            raise FeatureTypeError(
+                f"SetNetwork got return_scores=True, but ends in {type(end).__name__}, expected a "
+                "read-out. Build it with readout=, the length of the output vector."
+            )
+        y: Any = x
+        for layer in before:
+            y = layer(y, mask, structure=side)
+        return end(y, mask, structure=side, return_scores=True)
 
     def reparametrize(
         self,

@@ -90,7 +90,7 @@ def _module(entry: RegisteredModule, plain: Mapping[str, Any], path: str) -> tor
         where = _join(path, "modules")
         positional += [_object(each, f"{where}[{k}]") for k, each in enumerate(modules)]
     rest = {"arguments": {}, **plain} if entry.container else plain
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = dict(entry.former)
     for name, value in _get(rest, "arguments", dict, path).items():
         given[name] = _argument(name, value, _join(path, f"arguments.{name}"))
     for name, value in _get({"options": {}, **plain}, "options", dict, path).items():
@@ -100,7 +100,7 @@ def _module(entry: RegisteredModule, plain: Mapping[str, Any], path: str) -> tor
 
 
 def _argument(name: str, value: Any, path: str) -> Any:
-    if name in AGGREGATIONS and value is not None:
+    if name in AGGREGATIONS and value is not None and not isinstance(value, list):
         return _aggregation(value, path)
     if name in TYPES:
         if isinstance(value, list):

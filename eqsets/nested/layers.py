@@ -31,13 +31,17 @@ class MemberLinear(nn.Module):
 class MemberInvariant(nn.Module):
     r"""Read the mean over the members of each one's invariants, :math:`\frac1M \sum_i u(x_i)`.
 
+    Arguments:
+        inner: the invariants of a member.
+        maximum: take the maximum over the members instead.
+
     Attributes:
         features: number of invariants, that of the inner symmetry.
     """
 
-    def __init__(self, inner: nn.Module) -> None:
+    def __init__(self, inner: nn.Module, *, maximum: bool = False) -> None:
         super().__init__()
-        self.inner = inner
+        self.inner, self.maximum = inner, maximum
         if not isinstance(inner.features, int):
             raise FeatureTypeError("invariant modules say how many .features they read out")
         self.features = inner.features
@@ -46,7 +50,8 @@ class MemberInvariant(nn.Module):
         """Map ``x: (E, M, *member)`` to ``(E, features)``."""
         side = () if structure is None else (structure[1],)
         u: Tensor = self.inner(x.flatten(0, 1), *side)
-        return u.reshape(x.shape[0], x.shape[1], self.features).mean(1)
+        members = u.reshape(x.shape[0], x.shape[1], self.features)
+        return members.amax(1) if self.maximum else members.mean(1)
 
 
 class MemberEmbedding(nn.Module):

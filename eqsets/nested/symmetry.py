@@ -154,6 +154,11 @@ class Sets(ElementSymmetry):
         """Return the mean over the members of each one's invariants."""
         return MemberInvariant(self.inner.invariant(self.feature_type(in_type).member))
 
+    def maximum(self, in_type: FeatureType) -> nn.Module:
+        """Return the maximum over the members of the maxima of each."""
+        own = self.feature_type(in_type)
+        return MemberInvariant(self.inner.maximum(own.member), maximum=True)
+
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         return MemberEmbedding(self.inner.embed(features, self.feature_type(out_type).member))
 

@@ -2,11 +2,12 @@
 
 from eqsets.nn.elementwise import Elementwise, dropout, invariant, nonlinearity, norm, pool
 from eqsets.nn.pooling import SetPool
-from eqsets.nn.readout import Readout
+from eqsets.nn.readout import Aggregations, Readout
 from eqsets.nn.residual import Residual
 from eqsets.nn.sequential import SetSequential
 
 __all__ = [
+    "Aggregations",
     "Elementwise",
     "Readout",
     "Residual",

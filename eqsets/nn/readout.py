@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from eqsets.aggregation import Aggregation
-from eqsets.aggregation.attention_pool import scale
+from eqsets.aggregation import Aggregation, NoAggregation
 from eqsets.construction import Construction
 from eqsets.errors import FeatureTypeError
 from eqsets.features import InvariantFeatures
-from eqsets.layout import as_rows
+from eqsets.layout import Layout, as_rows
 from eqsets.modules import register_module
+from eqsets.nn.element_readout import element_readout
 from eqsets.nn.pooling import no_weights, reducing
+from eqsets.nn.reduction import SetReduction
+from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
 from eqsets.solve.readout import widen_weight
 from eqsets.symmetry import ElementSymmetry
 
-__all__ = ["Readout"]
+__all__ = ["Aggregations", "Readout", "reductions"]
+
+Aggregations: TypeAlias = str | Aggregation | Sequence[str | Aggregation]
 
 
 @register_module("Readout")
@@ -37,27 +42,34 @@ class Readout(nn.Module):
         element_group: name or symmetry.
         features: feature type of the input.
         out_features: length of the vector.
-        aggregation: ``"mean"``, ``"sum"``, ``"max"``, ``"attention"``, or an Aggregation that
-            reduces inputs.
+        aggregation: over the set: ``"mean"``, ``"sum"``, ``"max"``, ``"attention"``, another
+            Aggregation that reduces inputs, several of these (``("mean", "max")``, one after the
+            other), or ``"none"``: a vector for each element, ``(B, N, out_features)``.
+        element: :math:`u`, over the points of an element: ``"mean"`` (the invariants of the
+            symmetry), ``"max"``, ``"mean+max"``, or ``"attention"`` (gated, Ilse et al. 2018).
 
     Raises:
-        FeatureTypeError: the type has no invariant, the aggregation reduces nothing, or
+        FeatureTypeError: the type has no such invariant, an aggregation reduces nothing, or
             ``out_features`` is not a positive whole number.
 
     Example:
         >>> import torch
-        >>> Readout("trivial", 4, 10)(torch.ones(2, 3, 4)).shape
+        >>> readout = Readout("trivial", 4, 10, "max")
+        >>> readout(torch.ones(2, 3, 4)).shape
         torch.Size([2, 10])
+        >>> y, scores = readout(torch.ones(2, 3, 4), return_scores=True)
+        >>> torch.allclose(scores.sum(1) + readout.linear.bias, y, atol=1e-6)
+        True
     """
-
-    keeps_set = False
 
     def __init__(
         self,
         element_group: str | ElementSymmetry,
         features: Any,
         out_features: int,
-        aggregation: str | Aggregation = "mean",
+        aggregation: Aggregations = "mean",
+        *,
+        element: str = "mean",
     ) -> None:
         super().__init__()
         if isinstance(out_features, bool) or not isinstance(out_features, int) or out_features < 1:
@@ -68,18 +80,24 @@ class Readout(nn.Module):
         self.symmetry = resolve(element_group)
         self.in_type = self.symmetry.feature_type(features)
         self.out_type = InvariantFeatures(out_features)
-        self.aggregation = reducing(aggregation, "Readout")
+        self.aggregation = reductions(aggregation)
+        self.keeps_set = isinstance(self.aggregation, NoAggregation)
+        self.element = element
         self.construction = Construction(
             Readout,
             self.symmetry,
             {"features": self.in_type},
-            {"out_features": out_features, "aggregation": self.aggregation},
+            {"out_features": out_features, "aggregation": self.aggregation, "element": element},
         )
-        self.invariant = self.symmetry.invariant(self.in_type)
+        self.invariant = element_readout(self.symmetry, self.in_type, element)
         count: int = self.invariant.features  # type: ignore[assignment]
-        self.weigh = self.aggregation.element_weights(count)
-        heads: int = 1 if self.weigh is None else self.weigh.heads  # type: ignore[assignment]
-        self.linear = nn.Linear(heads * count, out_features)
+        several = self.aggregation if isinstance(self.aggregation, tuple) else (self.aggregation,)
+        self.reductions = nn.ModuleList(SetReduction(each, count) for each in several)
+        self.linear = nn.Linear(sum(each.features for each in self._each), out_features)
+
+    @property
+    def _each(self) -> list[SetReduction]:
+        return [each for each in self.reductions if isinstance(each, SetReduction)]
 
     def forward(
         self,
@@ -88,30 +106,74 @@ class Readout(nn.Module):
         *,
         structure: Any = None,
         return_weights: bool = False,
-    ) -> Tensor | tuple[Tensor, Tensor | SetBatch]:
-        """Read ``x: (B, N, *element)`` or a SetBatch into ``(B, out_features)``.
+        return_scores: bool = False,
+    ) -> Any:
+        r"""Read ``x: (B, N, *element)`` or a SetBatch into ``(B, out_features)``.
 
-        Arguments and errors as for :meth:`eqsets.nn.SetPool.forward`.
+        Arguments:
+            x: sets of elements.
+            mask: which are present, ``(B, N)``.
+            structure: side information, where the symmetry takes it.
+            return_weights: also return the weights of attention, which sum to one over each set,
+                ``(B, N, heads)`` or ragged; see :meth:`eqsets.nn.SetPool.forward`.
+            return_scores: also return what each element contributes, ``(B, N, out_features)`` or
+                ragged: :math:`y = b + \sum_j s_j`. An element that is never the maximum has 0.
+
+        Raises:
+            ShapeError: shape of ``x`` or ``mask`` do not fit, or a set is empty.
+            FeatureTypeError: weights without attention, or scores of an aggregation whose parts
+                are not known.
         """
         layout, rows = as_rows(x, mask, self.in_type, "Readout")
         side = self.symmetry.structure(structure)
         read = self.invariant(rows, *side.rows(layout))
         elements = side.readout_layout(layout)
-        if self.weigh is None:
-            if return_weights:
-                raise no_weights(self, self.aggregation)
-            y: Tensor = self.linear(self.aggregation.reduce(elements, read))
-            return y
-        weights = self.weigh(elements, read)
-        pooled = torch.cat([elements.sum(scale(read, each)) for each in weights.unbind(1)], 1)
-        y = self.linear(pooled)
-        return (y, elements.restore(weights)) if return_weights else y
+        results = [self._from_invariants(elements, read)]
+        if return_weights:
+            results.append(self._weights(elements, read))
+        if return_scores:
+            parts = torch.cat([each.contributions(elements, read) for each in self._each], -1)
+            scores = torch.nn.functional.linear(parts, self.linear.weight)
+            results.append(elements.restore(scores))
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _from_invariants(self, elements: Layout, read: Tensor) -> Tensor | SetBatch:
+        if self.keeps_set:
+            return elements.restore(self.linear(read))
+        y: Tensor = self.linear(torch.cat([each(elements, read) for each in self._each], -1))
+        return y
+
+    def _weights(self, elements: Layout, read: Tensor) -> Tensor | SetBatch:
+        weights = [each.weigh(elements, read) for each in self._each if each.weigh is not None]
+        if not weights:
+            raise no_weights(self, self._each[0].aggregation)
+        return elements.restore(torch.cat(weights, 1))
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *args: Any
     ) -> None:
-        widen_weight(state_dict, prefix + "linear.weight", self.linear.in_features)
+        if self.element == "mean" and len(self._each) == 1 and self._each[0].weigh is None:
+            widen_weight(state_dict, prefix + "linear.weight", self.linear.in_features)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
     def extra_repr(self) -> str:
-        return f"{self.in_type} -> {self.out_type}, aggregation={self.aggregation!r}"
+        return (
+            f"{self.in_type} -> {self.out_type}, aggregation={self.aggregation!r}, "
+            f"element={self.element!r}"
+        )
+
+
+def reductions(given: Aggregations) -> Aggregation | tuple[Aggregation, ...]:
+    """Return the aggregations of a read-out: one, or several.
+
+    Raises:
+        FeatureTypeError: one of them reduces nothing.
+    """
+    if isinstance(given, str | Aggregation):
+        one = resolve_aggregation(given)
+        return one if isinstance(one, NoAggregation) else reducing(one, "Readout")
+    if not given:
+        raise FeatureTypeError(
+            f"Readout got aggregation={given!r}, expected at least one. Write for example 'mean'."
+        )
+    return tuple(reducing(each, "Readout") for each in given)

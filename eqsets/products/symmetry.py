@@ -181,6 +181,18 @@ class Product(ElementSymmetry, is_product=True):
         """
         return product_invariant(self.first, self.second, self.feature_type(in_type))
 
+    def maximum(self, in_type: FeatureType) -> ProductInvariant:
+        """Return the maxima over the points, of the maxima at each point.
+
+        Raises:
+            FeatureTypeError: a factor has none.
+        """
+        own = self.feature_type(in_type)
+        inner = self.second.maximum(own.second)
+        count = int(inner.features)  # type: ignore[arg-type]
+        outer = self.first.maximum(own.first.with_channels(count))
+        return ProductInvariant(own, inner, outer, int(outer.features))  # type: ignore[arg-type]
+
     def embed(self, features: int, out_type: FeatureType) -> ProductEmbedding:
         kind = self.feature_type(out_type)
         fixed = fixed_points(self.first, kind.first)

@@ -39,6 +39,7 @@ from eqsets.solve import (
 )
 from eqsets.solve.direct_sum import SumEmbedding, SumInvariant, SumLinear, parts_of
 from eqsets.solve.invariants import fixed_vectors, invariant_projection
+from eqsets.solve.maximum import OrbitMaximum, SumMaximum
 
 __all__ = ["Solved"]
 
@@ -103,6 +104,16 @@ class Solved:
         if isinstance(in_type, DirectSum):
             return SumInvariant(in_type, [self.action(part) for part in in_type.parts])
         return InvariantReadout(in_type, self.action(in_type))
+
+    def maximum(self, in_type: FeatureType) -> nn.Module:
+        """Return a module ``(E, *in) -> (E, features)`` of maxima over orbits of points.
+
+        Raises:
+            FeatureTypeError: the group mixes components.
+        """
+        if isinstance(in_type, DirectSum):
+            return SumMaximum(in_type, [self.action(part) for part in in_type.parts])
+        return OrbitMaximum(in_type, self.action(in_type))
 
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         """Return a module that writes ``(E, features)`` invariants into features ``(E, *out)``."""

@@ -97,6 +97,16 @@ class ElementSymmetry(FormerStructureMethods, ABC):
         """Return a module ``(E, *in) -> (E, features)`` of invariants, with ``.features``."""
         return self.solved.invariant(in_type)
 
+    def maximum(self, in_type: FeatureType) -> nn.Module:
+        """Return a module ``(E, *in) -> (E, features)`` of maxima over points that H may exchange.
+
+        For read-outs that find one thing somewhere in an element; :meth:`invariant` takes means.
+
+        Raises:
+            FeatureTypeError: the group mixes components of the type, or it has no points.
+        """
+        return self.solved.maximum(in_type)
+
     def shared_invariant(self, in_type: FeatureType) -> nn.Module:
         """Return the invariants that elements share where each is moved by its own group element.
 

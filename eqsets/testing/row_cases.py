@@ -71,17 +71,12 @@ def _readers(
     """Yield what turns rows into something else: invariants, and smaller elements."""
     structure = subject.structure if symmetry.structured else None
     common = {**_common(symmetry, subject), "structure": structure}
-    read = partial(symmetry.invariant, feature_type)
-    if (module := offered(read)) is not None:
-        out = InvariantFeatures(_features(symmetry, module))
-        yield RowCase(
-            f"invariant {feature_type}",
-            "invariant",
-            read,
-            in_type=feature_type,
-            out_type=out,
-            **common,
-        )
+    for name, make in (("invariant", symmetry.invariant), ("maximum", symmetry.maximum)):
+        read = partial(make, feature_type)
+        if (module := offered(read)) is not None:
+            out = InvariantFeatures(_features(symmetry, module))
+            label = f"{name} {feature_type}"
+            yield RowCase(label, name, read, in_type=feature_type, out_type=out, **common)
     for options in subject.pools:
         pool = partial(symmetry.pool, feature_type, **options)
         if (module := offered(pool)) is not None:

@@ -130,8 +130,8 @@ class RowCase:
 
     Attributes:
         label: its name in messages.
-        role: ``"linear"``, ``"invariant"``, ``"embed"``, ``"norm"``, ``"nonlinearity"``,
-            ``"dropout"`` or ``"pool"``.
+        role: ``"linear"``, ``"invariant"``, ``"maximum"``, ``"embed"``, ``"norm"``,
+            ``"nonlinearity"``, ``"dropout"`` or ``"pool"``.
         build: makes a fresh module, with random weights where it has any.
         symmetry: whose module it is.
         in_type: type of the rows.

@@ -13,13 +13,13 @@ from eqsets.testing.trial import Trial, randomness
 __all__ = ["LAWS", "role"]
 
 
-def role(name: str) -> Callable[[ContractSpec], Sequence[RowCase] | str]:
-    """Return what picks the row modules of one role."""
+def role(*names: str) -> Callable[[ContractSpec], Sequence[RowCase] | str]:
+    """Return what picks the row modules of one role, or of several."""
 
     def pick(subject: ContractSpec) -> Sequence[RowCase] | str:
-        chosen = [case for case in subject.rows if case.role == name]
+        chosen = [case for case in subject.rows if case.role in names]
         if not chosen and subject.symmetry is not None:
-            return f"the symmetry offers no {name} for these types"
+            return f"the symmetry offers no {' and no '.join(names)} for these types"
         return chosen
 
     return pick
@@ -57,7 +57,7 @@ def linear_is_affine(case: RowCase, trial: Trial) -> None:
     "EQL03-invariant",
     "The invariant read-out gives numbers that the group cannot change: u(g x) = u(x).",
     breaks="reading one point instead of the mean over its orbit",
-    cases=role("invariant"),
+    cases=role("invariant", "maximum"),
 )
 def invariant(case: RowCase, trial: Trial) -> None:
     _equivariant(case, trial)

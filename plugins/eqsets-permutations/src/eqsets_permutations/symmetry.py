@@ -138,10 +138,17 @@ class Permutations(ElementSymmetry):
 
     def invariant(self, in_type: FeatureType) -> nn.Module:
         """Return the mean (or sum, maximum) over nodes; of pairs, on and off the diagonal."""
+        return self._read(in_type, self.readout)
+
+    def maximum(self, in_type: FeatureType) -> nn.Module:
+        """Return the maximum over nodes; of pairs, on and off the diagonal."""
+        return self._read(in_type, "max")
+
+    def _read(self, in_type: FeatureType, kind: str) -> nn.Module:
         source = self.feature_type(in_type)
         if isinstance(source, PairFeatures):
-            return PairReadout(source, self.readout)
-        return NodeReadout(source, self.readout)
+            return PairReadout(source, kind)
+        return NodeReadout(source, kind)
 
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         """Return the map that writes invariants to every node (or pair)."""

@@ -11,8 +11,9 @@ from eqsets import FeatureTypeError
 from eqsets.rows import InvariantPart
 from eqsets_planar.features import PlanarFields
 from eqsets_planar.nonlinearities import pixel_invariants
+from eqsets_planar.pooling import InvariantPool
 
-__all__ = ["FieldEmbedding", "FieldInvariants", "FieldPart"]
+__all__ = ["FieldEmbedding", "FieldInvariants", "FieldMaxima", "FieldPart"]
 
 
 class FieldInvariants(nn.Module):
@@ -36,6 +37,29 @@ class FieldInvariants(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x: (E, C, H, W)`` to ``(E, features)``."""
         return pixel_invariants(self.in_type, x).mean((-2, -1))
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.features} invariants"
+
+
+class FieldMaxima(nn.Module):
+    """Read the maximum of each field over pixels and components, or of its length.
+
+    Attributes:
+        features: number of invariants.
+    """
+
+    linear = False
+
+    def __init__(self, in_type: PlanarFields) -> None:
+        super().__init__()
+        self.in_type, self.features = in_type, in_type.fields
+        self.scalars = InvariantPool(in_type)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``x: (E, C, H, W)`` to ``(E, features)``."""
+        y: Tensor = self.scalars(x).amax((-2, -1))
+        return y
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.features} invariants"

@@ -29,7 +29,7 @@ from eqsets_planar.options import ConvOptions, whole
 from eqsets_planar.parsing import parse
 from eqsets_planar.point_group import PointGroup
 from eqsets_planar.pooling import BlurPool, InvariantPool
-from eqsets_planar.readout import FieldEmbedding, FieldInvariants, FieldPart
+from eqsets_planar.readout import FieldEmbedding, FieldInvariants, FieldMaxima, FieldPart
 from eqsets_planar.representations import Representation
 from eqsets_planar.restriction import Restriction
 
@@ -153,6 +153,10 @@ class Planar(ElementSymmetry):
     def invariant(self, in_type: FeatureType) -> FieldInvariants:
         """Return the mean over the image of each field, or of its length (irreps)."""
         return FieldInvariants(self._own(in_type))
+
+    def maximum(self, in_type: FeatureType) -> FieldMaxima:
+        """Return the maximum over the image of each field, or of its length (irreps)."""
+        return FieldMaxima(self._own(in_type))
 
     def embed(self, features: int, out_type: FeatureType) -> FieldEmbedding:
         """Return a module that writes invariants onto all pixels."""

@@ -28,7 +28,7 @@ class Gate(nn.Module):
         super().__init__()
         self.in_type = in_type
         self.activation = pointwise_activation(name)
-        self.invariant = SpatialInvariant(in_type, pooled=False)
+        self.invariant = SpatialInvariant(in_type, kind="points")
         self.gate = nn.Linear(self.invariant.features, in_type.copies - in_type.scalars)
         self.constants = Constants(
             **{kind: membership(in_type.blocks, kind) for kind in ("scalars", "others")}

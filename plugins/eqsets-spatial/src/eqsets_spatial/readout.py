@@ -25,20 +25,23 @@ class SpatialInvariant(nn.Module):
 
     Arguments:
         in_type: type of the input.
-        pooled: whether to average over the points of a cloud; else they keep their axis.
+        kind: over the points of a cloud: ``"mean"``, ``"max"``, or ``"points"``, which keep their
+            axis.
 
     Attributes:
         features: number of invariants, one for each copy.
         linear: whether all of them are linear in ``x``.
     """
 
-    def __init__(self, in_type: FeatureType, *, pooled: bool = True) -> None:
+    def __init__(self, in_type: FeatureType, *, kind: str = "mean") -> None:
         super().__init__()
         self.in_type = in_type
         blocks = blocks_of(in_type)
-        self._pooled = pooled and isinstance(in_type, IrrepsFeatures) and in_type.points
+        cloud = isinstance(in_type, IrrepsFeatures) and in_type.points
+        self._kind = kind if cloud else "points"
         self.features = sum(block.count for block in blocks)
-        self.linear = all(block.scalar for block in blocks)
+        self.linear = all(block.scalar for block in blocks) and self._kind != "max"
+        self._scalars = all(block.scalar for block in blocks)
         self.constants = Constants(
             **{kind: membership(blocks, kind) for kind in ("scalars", "others")}
         )
@@ -48,7 +51,7 @@ class SpatialInvariant(nn.Module):
 
         The scalars come first.
         """
-        if self.linear:
+        if self._scalars:
             invariants = x
         else:
             # Lengths of half precision features are taken in float32.
@@ -57,7 +60,9 @@ class SpatialInvariant(nn.Module):
             nonzero = square > 0
             length = torch.where(nonzero, torch.where(nonzero, square, 1).sqrt(), 0)
             invariants = torch.cat([x @ self.constants.get("scalars", x), length.to(x.dtype)], -1)
-        return invariants.mean(1) if self._pooled else invariants
+        if self._kind == "points":
+            return invariants
+        return invariants.amax(1) if self._kind == "max" else invariants.mean(1)
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.features} invariants"

@@ -148,9 +148,23 @@ class Spatial(ElementSymmetry):
     def invariant(self, in_type: FeatureType) -> nn.Module:
         return SpatialInvariant(self.feature_type(in_type))
 
+    def maximum(self, in_type: FeatureType) -> nn.Module:
+        """Return the maximum over the points of a cloud of the invariants of each.
+
+        Raises:
+            FeatureTypeError: the type is not on points.
+        """
+        own = self.feature_type(in_type)
+        if not isinstance(own, IrrepsFeatures) or not own.points:
+            raise FeatureTypeError(
+                f"there is no maximum over the points of {own!r}, expected a type on points, such "
+                "as 'points: 8x0e'. Read the invariants instead: 'mean'."
+            )
+        return SpatialInvariant(own, kind="max")
+
     def shared_invariant(self, in_type: FeatureType) -> nn.Module:
         """Return the invariants of each point: points of one number belong together."""
-        return SpatialInvariant(in_type, pooled=False)
+        return SpatialInvariant(in_type, kind="points")
 
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         return SpatialEmbedding(features, self.feature_type(out_type))

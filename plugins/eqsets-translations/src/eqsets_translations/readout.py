@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from eqsets_translations.features import GridFeatures
 
-__all__ = ["GridEmbedding", "GridMean"]
+__all__ = ["GridEmbedding", "GridMaximum", "GridMean"]
 
 
 class GridMean(nn.Module):
@@ -23,6 +23,24 @@ class GridMean(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x: (E, C, *grid)`` to ``(E, C)``."""
         return x.mean(self._axes)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.features} invariants"
+
+
+class GridMaximum(nn.Module):
+    r"""Read the maximum of each channel over the grid, :math:`u_c = \max_p x_{c p}`."""
+
+    linear = False
+
+    def __init__(self, in_type: GridFeatures) -> None:
+        super().__init__()
+        self.in_type, self.features = in_type, in_type.count
+        self._axes = tuple(range(-in_type.dims, 0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``x: (E, C, *grid)`` to ``(E, C)``."""
+        return x.amax(self._axes)
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.features} invariants"

@@ -23,7 +23,7 @@ from eqsets.rows import ConstantPart
 from eqsets_translations.convolution import Convolution
 from eqsets_translations.features import GridFeatures
 from eqsets_translations.options import per_axis
-from eqsets_translations.readout import GridEmbedding, GridMean
+from eqsets_translations.readout import GridEmbedding, GridMaximum, GridMean
 from eqsets_translations.resample import GridPool, GridUpsample
 from eqsets_translations.shifts import Shifts
 
@@ -182,6 +182,10 @@ class Translations(ElementSymmetry):
     def invariant(self, in_type: FeatureType) -> GridMean:
         """Return the mean of each channel over the grid."""
         return GridMean(self._own(in_type))
+
+    def maximum(self, in_type: FeatureType) -> GridMaximum:
+        """Return the maximum of each channel over the grid."""
+        return GridMaximum(self._own(in_type))
 
     def embed(self, features: int, out_type: FeatureType) -> GridEmbedding:
         """Return a module that writes invariants onto the whole grid."""

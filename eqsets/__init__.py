@@ -31,6 +31,7 @@ from eqsets.nested import Sets
 from eqsets.network import SetNetwork, deep_sets
 from eqsets.products import Product
 from eqsets.registry import element_group, plugins, transformation
+from eqsets.set_aware import set_aware
 from eqsets.sets import SetBatch
 from eqsets.sets.collate import collate
 from eqsets.symmetry import ElementSymmetry
@@ -75,6 +76,7 @@ __all__ = [
     "register_aggregation",
     "register_module",
     "save",
+    "set_aware",
     "to_dict",
     "transformation",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eqsets.symmetry.conversion import Conversion, SetCall
 from eqsets.symmetry.symmetry import ElementSymmetry
 
-__all__ = ["ElementSymmetry"]
+__all__ = ["Conversion", "ElementSymmetry", "SetCall"]

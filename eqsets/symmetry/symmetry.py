@@ -11,6 +11,7 @@ Requirements that shaped this module:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from eqsets.rows import InvariantPart
 from eqsets.solve import Action, Basis
 from eqsets.structure import NO_STRUCTURE, NoStructure, SharedStructure, Structure
 from eqsets.structure.former import FormerStructure, FormerStructureMethods
+from eqsets.symmetry.conversion import STANDARD_CONVERSIONS, Conversion, SetCall
 from eqsets.symmetry.derived import derived_part
 from eqsets.symmetry.solved import Solved
 
@@ -207,6 +209,28 @@ class ElementSymmetry(FormerStructureMethods, ABC):
     def transform_structure(self, g: Tensor, structure: Any) -> Any:
         """Return side information, as users pass it, of elements that ``g`` has acted on."""
         return self.structure(structure).transform(g).given
+
+    def conversions(self) -> Sequence[Conversion]:
+        """Return the classes of modules that :func:`eqsets.set_aware` knows for this symmetry.
+
+        By default ``torch.nn.Linear`` as a linear map of channels on the last axis, and the
+        normalisations and activations of torch that have weights. A symmetry with linear maps of
+        its own adds them: ``(Conversion("torch.nn.modules.conv.Conv2d", channel_axis=1),
+        *super().conversions())``; the first that matches counts.
+        """
+        return STANDARD_CONVERSIONS
+
+    def call_model(self, model: nn.Module, rows: Tensor, call: SetCall) -> Any:
+        """Call a network of single elements, as its library calls it, and return rows.
+
+        By default ``model(rows, *side)``, with the side information of the rows where there is any.
+
+        Arguments:
+            model: given to :func:`eqsets.set_aware`.
+            rows: ``(R, *element)``.
+            call: the sets and their side information.
+        """
+        return model(rows, *call.structure.rows(call.layout))
 
     # The defaults use this, solved once for each pair of types.
 

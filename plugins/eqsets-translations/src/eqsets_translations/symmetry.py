@@ -11,6 +11,7 @@ Requirements that shaped this module:
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import lcm
 from typing import Any
@@ -20,6 +21,7 @@ from torch import nn
 from eqsets import ElementSymmetry, FeatureType, FeatureTypeError
 from eqsets.errors import choices
 from eqsets.rows import ConstantPart
+from eqsets.symmetry import Conversion
 from eqsets_translations.convolution import Convolution
 from eqsets_translations.features import GridFeatures
 from eqsets_translations.options import per_axis
@@ -225,6 +227,11 @@ class Translations(ElementSymmetry):
             FeatureTypeError: the kind is unknown, or the output would be finer than one pixel.
         """
         return GridUpsample(self._own(in_type), per_axis(factor, self.dims, "factor"), kind)
+
+    def conversions(self) -> Sequence[Conversion]:
+        """Return those of torch: its convolutions and transposed convolutions of these axes."""
+        kinds = [f"torch.nn.modules.conv.Conv{kind}{self.dims}d" for kind in ("", "Transpose")]
+        return (Conversion(*kinds, channel_axis=1), *super().conversions())
 
     def __repr__(self) -> str:
         parts = [f"dims={self.dims}", f"padding_mode={self.padding_mode!r}"]

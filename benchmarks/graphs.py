@@ -78,7 +78,7 @@ def graphs(effort: Effort) -> Iterator[Row]:
     for conv in THEIRS:
         torch.manual_seed(0)
         x = torch.randn(SETS, SIZE, NODES, WIDTHS[0])
-        ours = SetNetwork("permutations", WIDTHS, conv=conv)
+        ours = SetNetwork("permutations", WIDTHS, aggregation="sum", conv=conv)
         models: dict[str, nn.Module] = {
             "ours": _Sides(ours),
             "static graphs of PyG": Static(conv, ours),

@@ -24,7 +24,7 @@ def growth(effort: Effort) -> Iterator[Row]:
     Each set is measured alone: one batch of one set, dense and ragged.
     """
     torch.manual_seed(0)
-    layer = DSS("translations", CHANNELS, CHANNELS, kernel_size=3)
+    layer = DSS("translations", CHANNELS, CHANNELS, aggregation="sum", kernel_size=3)
     weights = list(layer.parameters())
 
     runs, peaks = {}, {}

@@ -22,7 +22,7 @@ SETS = (2, 8, 32, 64)
 
 def _layer(width: tuple[int, int]) -> DSS:
     torch.manual_seed(0)
-    return DSS("translations", *width, kernel_size=3)
+    return DSS("translations", *width, aggregation="sum", kernel_size=3)
 
 
 def _fold(rows: Tensor, n: int) -> Tensor:
@@ -81,7 +81,12 @@ def any_size(effort: Effort) -> Iterator[Row]:
     torch._dynamo.reset()
     torch._dynamo.config.recompile_limit = 32
     network = SetNetwork(
-        "translations", [3, 32, 32, 3], normalization="batch", activation="elu", kernel_size=3
+        "translations",
+        [3, 32, 32, 3],
+        aggregation="sum",
+        normalization="batch",
+        activation="elu",
+        kernel_size=3,
     )
     weights, rows = list(network.parameters()), images(ROWS, 3, SIZE)
     free = torch.compile(network, fullgraph=True)

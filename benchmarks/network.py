@@ -46,7 +46,9 @@ def network(effort: Effort) -> Iterator[Row]:
     """Yield the speed-up of a network of DSS layers in training and inference, and its memory."""
     torch.manual_seed(0)
     obvious = nn.Sequential(*(ObviousBlock(a, b, b == 3) for a, b in pairwise(WIDTHS)))
-    ours = SetNetwork("translations", WIDTHS, normalization="batch", kernel_size=3)
+    ours = SetNetwork(
+        "translations", WIDTHS, aggregation="sum", normalization="batch", kernel_size=3
+    )
     x = torch.randn(BURSTS, FRAMES, 3, SIZE, SIZE)
     runs = {}
     for name, model in {"obvious": obvious, "ours": ours}.items():

@@ -58,45 +58,45 @@ def cases() -> list[Case]:
     return [
         Case(
             "translations, 32 to 32, 32 x 32",
-            lambda: DSS("translations", 32, 32, kernel_size=3),
+            lambda: DSS("translations", 32, 32, aggregation="sum", kernel_size=3),
             (32, 32, 32),
         ),
         Case(
             f"permutations, gcn, 128 to 128, {NODES} nodes",
-            lambda: DSS("permutations", 128, 128, conv="gcn"),
+            lambda: DSS("permutations", 128, 128, aggregation="sum", conv="gcn"),
             (NODES, 128),
             graph,
         ),
         Case(
             f"permutations, gat, 128 to 128, {NODES} nodes",
-            lambda: DSS("permutations", 128, 128, conv="gat"),
+            lambda: DSS("permutations", 128, 128, aggregation="sum", conv="gat"),
             (NODES, 128),
             graph,
         ),
         Case(
             f"permutations, points, 128 to 128, {NODES} nodes",
-            lambda: DSS("permutations", 128, 128),
+            lambda: DSS("permutations", 128, 128, aggregation="sum"),
             (NODES, 128),
         ),
         Case(
             "permutations, 16 pairs to 16 pairs, 32 nodes",
-            lambda: DSS("permutations", "16 pairs", "16 pairs"),
+            lambda: DSS("permutations", "16 pairs", "16 pairs", aggregation="sum"),
             (32, 32, 16),
         ),
         Case(
             "planar, C_8, 8 regular to 8 regular, 33 x 33",
-            lambda: DSS(planar, "8 regular", "8 regular", kernel_size=5),
+            lambda: DSS(planar, "8 regular", "8 regular", aggregation="sum", kernel_size=5),
             (64, 33, 33),
         ),
         Case(
             "spatial, vectors, 64x0e + 32x1o",
-            lambda: DSS("spatial", "64x0e + 32x1o", "64x0e + 32x1o"),
+            lambda: DSS("spatial", "64x0e + 32x1o", "64x0e + 32x1o", aggregation="sum"),
             (160,),
             rows=8192,  # enough rows that arithmetic dominates the overhead
         ),
         Case(
             "spatial, points, 8x0e + 4x1o, 32 points, 8 neighbours",
-            lambda: DSS("spatial", points, points, neighbors=8),
+            lambda: DSS("spatial", points, points, aggregation="sum", neighbors=8),
             (32, 20),
             torch.randn(32, 3),
         ),
@@ -135,7 +135,7 @@ def _element(layer: DSS, case: Case, n: int) -> Callable[[Tensor], Tensor]:
 def graph_growth(effort: Effort) -> Iterator[Row]:
     """Yield time and peak memory of a DSS-GCN per node, for growing sets and graphs."""
     torch.manual_seed(0)
-    layer = DSS("permutations", 32, 32, conv="gcn")
+    layer = DSS("permutations", 32, 32, aggregation="sum", conv="gcn")
     weights = list(layer.parameters())
     for what, sizes in (("n", SIZES), ("nodes", GRAPHS)):
         runs, peaks = {}, {}

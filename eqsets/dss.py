@@ -33,17 +33,20 @@ class DSS(nn.Module):
 
     With shared alignment, one :math:`h \in H` moves all elements (:math:`S_n \times H`):
 
-    .. math:: L(X)_i = L_1 x_i + L_2 \sum_j x_j
+    .. math:: L(X)_i = A (x_i - m) + B m, \qquad m = \frac1n \sum_j x_j
 
-    where :math:`L_1, L_2` are H-equivariant linear maps; with both complete these are *all*
-    equivariant linear maps. With independent alignment each element has its own :math:`h_i`
-    (the wreath product): elements can share only invariants :math:`u`, which come back through
-    :math:`E`, a linear map into the features that are invariant under the group:
+    where :math:`A, B` are H-equivariant linear maps; with both complete these are *all*
+    equivariant linear maps. They are those of the published form
+    :math:`L_1 x_i + L_2 \sum_j x_j` (``aggregation="sum"``), with one weight for the differences
+    between elements and one for what they have in common, see :mod:`eqsets.aggregation.centered`.
+    With independent alignment each element has its own :math:`h_i` (the wreath product): elements
+    can share only invariants :math:`u`, which come back through :math:`E`, a linear map into the
+    features that are invariant under the group, onto which :math:`P` projects:
 
-    .. math:: L(X)_i = L_1 x_i + E \sum_j u(x_j)
+    .. math:: L(X)_i = A x_i - P \frac1n \sum_j A x_j + E \frac1n \sum_j u(x_j)
 
-    The sum may be another aggregation, see :mod:`eqsets.aggregation`. Aggregating comes first, so
-    the second map runs once a set: the cost is :math:`1 + 1/n` times that of :math:`L_1` alone.
+    Other aggregations are in :mod:`eqsets.aggregation`. Aggregating comes first, so the second map
+    runs once a set: the cost is :math:`1 + 1/n` times that of :math:`A` alone.
 
     References:
         On Learning Sets of Symmetric Elements, Maron, Litany, Chechik, Fetaya, ICML 2020,
@@ -55,8 +58,8 @@ class DSS(nn.Module):
         element_group: name (``"translations"``) or :class:`~eqsets.ElementSymmetry`.
         in_features: feature type of the input, as ``element_group.feature_type`` takes it.
         out_features: feature type of the output.
-        aggregation: ``"sum"``, ``"mean"``, ``"max"``, ``"centered"`` (a weight for the
-            differences from the mean and one for the mean), ``"none"`` (Siamese), ``"sridhar"``,
+        aggregation: ``"centered"`` (a weight for the differences from the mean and one for the
+            mean), ``"sum"``, ``"mean"``, ``"max"``, ``"none"`` (Siamese), ``"sridhar"``,
             ``"aittala"``, ``"attention"``, ``"gated-attention"``, another registered name, or an
             :class:`~eqsets.Aggregation`.
         alignment: ``"shared"`` or ``"independent"``.
@@ -78,7 +81,8 @@ class DSS(nn.Module):
         torch.Size([8, 4, 5, 3])
     """
 
-    _version = 2  # of the names of its weights
+    # 1: no context module around the second map; 1, 2: the default aggregation was the sum.
+    _version = 3
 
     def __init__(
         self,
@@ -86,7 +90,7 @@ class DSS(nn.Module):
         in_features: Any,
         out_features: Any,
         *,
-        aggregation: str | Aggregation = "sum",
+        aggregation: str | Aggregation = "centered",
         alignment: str = "shared",
         bias: bool = True,
         context: Mapping[str, Any] | None = None,
@@ -277,14 +281,59 @@ class DSS(nn.Module):
             return
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
     ) -> None:
-        """Load weights; those of version 1 had no context module around their second map."""
+        """Load weights; those of a layer of the former default are refused by the present one."""
         for name in ("invariant", "aggregate"):
             old = f"{prefix}{name}."
             for key in [key for key in state_dict if key.startswith(old)]:
                 state_dict[f"{prefix}context.{key[len(prefix) :]}"] = state_dict.pop(key)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        if self._are_of_former_default(state_dict, prefix, local_metadata.get("version")):
+            error_msgs.append(
+                f"{prefix or 'DSS: '}weights of a layer whose aggregation is not 'centered', the "
+                "default since version 0.2; before, it was 'sum'. They would be another function "
+                "here. Write aggregation='sum' (or what the layer was trained with), load them, "
+                "and convert with layer.reparametrize('centered', set_size=...) if you like."
+            )
+        super()._load_from_state_dict(  # type: ignore[no-untyped-call]
+            state_dict,
+            prefix,
+            local_metadata,
+            strict,
+            missing_keys,
+            unexpected_keys,
+            error_msgs,
+        )
+
+    def _are_of_former_default(
+        self, state_dict: Mapping[str, Any], prefix: str, version: int | None
+    ) -> bool:
+        """Return whether weights are those of a sum, and this layer is centred.
+
+        The bias says so, which is in the other map. Without one, the version of the weights says
+        whether the sum was the default.
+        """
+        if not isinstance(self.aggregation, Centered) or self.aggregate is None:
+            return False
+        if not any(key.startswith(f"{prefix}siamese.") for key in state_dict):
+            return False  # of nothing, or of parts of it
+        if self.alignment == "independent":
+            if getattr(self.context, "offset", None) is not None:
+                return not any(key.startswith(f"{prefix}context.offset.") for key in state_dict)
+            return version in (1, 2)
+        local, common = (
+            {name for name, _ in one.named_parameters()} for one in (self.siamese, self.aggregate)
+        )
+        if common > local:
+            return any(f"{prefix}siamese.{name}" in state_dict for name in common - local)
+        return version in (1, 2)
 
     def extra_repr(self) -> str:
         return (

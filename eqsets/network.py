@@ -66,7 +66,7 @@ class SetNetwork(nn.Module):
         element_group: str | ElementSymmetry,
         features: Sequence[Any],
         *,
-        aggregation: str | Aggregation = "sum",
+        aggregation: str | Aggregation = "centered",
         alignment: str = "shared",
         activation: str = "relu",
         normalization: str | None = None,

@@ -114,7 +114,7 @@ def test_layer_is_complete_as_theory_counts(generators, shared: int, independent
 
 
 def test_trivial_group_is_deep_sets() -> None:
-    layer = DSS("trivial", 3, 5)
+    layer = DSS("trivial", 3, 5, aggregation="sum")
     x = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0))
     own, context = layer.siamese.weight[0], layer.aggregate.weight[0]
     assert torch.allclose(layer(x), x @ own + x.sum(1, keepdim=True) @ context + layer.siamese.bias)

@@ -14,7 +14,8 @@ from typing import Any
 
 from torch import nn
 
-from eqsets.aggregation import Aggregation, Sum
+from eqsets.aggregation import Aggregation
+from eqsets.aggregation.centered import Centered
 from eqsets.dss import ALIGNMENTS, DSS
 from eqsets.errors import FeatureTypeError, choices
 from eqsets.features import FeatureType
@@ -64,7 +65,7 @@ class Sets(ElementSymmetry):
         size: int | None = None,
         *,
         alignment: str = "shared",
-        aggregation: str | Aggregation = "sum",
+        aggregation: str | Aggregation = "centered",
     ) -> None:
         if alignment not in ALIGNMENTS:
             raise FeatureTypeError(
@@ -205,5 +206,5 @@ class Sets(ElementSymmetry):
     def __repr__(self) -> str:
         size = "" if self.size is None else f", size={self.size}"
         aligned = "" if self.alignment == "shared" else f", alignment={self.alignment!r}"
-        summed = "" if self.aggregation == Sum() else f", aggregation={self.aggregation!r}"
+        summed = "" if self.aggregation == Centered() else f", aggregation={self.aggregation!r}"
         return f"Sets({self.inner!r}{size}{aligned}{summed})"

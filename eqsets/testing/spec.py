@@ -251,10 +251,10 @@ class ContractSpec:
     structure: Structure | None = None
     dimension: Callable[[Layer], int] | None = None
     aggregations: tuple[str, ...] = (
+        "centered",
         "sum",
         "mean",
         "max",
-        "centered",
         "none",
         "sridhar",
         "aittala",

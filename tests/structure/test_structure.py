@@ -97,7 +97,7 @@ class GraphsOfSets(Graphs):
 
 def dss(symmetry: ElementSymmetry) -> DSS:
     torch.manual_seed(0)
-    return DSS(symmetry, 2, 3)
+    return DSS(symmetry, 2, 3, aggregation="sum")
 
 
 def by_loop(layer: DSS, matrices: Tensor) -> Tensor:

@@ -60,7 +60,8 @@ def test_weighted_sums_are_those_of_the_matrix(
     pairs = [(abs(source), abs(target)) for source, target in pairs]
     index = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).T
     weight = torch.tensor(weights[: len(pairs)], dtype=torch.float64)
-    layer, x = LAYERS["graph"], features(2, 3, 6, 2)
+    layer = DSS("permutations", 2, 3, aggregation="sum", conv="graph").double()
+    x = features(2, 3, 6, 2)
     matrix = torch.zeros(6, 6, dtype=torch.float64)
     matrix.index_put_((index[1], index[0]), weight, accumulate=True)
     own, total = layer.siamese, layer.aggregate

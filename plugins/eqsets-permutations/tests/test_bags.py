@@ -86,7 +86,8 @@ def test_rows_may_come_in_any_order() -> None:
 
 def test_graphs_of_different_sizes_share_invariants_only() -> None:
     mixed = bag([FIRST[0], SECOND[0]], shared_nodes=False)
-    layer = DSS("permutations", 3, 5, conv="gcn", alignment="independent").double()
+    options = {"aggregation": "sum", "alignment": "independent"}
+    layer = DSS("permutations", 3, 5, conv="gcn", **options).double()
     y = OnBags(layer)(mixed)
     invariants = [one.x.mean(0) for one in (FIRST[0], SECOND[0])]
     context = (invariants[0] + invariants[1]) @ layer.aggregate.linear.weight.T
@@ -96,6 +97,23 @@ def test_graphs_of_different_sizes_share_invariants_only() -> None:
         shared = OnBags(DSS("permutations", 3, 5, conv=conv).double())
         with pytest.raises(ShapeError, match="alignment='independent'"):
             shared(mixed)
+
+
+@pytest.mark.parametrize("readout", ["mean", "max"])
+def test_graphs_of_different_sizes_are_centred(readout: str) -> None:
+    """A x_i without the mean over the set of its mean over the nodes, which B gives instead."""
+    graphs = [FIRST[0], SECOND[0], FIRST[0]]
+    symmetry = eqsets.element_group("permutations", readout=readout)
+    layer = DSS(symmetry, 3, 5, conv="graph", alignment="independent").double()
+    torch.nn.init.normal_(layer.context.offset.linear.weight)
+    y = OnBags(layer)(bag(graphs, shared_nodes=False))
+    own = [layer.siamese(g.x[None], Edges(g.edge_index))[0] for g in graphs]
+    read = {"mean": lambda x: x.mean(0), "max": lambda x: x.amax(0)}[readout]
+    common = sum(read(g.x) for g in graphs) / 3 @ layer.aggregate.linear.weight.T
+    common = common + layer.context.offset.linear.weight[:, 0]
+    if readout == "mean":
+        common = common - sum(one.mean(0) for one in own) / 3
+    torch.testing.assert_close(y.x, torch.cat(own) + common)
 
 
 def test_bags_that_do_not_fit_are_refused() -> None:

@@ -79,7 +79,7 @@ def test_own_edges_are_a_plain_loop(conv: str) -> None:
     """Each element, and each set, with its own edges; dense, padded and ragged."""
     graphs = [GRAPH, GRAPH[:, 1:], GRAPH.flip(0), GRAPH[:, :3], GRAPH[:, 2:4], GRAPH[:, :0]]
     x = draw(2, 3, 5, 4)
-    layer = DSS("permutations", 4, 3, conv=conv).double()
+    layer = DSS("permutations", 4, 3, aggregation="sum", conv=conv).double()
 
     def loop(own: list[Tensor], shared: list[Tensor], present: Tensor) -> Tensor:
         y = torch.zeros(2, 3, 5, 3, dtype=torch.float64)

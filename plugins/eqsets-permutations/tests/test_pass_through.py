@@ -39,7 +39,7 @@ def test_a_set_is_pyg_on_each_element(
     conv: str, options: dict[str, Any], key: str, blocks: int
 ) -> None:
     """One graph for all, for each set, or for each element, with values of their own."""
-    layer = DSS("permutations", 4, 6, conv=conv, **options).double()
+    layer = DSS("permutations", 4, 6, aggregation="sum", conv=conv, **options).double()
     values = [
         draw(7, seed=k).abs() if key == "weight" else draw(7, 2, seed=k) for k in range(blocks)
     ]
@@ -68,7 +68,7 @@ def test_subgraphs_keep_what_their_edges_have(policy: SubgraphPolicy) -> None:
     assert torch.equal(bag.edge_weight, data.edge_weight[rows])
     assert torch.equal(bag.context_attr, data.edge_attr)
     assert torch.equal(bag.context_weight, data.edge_weight)
-    layer = DSS("permutations", 4, 6, conv="gine", edge_dim=2).double()
+    layer = DSS("permutations", 4, 6, aggregation="sum", conv="gine", edge_dim=2).double()
     del bag.edge_weight, bag.context_weight
     y = OnBags(layer)(Batch.from_data_list([bag, bag])).x[: len(bag.x)]
     own = layer.siamese.conv(bag.x, bag.edge_index, bag.edge_attr)

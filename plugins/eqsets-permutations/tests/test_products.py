@@ -108,7 +108,7 @@ Oracle = Callable[..., Tensor]
 def test_edge_features_of_unequal_graphs_are_those_of_pyg(conv: str) -> None:
     """Each element with its own edges and features; the second branch sees the sum of the set."""
     torch.manual_seed(0)
-    layer = DSS("permutations", 3, 4, conv=conv, edge_dim=2).double()
+    layer = DSS("permutations", 3, 4, aggregation="sum", conv=conv, edge_dim=2).double()
     x = draw(1, 3, NODES, 3)
     graphs = [Edges(INDEX[:, :k], attr=draw(k, 2, seed=k)) for k in (9, 2, 0)]
     y = layer(x, structure=Edges.stack(graphs, nodes=NODES))

@@ -101,7 +101,7 @@ def test_frozen_layer_is_equivariant_and_keeps_every_option() -> None:
     layer = DSS(
         symmetry, 2, "2 regular", kernel_size=5, stride=2, padding_mode="reflect", bias=True
     ).double()
-    nn.init.normal_(layer.siamese.bias)
+    nn.init.normal_(layer.aggregate.bias)
     frozen = freeze(layer)
     assert equivariance_error(frozen, layer.in_type, layer.out_type).max < 1e-14
     x = layer.in_type.sample(2, 3, dtype=torch.float64)

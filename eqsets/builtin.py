@@ -33,6 +33,7 @@ def eqsets_aggregations() -> dict[str, str]:
         "mean": "eqsets.aggregation:Mean",
         "max": "eqsets.aggregation:Max",
         "centered": "eqsets.aggregation.centered:Centered",
+        "mapped-max": "eqsets.aggregation:MappedMax",
         "none": "eqsets.aggregation:NoAggregation",
         "sridhar": "eqsets.aggregation:Sridhar",
         "aittala": "eqsets.aggregation:Aittala",

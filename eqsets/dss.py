@@ -302,7 +302,7 @@ class DSS(nn.Module):
                 "here. Write aggregation='sum' (or what the layer was trained with), load them, "
                 "and convert with layer.reparametrize('centered', set_size=...) if you like."
             )
-        super()._load_from_state_dict(  # type: ignore[no-untyped-call]
+        super()._load_from_state_dict(
             state_dict,
             prefix,
             local_metadata,

@@ -15,6 +15,7 @@ from eqsets.aggregation.attention import Attention
 from eqsets.aggregation.attention_pool import GatedAttention
 from eqsets.aggregation.combiners import Add, Combiner, Concatenate, Subtract
 from eqsets.aggregation.context import Context, InvariantContext, MappedContext, ReducedContext
+from eqsets.aggregation.mapped import MappedMax
 
 __all__ = [
     "Add",
@@ -27,6 +28,7 @@ __all__ = [
     "GatedAttention",
     "InvariantContext",
     "MappedContext",
+    "MappedMax",
     "Max",
     "Mean",
     "NoAggregation",

@@ -6,6 +6,7 @@ With :math:`a_i = L_1 x_i` the output of the local map, the layers are
 ``sum``               :math:`a_i + L_2 \sum_j x_j`
 ``mean``              :math:`a_i + L_2 \frac1n \sum_j x_j`
 ``max``               :math:`a_i + L_2 \max_j x_j`
+``mapped-max``        :math:`a_i + \max_j L_2 x_j`, see :mod:`eqsets.aggregation.mapped`
 ``centered``          :math:`A (x_i - m) + B m`, :math:`m = \frac1n \sum_j x_j`, see
                       :mod:`eqsets.aggregation.centered`
 ``none``              :math:`a_i` (Siamese)

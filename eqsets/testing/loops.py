@@ -12,7 +12,16 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
-from eqsets.aggregation import Aggregation, Aittala, Max, Mean, NoAggregation, Sridhar, Sum
+from eqsets.aggregation import (
+    Aggregation,
+    Aittala,
+    MappedMax,
+    Max,
+    Mean,
+    NoAggregation,
+    Sridhar,
+    Sum,
+)
 from eqsets.aggregation.centered import Centered, InvariantCenteredContext
 from eqsets.aggregation.combiners import Concatenate, Subtract
 from eqsets.dss import DSS
@@ -38,6 +47,8 @@ def dss_by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
         return [y[0] for y in local]
     if isinstance(aggregation, Centered):
         return _centered(layer, elements, local)
+    if isinstance(aggregation, MappedMax):
+        return _mapped(layer, aggregation, elements, local)
     read = local if aggregation.reads_local else [x[None] for x in elements]
     if layer.invariant is not None:
         read = [layer.invariant(x) for x in read]
@@ -69,6 +80,21 @@ def _centered(layer: DSS, elements: list[Tensor], local: list[Tensor]) -> list[T
     return [(y - shared + common)[0] for y in local]
 
 
+def _mapped(
+    layer: DSS, aggregation: MappedMax, elements: list[Tensor], local: list[Tensor]
+) -> list[Tensor]:
+    """Return the layer that maps each element, then aggregates."""
+    if layer.aggregate is None:
+        raise AssertionError("a layer that maps, then aggregates, has a second map")
+    if layer.invariant is not None:
+        read = _reduce(aggregation.reduction, [layer.invariant(x[None]) for x in elements])
+        context = layer.aggregate(read, like=local[0])
+    else:
+        mapped = [layer.aggregate(x[None]) for x in elements]
+        context = _reduce(aggregation.reduction, mapped)
+    return [(y + context)[0] for y in local]
+
+
 def _mean(members: list[Tensor]) -> Tensor:
     return reduce(torch.add, members) / len(members)
 
@@ -79,6 +105,8 @@ def end_by_loop(end: nn.Module, elements: list[Tensor]) -> list[Tensor]:
         return [_reduce(end.aggregation, [x[None] for x in elements])[0]]
     if not isinstance(end, Readout):
         raise AssertionError(f"the oracle knows SetPool and Readout, got {type(end).__name__}")
+    if not isinstance(end.aggregation, Aggregation):
+        raise AssertionError(f"the oracle knows read-outs by one aggregation, got {end!r}")
     read = [end.invariant(x[None]) for x in elements]
     y: Tensor = end.linear(_reduce(end.aggregation, read))
     return [y[0]]
@@ -86,7 +114,7 @@ def end_by_loop(end: nn.Module, elements: list[Tensor]) -> list[Tensor]:
 
 def has_loop(layer: nn.Module) -> bool:
     """Return whether the loop knows the aggregation of a layer: one of eqsets."""
-    known = (Aittala, Centered, LocalSum, Max, Mean, NoAggregation, Sridhar, Sum)
+    known = (Aittala, Centered, LocalSum, MappedMax, Max, Mean, NoAggregation, Sridhar, Sum)
     return isinstance(layer, DSS) and type(layer.aggregation) in known
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import DSS, Aggregation, FeatureType, FeatureTypeError, SetBatch, element_group
-from eqsets.aggregation import Aittala, Max, Mean, NoAggregation, Sridhar, Sum
+from eqsets.aggregation import Aittala, MappedMax, Max, Mean, NoAggregation, Sridhar, Sum
 from eqsets.aggregation.combiners import Add, Combiner, Concatenate, Subtract
 from eqsets.aggregation.context import Context
 from eqsets.layout import Layout, as_rows
@@ -23,7 +23,7 @@ from eqsets.symmetry import ElementSymmetry
 from eqsets.testing.loops import dss_by_loop
 
 RING = element_group("cyclic", size=4)
-BUILT_IN = (Sum(), Mean(), Max(), NoAggregation(), Sridhar(), Aittala())
+BUILT_IN = (Sum(), Mean(), Max(), NoAggregation(), Sridhar(), Aittala(), MappedMax())
 MASK = torch.tensor([[True, False, True], [True, True, True]])
 
 
@@ -55,6 +55,26 @@ def test_the_oracle_distinguishes_aggregations() -> None:
     other.load_state_dict(layer.state_dict())
     x = sets()
     assert not torch.allclose(other(x)[0], torch.stack(dss_by_loop(layer, list(x[0]))))
+
+
+class MappedMean(MappedMax):
+    reduction = Mean()
+
+
+def test_the_order_of_map_and_aggregation_matters_for_the_maximum_only() -> None:
+    x = sets()
+    for first, second, equal in ((MappedMean(), Mean(), True), (MappedMax(), Max(), False)):
+        one, two = layer_of(first), layer_of(second)
+        two.load_state_dict(one.state_dict())
+        assert torch.allclose(one(x), two(x), atol=1e-12) == equal
+
+
+def test_mapped_maxima_need_a_pointwise_output_only() -> None:
+    assert DSS("spatial", "2x0e + 1x1o", 3, aggregation="mapped-max").context is not None
+    with pytest.raises(FeatureTypeError, match="component by component"):
+        DSS("spatial", "2x0e + 1x1o", 3, aggregation="max")
+    with pytest.raises(FeatureTypeError, match="component by component"):
+        DSS("spatial", 3, "2x0e + 1x1o", aggregation="mapped-max")
 
 
 @pytest.mark.parametrize("aggregation", BUILT_IN, ids=repr)

@@ -7,7 +7,7 @@ from eqsets import nn
 from eqsets.aggregation import Aggregation
 from eqsets.audit import AuditReport, audit
 from eqsets.construction import Construction
-from eqsets.deep import SetResNet
+from eqsets.deep import SetResNet, SetUNet
 from eqsets.description import from_dict, load, save, to_dict
 from eqsets.dss import DSS
 from eqsets.equivariance import EquivarianceReport, equivariance_error
@@ -60,6 +60,7 @@ __all__ = [
     "SetBatch",
     "SetNetwork",
     "SetResNet",
+    "SetUNet",
     "Sets",
     "ShapeError",
     "TransformationFamily",

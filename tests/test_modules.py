@@ -20,6 +20,7 @@ from eqsets import (
     SetBatch,
     SetNetwork,
     SetResNet,
+    SetUNet,
     element_group,
     from_dict,
     modules,
@@ -45,6 +46,11 @@ EXAMPLES = {
         DSS(RING, 2, 3), DSS(RING, 2, 3, aggregation="none"), scale=0.0
     ),
     "SetResNet": lambda: SetResNet(RING, [2, 3, 4, 2], depth=[1, 2], readout=3),
+    "SetUNet": lambda: SetUNet(
+        "translations", [3, 2, 4], out_features=1, upsample={"kind": "linear"}
+    ),
+    "UNet": lambda: SetUNet("translations", [3, 2, 4, 4], set_pool="mean").body,
+    "Upsample": lambda: nn.Upsample("translations", "4 /2", kind="linear"),
     "norm": lambda: nn.norm(RING, 2, "batch"),
     "nonlinearity": lambda: nn.nonlinearity(RING, 2, "gelu"),
     "dropout": lambda: nn.dropout(RING, 2, 0.3),

@@ -4,6 +4,7 @@ from eqsets.nn.elementwise import Elementwise, dropout, invariant, nonlinearity,
 from eqsets.nn.pooling import SetPool
 from eqsets.nn.readout import Aggregations, Readout
 from eqsets.nn.residual import Residual
+from eqsets.nn.resize import Upsample
 from eqsets.nn.sequential import SetSequential
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Residual",
     "SetPool",
     "SetSequential",
+    "Upsample",
     "dropout",
     "invariant",
     "nonlinearity",

@@ -158,12 +158,12 @@ def set_aware(
     chosen, others = select(network, symmetry, layers)
     memo: dict[int, Any] = {}
     converted: dict[int, nn.Module] = {}
-    for found in chosen:
-        if found.conversion is None:
+    for part in chosen:
+        if part.conversion is None:
             raise AssertionError("a module that is converted has a conversion")
-        common = copied(found.module, memo)
-        converted[id(found.module)] = SetAwareLayer(
-            found.module, common, found.conversion, calls, found.path, alignment
+        common = copied(part.module, memo)
+        converted[id(part.module)] = SetAwareLayer(
+            part.module, common, part.conversion, calls, part.path, alignment
         )
     network = converted.get(id(network), network)
     for parent in list(network.modules()):
@@ -176,8 +176,8 @@ def set_aware(
         network,
         symmetry,
         calls,
-        tuple(found.path for found in chosen),
-        tuple(found.path for found in others),
+        tuple(part.path for part in chosen),
+        tuple(part.path for part in others),
     )
     return network_of_sets.train(model.training)
 

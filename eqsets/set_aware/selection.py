@@ -16,7 +16,7 @@ from eqsets.errors import FeatureTypeError, OptionError
 from eqsets.symmetry import ElementSymmetry
 from eqsets.symmetry.conversion import Conversion, class_names
 
-__all__ = ["Found", "select"]
+__all__ = ["Part", "select"]
 
 _WHOLE = frozenset(  # modules that read the weights of their parts instead of calling them
     f"torch.nn.modules.{name}"
@@ -32,7 +32,7 @@ _WHOLE = frozenset(  # modules that read the weights of their parts instead of c
 
 
 @dataclass(frozen=True)
-class Found:
+class Part:
     """A module with weights in a network.
 
     Arguments:
@@ -56,7 +56,7 @@ class Found:
 
 def select(
     network: nn.Module, symmetry: ElementSymmetry, layers: str | Sequence[str] | None
-) -> tuple[list[Found], list[Found]]:
+) -> tuple[list[Part], list[Part]]:
     """Return the modules to convert, and the others that have weights.
 
     Arguments:
@@ -70,7 +70,7 @@ def select(
         OptionError: a pattern matches no module that can be converted.
     """
     every = list(_walk(network, symmetry.conversions(), "", set()))
-    linear = [found for found in every if found.linear]
+    linear = [part for part in every if part.linear]
     if not linear:
         known = sorted(name for c in symmetry.conversions() if c.linear for name in c.classes)
         raise FeatureTypeError(
@@ -78,7 +78,7 @@ def select(
             f"one of the classes {known}. Say what others are: ElementSymmetry.conversions."
         )
     if layers is None:
-        unknown = [str(found) for found in every if found.conversion is None]
+        unknown = [str(part) for part in every if part.conversion is None]
         if unknown:
             raise FeatureTypeError(
                 f"set_aware cannot convert {', '.join(unknown)}: modules with weights of no class "
@@ -86,9 +86,9 @@ def select(
                 "activations. Apply them to each element separately by naming what to convert, "
                 "such as layers='*', or name their class in ElementSymmetry.conversions."
             )
-        return linear, [found for found in every if not found.linear]
+        return linear, [part for part in every if not part.linear]
     patterns = [layers] if isinstance(layers, str) else list(layers)
-    names = [found.path for found in linear]
+    names = [part.path for part in linear]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise OptionError(
@@ -96,25 +96,25 @@ def select(
                 f"expected names or patterns of {names}. Write for example layers='*'."
             )
     chosen = [one for one in linear if any(fnmatchcase(one.path, p) for p in patterns)]
-    paths = {found.path for found in chosen}
-    return chosen, [found for found in every if found.path not in paths]
+    paths = {part.path for part in chosen}
+    return chosen, [part for part in every if part.path not in paths]
 
 
 def _walk(
     module: nn.Module, conversions: Sequence[Conversion], path: str, seen: set[int]
-) -> Iterator[Found]:
+) -> Iterator[Part]:
     """Yield the modules that are of a known class, or have weights themselves."""
     if id(module) in seen:
         return
     seen.add(id(module))
     known = next((c for c in conversions if c.matches(module)), None)
     if known is not None:
-        yield Found(path, module, known)
+        yield Part(path, module, known)
         return
     if not class_names(module).isdisjoint(_WHOLE):
-        yield Found(path, module, None)
+        yield Part(path, module, None)
         return
     if any(True for _ in module.parameters(recurse=False)):
-        yield Found(path, module, None)
+        yield Part(path, module, None)
     for name, child in module.named_children():
         yield from _walk(child, conversions, f"{path}.{name}" if path else name, seen)

@@ -75,8 +75,8 @@ class Conversion:
             x: its input or output.
             output: which of them.
         """
-        kept = (0, self.channel_axis % x.dim())
-        axes = [axis for axis in range(x.dim()) if axis not in kept]
+        own = (0, self.channel_axis % x.dim())
+        axes = [axis for axis in range(x.dim()) if axis not in own]
         return x.mean(axes, keepdim=True).expand_as(x) if axes else x
 
 

@@ -184,6 +184,19 @@ class ElementSymmetry(FormerStructureMethods, ABC):
             ". Use invariant(type) to read out the whole element."
         )
 
+    def upsample(self, in_type: FeatureType, **options: Any) -> nn.Module:
+        """Return a module with ``.out_type`` that makes elements finer, where there is one.
+
+        Its forward takes ``(x, size=None)``, with the sizes of the grid that the output shall have.
+
+        Raises:
+            FeatureTypeError: this symmetry knows no up-sampling inside an element.
+        """
+        raise FeatureTypeError(
+            f"{self!r} knows no up-sampling inside an element, asked for with "
+            f"{options or 'no options'}. Use SetNetwork or SetResNet, which keep the resolution."
+        )
+
     def structure(self, given: Any) -> Structure:
         """Return side information as one object; a Structure comes back as it is.
 

@@ -85,6 +85,11 @@ def _readers(
             )
             label = f"pool {feature_type} {dict(options) or ''}".rstrip()
             yield RowCase(label, "pool", pool, in_type=source, out_type=target, **common)
+    finer = partial(symmetry.upsample, feature_type)
+    if (module := offered(finer)) is not None:
+        target = getattr(module, "out_type", feature_type)
+        label = f"upsample {feature_type}"
+        yield RowCase(label, "pool", finer, in_type=feature_type, out_type=target, **common)
 
 
 def _keepers(

@@ -21,11 +21,12 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import DSS, ElementSymmetry, FeatureType, element_group
+from eqsets.deep import UNet
 from eqsets.nn import SetPool, SetSequential, nonlinearity, norm
 from experiments.designs import DESIGNS, Design
 from experiments.plan import fit_budget
 
-__all__ = ["SetUNet", "UNetPlan", "unets_of"]
+__all__ = ["UNetPlan", "unets_of"]
 
 _INITIAL_SCALE = 0.1  # of the last layer, relative to the default
 
@@ -53,7 +54,7 @@ class UNetPlan:
     begin: int = 1
 
 
-class SetUNet(nn.Module):
+class _Restoring(nn.Module):
     """Map ``(B, N, C, H, W)`` to the same shape, or ``(B, C, H, W)``: input plus a correction."""
 
     def __init__(self, plan: UNetPlan, design: Design, scale: int) -> None:
@@ -61,7 +62,7 @@ class SetUNet(nn.Module):
         self.symmetry, channels = plan.symmetry, plan.channels
         self.in_type = self.out_type = plan.symmetry.feature_type(channels)
         unit = 2 if "aittala" in (design.first, design.rest) else 1
-        count, self.fuse = plan.levels + 1, plan.fuse
+        count = plan.levels + 1
         steps = [plan.begin * 2**level for level in range(count)]
         specs = [
             f"{unit * ((scale + level) // count)}" + (f" /{step}" if step > 1 else "")
@@ -71,25 +72,24 @@ class SetUNet(nn.Module):
         down = list(itertools.pairwise(specs))
         make = partial(self._layer, design)
         outer = 3 if plan.begin == 1 else 2 * plan.begin
-        self.enter = make(channels, fine, kernel_size=outer, first=True)
-        self.down = nn.ModuleList([make(above, below, kernel_size=4) for above, below in down])
         bottom = ("max", "max") if design.head == "deep-sets" else ("none", "none")
-        self.bottom = SetSequential(
-            *[self._layer(design, low, low, kernel_size=1, use=use) for use in bottom]
-        )
-        self.up = nn.ModuleList(
-            [make(below, above, kernel_size=4) for above, below in reversed(down)]
-        )
         late = "mean" if design.head == "late" else None
         uses = [*[None] * (plan.levels - 1), None if plan.fuse else late]
         joined = zip(reversed(specs[:-1]), uses, strict=True)
-        self.join = nn.ModuleList(
-            [make(self._twice(spec), spec, kernel_size=3, use=use) for spec, use in joined]
-        )
-        self.pool = SetPool(plan.symmetry, fine, late or "max") if plan.fuse else None
+        joins = [make(self._twice(spec), spec, kernel_size=3, use=use) for spec, use in joined]
         last = DSS(plan.symmetry, fine, channels, aggregation="none", kernel_size=outer)
         between = [self._layer(design, fine, fine, kernel_size=3, use="none")] if plan.fuse else []
-        self.leave = SetSequential(*between, last)
+        leave = SetSequential(*between, last)
+        self.pool = SetPool(plan.symmetry, fine, late or "max") if plan.fuse else None
+        self.leave = leave if plan.fuse else None
+        self.body = UNet(
+            make(channels, fine, kernel_size=outer, first=True),
+            *[make(above, below, kernel_size=4) for above, below in down],
+            SetSequential(*[make(low, low, kernel_size=1, use=use) for use in bottom]),
+            *[make(below, above, kernel_size=4) for above, below in reversed(down)],
+            *joins,
+            self.pool or leave,
+        )
         if plan.fuse:  # the initial output is near the mean of the set
             with torch.no_grad():
                 for weight in last.parameters():
@@ -118,17 +118,10 @@ class SetUNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images of sets, ``(B, N, C, H, W)``; H and W multiples of the stride."""
-        skips, y = [], self.enter(x)
-        for down in self.down:
-            skips.append(y)
-            y = down(y)
-        y = self.bottom(y)
-        for up, join in zip(self.up, self.join, strict=True):
-            y = join(torch.cat([up(y), skips.pop()], 2))
-        if self.pool is None:
-            correction: Tensor = self.leave(y)
-            return x + correction
-        fused: Tensor = self.leave(self.pool(y).unsqueeze(1)).squeeze(1)  # a set of one image
+        y: Tensor = self.body(x)
+        if self.leave is None:
+            return x + y
+        fused: Tensor = self.leave(y.unsqueeze(1)).squeeze(1)  # a set of one image
         return x.mean(1) + fused
 
 
@@ -158,7 +151,7 @@ class _Flattened(nn.Module):
 def build_unet(plan: UNetPlan, name: str) -> nn.Module:
     """Return the U-Net of a design with the number of parameters of the plan."""
     design = DESIGNS[name]
-    kind = SetUNet if design.symmetric else _Flattened
+    kind = _Restoring if design.symmetric else _Flattened
     return fit_budget(lambda scale: kind(plan, design, scale), plan.budget, plan.levels + 1, name)
 
 

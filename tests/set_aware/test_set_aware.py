@@ -67,13 +67,13 @@ def test_at_the_start_it_computes_what_the_model_computes(name: str, alignment: 
     expected = by_element(model, x)
     padded = torch.where(MASK.reshape(2, 3, *[1] * (x.dim() - 2)), x, torch.nan)
     ragged = SetBatch.from_list([x[0][MASK[0]], x[1]])
-    for wanted, dense, masked, rows in zip(
+    for target, dense, masked, rows in zip(
         expected, *map(leaves, (network(x), network(padded, MASK), network(ragged))), strict=True
     ):
-        assert torch.allclose(dense, wanted, atol=1e-12)
-        assert torch.allclose(masked[MASK], wanted[MASK], atol=1e-12)
+        assert torch.allclose(dense, target, atol=1e-12)
+        assert torch.allclose(masked[MASK], target[MASK], atol=1e-12)
         assert not masked[~MASK].any()
-        assert torch.allclose(rows, wanted[MASK], atol=1e-12)
+        assert torch.allclose(rows, target[MASK], atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ZOO)

@@ -116,7 +116,7 @@ def dropout(case: RowCase, trial: Trial) -> None:
 
 @law(
     "EQL08-pool",
-    "Pooling inside an element commutes with the group.",
+    "Pooling and up-sampling inside an element commute with the group.",
     breaks="strides that fall between the points that the group moves",
     cases=role("pool"),
 )

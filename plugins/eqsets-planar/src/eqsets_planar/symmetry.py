@@ -32,6 +32,7 @@ from eqsets_planar.pooling import BlurPool, InvariantPool
 from eqsets_planar.readout import FieldEmbedding, FieldInvariants, FieldMaxima, FieldPart
 from eqsets_planar.representations import Representation
 from eqsets_planar.restriction import Restriction
+from eqsets_planar.upsampling import FieldUpsample, require_kind
 
 __all__ = ["Planar"]
 
@@ -215,6 +216,17 @@ class Planar(ElementSymmetry):
                 "and pool by kind='average' before or after."
             )
         return InvariantPool(own)
+
+    def upsample(  # type: ignore[override]  # names the options that the base class leaves open
+        self, in_type: FeatureType, *, stride: int = 2, kind: str = "linear"
+    ) -> FieldUpsample:
+        """Return a module with ``.out_type`` that makes elements ``stride`` times larger.
+
+        Raises:
+            FeatureTypeError: the kind is not ``"linear"``, or the stride no positive whole number.
+        """
+        require_kind(kind)
+        return FieldUpsample(self._own(in_type), whole("stride", stride, 1))
 
     def restrict(
         self, in_type: FeatureType, *, rotations: int | None, reflections: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch.nn.functional as F
@@ -94,9 +94,21 @@ class GridUpsample(nn.Module):
         self.out_type = replace(in_type, step=tuple(step // times for step, times in pairs))
         self.factor, self.kind = factor, kind
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``x: (E, C, *grid)`` to the grid times ``factor``."""
+    def forward(self, x: Tensor, size: Sequence[int] | None = None) -> Tensor:
+        """Map ``x: (E, C, *grid)`` to the grid times ``factor``.
+
+        Arguments:
+            x: features.
+            size: of the output, up to ``factor - 1`` points more along each axis, which are zero:
+                what was pooled may have had a remainder. Not on circular grids.
+
+        Raises:
+            ShapeError: the size is another one.
+        """
         self.in_type.check(x, ("E",), "GridUpsample")
+        return self._to_size(self._finer(x), size)
+
+    def _finer(self, x: Tensor) -> Tensor:
         mode = _FILTERS[self.kind][self.in_type.dims]
         scale = [float(times) for times in self.factor]
         if self.kind == "nearest":
@@ -108,6 +120,20 @@ class GridUpsample(nn.Module):
             for axis, times in enumerate(self.factor, start=2):
                 y = y.narrow(axis, times, y.shape[axis] - 2 * times)
         return y
+
+    def _to_size(self, y: Tensor, size: Sequence[int] | None) -> Tensor:
+        if size is None or tuple(size) == tuple(y.shape[2:]):
+            return y
+        more = [want - have for want, have in zip(size, y.shape[2:], strict=True)]
+        circular = self.in_type.padding_mode == "circular"
+        if circular or any(not 0 <= n < f for n, f in zip(more, self.factor, strict=True)):
+            raise ShapeError(
+                f"up-sampling by {self.factor} got size={tuple(size)} for a grid of "
+                f"{tuple(y.shape[2:])} points, expected that"
+                + ("" if circular else " or a remainder of the factor more")
+                + ". Use grids that are multiples of the total stride."
+            )
+        return F.pad(y, [points for n in reversed(more) for points in (0, n)])
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, kind={self.kind!r}"

@@ -218,7 +218,7 @@ class Translations(ElementSymmetry):
             self._type(source.count, step, source.step), self._type(source.count, step), kind, block
         )
 
-    def upsample(
+    def upsample(  # type: ignore[override]  # names the options that the base class leaves open
         self, in_type: FeatureType, *, factor: int | tuple[int, ...] = 2, kind: str = "nearest"
     ) -> GridUpsample:
         """Return an up-sampling that repeats points (``"nearest"``) or interpolates (``"linear"``).

@@ -117,7 +117,7 @@ def test_full_kernel_reaches_what_the_solver_finds(grid: tuple[int, ...]) -> Non
 
 def test_published_image_block() -> None:
     """The paper's block as its text writes it, with valid convolutions, against DSS."""
-    layer = DSS("translations", 3, 32, kernel_size=3, padding=0).double()
+    layer = DSS("translations", 3, 32, aggregation="sum", kernel_size=3, padding=0).double()
     x = torch.randn(2, 5, 3, 10, 9, dtype=torch.float64)
     own, shared = layer.siamese, layer.aggregate
     expected = torch.zeros(2, 5, 32, 8, 7, dtype=torch.float64)

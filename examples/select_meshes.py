@@ -38,7 +38,7 @@ VERTICES = 64
 VALIDATION, TEST = 200, 600  # sets
 VIEWS = {"1 cm": View(VERTICES, noise=0.01)}
 DFAUST = {"as scanned": View(VERTICES, noise=0.0, gap=12)}  # of 60 frames per second
-RATES = (1e-2, 3e-2)
+RATES = (1e-2, 3e-2, 1e-1)
 CONVOLUTION = {"conv": "gcn", "improved": True}
 
 

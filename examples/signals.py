@@ -143,7 +143,7 @@ PLAN = Plan(
 
 # ----------------------------------------------------------------------- experiment
 
-RATES = (1e-2, 3e-2)
+RATES = (1e-2, 3e-2, 1e-1)
 EXPERIMENT = Experiment(
     name="signals",
     title="Signals from noisy copies",
@@ -157,7 +157,7 @@ EXPERIMENT = Experiment(
     references={"Bayes' rule (upper bound)": best_answer},
     sizes={
         "full": Size(Recipe(steps=300), ("100", "500", "3000"), (0, 1, 2), RATES, tune_at="500"),
-        "quick": Size(Recipe(steps=60), ("500",), (0, 1, 2), RATES[1:], tune_at="500", tests=500),
+        "quick": Size(Recipe(steps=60), ("500",), (0, 1, 2), RATES[1:2], tune_at="500", tests=500),
         "smoke": Size(Recipe(steps=3, batch=4), ("20",), (0,), RATES[:1], tune_at="20", tests=8),
     },
 )
@@ -168,7 +168,7 @@ LONG = replace(
     models={name: EXPERIMENT.models[name] for name in ("dss-sum", "dss-mean")},
     sizes={
         **EXPERIMENT.sizes,
-        "full": Size(Recipe(steps=2000), ("3000",), (0, 1, 2), RATES[1:], tune_at="3000"),
+        "full": Size(Recipe(steps=2000), ("3000",), (0, 1, 2), RATES[1:2], tune_at="3000"),
     },
 )
 

@@ -1,7 +1,9 @@
-r"""The nine models of every table: they differ in where and how elements share information.
+r"""The ten models of every table: they differ in where and how elements share information.
 
 ===============  =========================================================================
-``dss-sum``      in every layer of the encoder: DSS with the sum, ...
+``dss-centered`` in every layer of the encoder: DSS in its default form, with a map of the
+                 differences from the mean and one of the mean
+``dss-sum``      in every layer of the encoder: the published form with the sum, ...
 ``dss-mean``     ... the mean, ...
 ``dss-max``      ... the maximum
 ``siamese-late`` once, after the encoder: the mean
@@ -65,6 +67,7 @@ class Design:
 
 DESIGNS: Mapping[str, Design] = MappingProxyType(
     {
+        "dss-centered": Design("DSS (centred)", "centered", "centered"),
         "dss-sum": Design("DSS (sum)", "sum", "sum"),
         "dss-mean": Design("DSS (mean)", "mean", "mean"),
         "dss-max": Design("DSS (max)", "max", "max"),

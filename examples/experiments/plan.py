@@ -1,4 +1,4 @@
-"""Build each of the nine models for a task, all of the same size within a few per cent."""
+"""Build each of the ten models for a task, all of the same size within a few per cent."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def fit_budget(build: Callable[[int], _Model], budget: int, least: int, name: st
 
 
 def models_of(plan: Plan) -> dict[str, Callable[[], SetModel]]:
-    """Return for each of the nine names a function that builds the model."""
+    """Return for each of the ten names a function that builds the model."""
     return {name: partial(build_model, plan, name) for name in DESIGNS}
 
 

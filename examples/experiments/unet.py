@@ -1,4 +1,4 @@
-"""A set U-Net in each of the nine designs, from sets of images to sets of images.
+"""A set U-Net in each of the ten designs, from sets of images to sets of images.
 
 Down- and up-sampling by strided convolutions, with skip connections. A DeepSets head is at the
 bottom, as in the paper: two layers that share information over the set. Late aggregation is one
@@ -156,5 +156,5 @@ def build_unet(plan: UNetPlan, name: str) -> nn.Module:
 
 
 def unets_of(plan: UNetPlan) -> dict[str, Callable[[], nn.Module]]:
-    """Return for each of the nine names a function that builds the model."""
+    """Return for each of the ten names a function that builds the model."""
     return {name: partial(build_unet, plan, name) for name in DESIGNS}

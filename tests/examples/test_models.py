@@ -1,4 +1,4 @@
-"""The nine models of a table: equal in size, right in kind, and with the symmetry they claim."""
+"""The ten models of a table: equal in size, right in kind, and with the symmetry they claim."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ PLAN = Plan(
 SELECT = replace(PLAN, outputs=1, select=True)
 
 
-def test_a_table_has_the_nine_models():
-    assert len(models_of(PLAN)) == 9
+def test_a_table_has_the_ten_models():
+    assert len(models_of(PLAN)) == 10
 
 
 @pytest.mark.parametrize("plan", [PLAN, SELECT], ids=["classify", "select"])

@@ -1,6 +1,6 @@
 """Restore one sharp photo from a burst of blurred ones: section 6.6 of the DSS paper.
 
-    python examples/deblur_bursts.py            # ten models
+    python examples/deblur_bursts.py            # eleven models
     python examples/deblur_bursts.py --quick    # few steps: two CPU minutes
     python examples/deblur_bursts.py --smoke    # smoke test of a few steps
     python examples/deblur_bursts.py --figure deblurred.png    # input and output

@@ -1,4 +1,4 @@
-"""Shared code of the experiments: ten models of equal size, resumable training, result rows."""
+"""Shared code of the experiments: eleven models of equal size, resumable training, result rows."""
 
 from experiments.campaign import run_campaign
 from experiments.command import run_command

@@ -1,18 +1,19 @@
-r"""The ten models of every table: they differ in where and how elements share information.
+r"""The eleven models of every table: they differ in where and how elements share information.
 
-===============  =========================================================================
-``dss-centered`` in every layer of the encoder: DSS in its default form, with a map of the
-                 differences from the mean and one of the mean
-``dss-sum``      in every layer of the encoder: the published form with the sum, ...
-``dss-mean``     ... the mean, ...
-``dss-max``      ... the maximum
-``siamese-late`` once, after the encoder: the mean
-``siamese-ds``   after the encoder, in a DeepSets head
-``sridhar``      in every layer: subtract the mean (Sridhar et al. 2019)
-``aittala``      in every layer: concatenate the maximum (Aittala and Durand 2018)
-``early``        once, in the first layer: the mean
-``deep-sets``    in every layer, but elements are vectors without symmetry
-===============  =========================================================================
+================  ========================================================================
+``dss-centered``  in every layer of the encoder: DSS in its default form, with a map of the
+                  differences from the mean and one of the mean
+``dss-parts``     the same, with a normalisation for each of both parts
+``dss-sum``       in every layer of the encoder: the published form with the sum, ...
+``dss-mean``      ... the mean, ...
+``dss-max``       ... the maximum
+``siamese-late``  once, after the encoder: the mean
+``siamese-ds``    after the encoder, in a DeepSets head
+``sridhar``       in every layer: subtract the mean (Sridhar et al. 2019)
+``aittala``       in every layer: concatenate the maximum (Aittala and Durand 2018)
+``early``         once, in the first layer: the mean
+``deep-sets``     in every layer, but elements are vectors without symmetry
+================  ========================================================================
 
 All but ``siamese-late`` and ``early`` end in a DeepSets head, as in the paper.
 """
@@ -37,6 +38,7 @@ class Design:
         head: ``"deep-sets"``, ``"late"`` (one mean) or ``"none"``.
         symmetric: whether the layers are equivariant to the element group.
         alignment: of DSS layers, ``"shared"`` as in the paper, or ``"independent"``.
+        parts: whether a centred layer normalises each of its two parts.
     """
 
     title: str
@@ -45,6 +47,7 @@ class Design:
     head: str = "deep-sets"
     symmetric: bool = True
     alignment: str = "shared"
+    parts: bool = False
 
     def encoder(self, layers: int) -> tuple[str, ...]:
         """Return the aggregation of each layer of the encoder."""
@@ -68,6 +71,7 @@ class Design:
 DESIGNS: Mapping[str, Design] = MappingProxyType(
     {
         "dss-centered": Design("DSS (centred)", "centered", "centered"),
+        "dss-parts": Design("DSS (centred), parts normalised", "centered", "centered", parts=True),
         "dss-sum": Design("DSS (sum)", "sum", "sum"),
         "dss-mean": Design("DSS (mean)", "mean", "mean"),
         "dss-max": Design("DSS (max)", "max", "max"),

@@ -1,4 +1,4 @@
-"""Build each of the ten models for a task, all of the same size within a few per cent."""
+"""Build each of the eleven models for a task, all of the same size within a few per cent."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from eqsets import DSS, ElementSymmetry, FeatureType, InvariantFeatures, OptionE
 from eqsets.errors import choices
 from eqsets.nn import Readout, SetSequential, invariant, nonlinearity, norm
 from experiments.designs import DESIGNS, INDEPENDENT, Design
+from experiments.parts import NormalisedParts
 
 __all__ = ["Plan", "SetModel", "build_model", "count_parameters", "fit_budget", "models_of"]
 
@@ -139,7 +140,7 @@ def fit_budget(build: Callable[[int], _Model], budget: int, least: int, name: st
 
 
 def models_of(plan: Plan) -> dict[str, Callable[[], SetModel]]:
-    """Return for each of the ten names a function that builds the model."""
+    """Return for each of the eleven names a function that builds the model."""
     return {name: partial(build_model, plan, name) for name in DESIGNS}
 
 
@@ -159,16 +160,23 @@ def _encoder(plan: Plan, design: Design, widths: tuple[int, ...]) -> list[nn.Mod
     current: Any = plan.in_features
     aggregations = design.encoder(len(widths))
     for width, aggregation, options in zip(widths, aggregations, plan.layers, strict=True):
-        layer = DSS(
-            plan.symmetry,
-            current,
-            width if plan.fields is None else f"{width} {plan.fields}",
-            aggregation=aggregation,
-            alignment=design.alignment,
-            **options,
-        )
-        parts += [layer, *_after(plan, plan.symmetry, layer.out_type)]
-        current = layer.out_type
+        target = width if plan.fields is None else f"{width} {plan.fields}"
+        if design.parts and plan.normalization is not None:
+            both = NormalisedParts(
+                plan.symmetry, current, target, normalization=plan.normalization, **options
+            )
+            parts += [both, nonlinearity(plan.symmetry, both.out_type, plan.activation)]
+        else:
+            layer = DSS(
+                plan.symmetry,
+                current,
+                target,
+                aggregation=aggregation,
+                alignment=design.alignment,
+                **options,
+            )
+            parts += [layer, *_after(plan, plan.symmetry, layer.out_type)]
+        current = parts[-1].out_type
     return [*parts, invariant(plan.symmetry, current)]
 
 

@@ -1,4 +1,4 @@
-"""A set U-Net in each of the ten designs, from sets of images to sets of images.
+"""A set U-Net in each of the eleven designs, from sets of images to sets of images.
 
 Down- and up-sampling by strided convolutions, with skip connections. A DeepSets head is at the
 bottom, as in the paper: two layers that share information over the set. Late aggregation is one
@@ -24,6 +24,7 @@ from eqsets import DSS, ElementSymmetry, FeatureType, element_group
 from eqsets.deep import UNet
 from eqsets.nn import SetPool, SetSequential, nonlinearity, norm
 from experiments.designs import DESIGNS, Design
+from experiments.parts import NormalisedParts
 from experiments.plan import fit_budget
 
 __all__ = ["UNetPlan", "unets_of"]
@@ -110,6 +111,9 @@ class _Restoring(nn.Module):
         **options: Any,
     ) -> SetSequential:
         aggregation = use or (design.first if first else design.rest)
+        if design.parts and aggregation == "centered":
+            both = NormalisedParts(self.symmetry, source, target, normalization="batch", **options)
+            return SetSequential(both, nonlinearity(self.symmetry, both.out_type))
         layer = DSS(self.symmetry, source, target, aggregation=aggregation, **options)
         features: FeatureType = layer.out_type
         return SetSequential(
@@ -156,5 +160,5 @@ def build_unet(plan: UNetPlan, name: str) -> nn.Module:
 
 
 def unets_of(plan: UNetPlan) -> dict[str, Callable[[], nn.Module]]:
-    """Return for each of the ten names a function that builds the model."""
+    """Return for each of the eleven names a function that builds the model."""
     return {name: partial(build_unet, plan, name) for name in DESIGNS}

@@ -119,7 +119,13 @@ EXPERIMENT = Experiment(
     title="The leaf of a different species",
     figure="accuracy in %",
     axis="leaves in a set",
-    models={**models_of(PLAN), "dss-independent": partial(build_model, PLAN, "dss-independent")},
+    models={
+        **models_of(PLAN),
+        **{
+            name: partial(build_model, PLAN, name)
+            for name in ("dss-centered-independent", "dss-independent")
+        },
+    },
     data=data,
     plan=PLAN,
     set_size=4,

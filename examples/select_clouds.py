@@ -72,7 +72,10 @@ def experiment(dfaust: Path | None = None) -> Experiment:
         axis="points",
         models={
             **models_of(PLAN),
-            "dss-mean-independent": partial(build_model, PLAN, "dss-mean-independent"),
+            **{
+                name: partial(build_model, PLAN, name)
+                for name in ("dss-centered-independent", "dss-mean-independent")
+            },
         },
         data=data,
         plan=PLAN,

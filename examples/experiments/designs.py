@@ -87,6 +87,12 @@ DESIGNS: Mapping[str, Design] = MappingProxyType(
 # Not in the paper: for elements that are not aligned.
 INDEPENDENT: Mapping[str, Design] = MappingProxyType(
     {
+        "dss-centered-independent": Design(
+            "DSS (centred), independent alignment",
+            "centered",
+            "centered",
+            alignment="independent",
+        ),
         "dss-independent": Design(
             "DSS (sum), independent alignment", "sum", "sum", alignment="independent"
         ),

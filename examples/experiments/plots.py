@@ -19,9 +19,9 @@ __all__ = ["draw", "draw_bins", "draw_frames"]
 _COLOURS = (
     *("#b3402a", "#d98032", "#7a1f5c", "#1b6ca8", "#3fa7d6"),
     *("#4c8c4a", "#8fb339", "#6a737d", "#1b1f24", "#b8a04c"),
-    *("#e0569a", "#2f7f79"),
+    *("#e0569a", "#2f7f79", "#5a4fcf"),
 )
-_MARKERS = "osD^vPX*hdp<"
+_MARKERS = "osD^vPX*hdp<>"
 
 
 def draw(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:

@@ -46,24 +46,23 @@ class Residual(nn.Module):
         return x + correction
 
 
-class LateAggregation(nn.Module):
-    """Features of each frame, their mean and maximum over the burst, then a decoder.
+class Pooled(nn.Module):
+    """Features of a burst, their mean (and maximum) over the frames, then a decoder.
 
     Arguments:
-        encoder: maps each frame separately, and returns a set.
-        decoder: maps a set of one element, the concatenated mean and maximum.
+        encoder: maps a set of frames to a set of features.
+        decoder: maps a set of one element, the concatenated aggregates.
+        aggregations: over the frames.
     """
 
     keeps_set = False
 
-    def __init__(self, encoder: SetSequential, decoder: SetSequential) -> None:
+    def __init__(self, encoder: SetSequential, decoder: SetSequential, *aggregations: str) -> None:
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
         self.in_type, self.out_type = encoder.in_type, decoder.out_type
         features = encoder.out_type
-        self.pools = nn.ModuleList(
-            SetPool("translations", features, kind) for kind in ("mean", "max")
-        )
+        self.pools = nn.ModuleList(SetPool("translations", features, kind) for kind in aggregations)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, *, structure: Any = None) -> Tensor:
         """Map ``x: (B, N, 3, H, W)`` to ``(B, 3, H, W)``."""
@@ -96,10 +95,10 @@ def _scale(layer: nn.Module, factor: float) -> None:
 class _Layers:
     """Layers of one width and one aggregation."""
 
-    def __init__(self, width: int, aggregation: str, first: str) -> None:
+    def __init__(self, width: int, aggregation: str) -> None:
         self.images: ElementSymmetry = element_group("translations")
         self.features: FeatureType = self.images.feature_type(f"{width} /2")
-        self.aggregation, self.first_aggregation = aggregation, first
+        self.aggregation = aggregation
 
     def activation(self) -> nn.Module:
         return nonlinearity(self.images, self.features)
@@ -116,7 +115,7 @@ class _Layers:
             self.images,
             3,
             self.features,
-            aggregation=self.first_aggregation,
+            aggregation=self.aggregation,
             stride=2,
             kernel_size=_OUTER_KERNEL_SIZE,
         )
@@ -133,26 +132,26 @@ class _Layers:
 
 
 def dss(width: int = 20, blocks: int = 4) -> Restorer:
-    """Return the DSS network: the first layer aggregates by the mean, the others by the maximum."""
-    return _network(width, blocks, "max", "mean")
+    """Return the DSS network: a map of the differences from the mean, and one of the mean."""
+    return _network(width, blocks, "centered")
 
 
 def siamese(width: int = 29, blocks: int = 4) -> Restorer:
     """Return the same network without aggregation, with a larger width."""
-    return _network(width, blocks, "none", "none")
+    return _network(width, blocks, "none")
 
 
-def _network(width: int, blocks: int, aggregation: str, first: str) -> Restorer:
-    layers = _Layers(width, aggregation, first)
+def _network(width: int, blocks: int, aggregation: str) -> Restorer:
+    layers = _Layers(width, aggregation)
     middle = [layers.block() for _ in range(blocks)]
-    last = layers.last()
-    pool = SetPool(layers.images, 3, "mean")
-    return Restorer(SetSequential(*layers.first(), *middle, layers.activation(), last, pool), last)
+    encoder = SetSequential(*layers.first(), *middle, layers.activation())
+    last = _Layers(width, "none").last()  # linear: the mean over the set comes before it
+    return Restorer(Pooled(encoder, SetSequential(last), "mean"), last)
 
 
 def late(width: int = 26, blocks: int = 4) -> Restorer:
     """Return the network with late aggregation: half of the blocks before it, half after it."""
-    layers = _Layers(width, "none", "none")
+    layers = _Layers(width, "none")
     before = [layers.block() for _ in range(blocks - blocks // 2)]
     after = [layers.block() for _ in range(blocks // 2)]
     last = layers.last()
@@ -160,7 +159,8 @@ def late(width: int = 26, blocks: int = 4) -> Restorer:
     decoder = SetSequential(
         layers.conv(both), layers.activation(), *after, layers.activation(), last
     )
-    return Restorer(LateAggregation(SetSequential(*layers.first(), *before), decoder), last)
+    encoder = SetSequential(*layers.first(), *before)
+    return Restorer(Pooled(encoder, decoder, "mean", "max"), last)
 
 
 MODELS: Mapping[str, Callable[[], Restorer]] = MappingProxyType(

@@ -18,9 +18,9 @@ loose: each frame has different points in a different order. For these another m
 with independent alignment.
 
 Expected (accuracy in %; chance 14.3): registered, where the frame nearest to the mean of the set
-has 54.7: Sridhar 99, DSS (mean) 78, DSS (sum) 65, DSS (mean) with independent alignment 58, Siamese
-+ late aggregation 41; loose: independent alignment 43, Siamese + late aggregation 37, DSS (mean)
-31. About 7 CPU minutes; --quick about one.
+has 54.7: DSS with normalised parts 99, Sridhar 98, DSS (centred) 97, DSS (mean) 78, DSS (sum) 65;
+loose: DSS (centred) with independent alignment 48, Siamese + late aggregation 37, DSS (mean) 31.
+About 11 CPU minutes; --quick about one.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
     python examples/select_frames.py --long     # occluded faces, four times as long
     python examples/select_frames.py --quick    # two of the six, few steps: two CPU minutes
     python examples/select_frames.py --smoke    # smoke test of a few steps
-    python examples/select_frames.py --celeba img_align_celeba   # the best frame of faces from a
-    folder python examples/select_frames.py --ucf101 UCF-101            # the first frame of clips
+    python examples/select_frames.py --celeba img_align_celeba   # faces from a folder
+    python examples/select_frames.py --ucf101 UCF-101            # the first frame of clips
 
 Needs: pip install "eqsets[demo,translations]"
 
@@ -13,8 +13,9 @@ A set is 8 frames of one scene with different gains and degrees of degradation; 
 least? The undegraded scene is unknown: blur and occlusion are best recognised by comparison.
 Training and test sets have different photos and faces.
 
-Expected (accuracy in %; chance 12.5; 25 CPU minutes): noise 89 to 93 for most; blurred photos 86 to
-88 for Siamese networks, 81 for DSS (mean); occluded photos 68 for Sridhar, 60 for DSS (mean).
+Expected (accuracy in %; chance 12.5; 40 CPU minutes): noise 89 to 93 for most; blurred photos 89 to
+90 for Sridhar and DSS with normalised parts, 88 for Siamese + DeepSets, 82 for DSS (centred);
+occluded photos 68 for Sridhar, 65 to 66 for DSS (centred), 60 for DSS (mean).
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from eqsets.aggregation import (
     Aggregation,
     Aittala,
+    Attention,
+    GatedAttention,
     MappedMax,
     Max,
     Mean,
@@ -26,6 +28,8 @@ from eqsets.aggregation.centered import Centered, InvariantCenteredContext
 from eqsets.aggregation.combiners import Concatenate, Subtract
 from eqsets.dss import DSS
 from eqsets.nn import Readout, SetPool
+from eqsets.nn.reduction import SetReduction
+from eqsets.testing.attention_loops import attention_by_loop, element_weights, weighted_sum
 
 __all__ = ["LocalSum", "dss_by_loop", "end_by_loop", "has_loop"]
 
@@ -45,6 +49,9 @@ def dss_by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
     aggregation, combiner = layer.aggregation, layer.aggregation.combiner
     if layer.context is None:
         return [y[0] for y in local]
+    contexts = attention_by_loop(layer.context, [x[None] for x in elements], local)
+    if contexts is not None:
+        return [(y + context)[0] for y, context in zip(local, contexts, strict=True)]
     if isinstance(aggregation, Centered):
         return _centered(layer, elements, local)
     if isinstance(aggregation, MappedMax):
@@ -102,19 +109,29 @@ def _mean(members: list[Tensor]) -> Tensor:
 def end_by_loop(end: nn.Module, elements: list[Tensor]) -> list[Tensor]:
     """Return the one output of a SetPool or a Readout on one set, as a list."""
     if isinstance(end, SetPool):
+        if end.weigh is not None and end.invariant is not None:
+            heads = element_weights(end.weigh, [end.invariant(x[None]) for x in elements])
+            return [weighted_sum(elements, heads.mean(0))]
         return [_reduce(end.aggregation, [x[None] for x in elements])[0]]
     if not isinstance(end, Readout):
         raise AssertionError(f"the oracle knows SetPool and Readout, got {type(end).__name__}")
-    if not isinstance(end.aggregation, Aggregation):
-        raise AssertionError(f"the oracle knows read-outs by one aggregation, got {end!r}")
     read = [end.invariant(x[None]) for x in elements]
-    y: Tensor = end.linear(_reduce(end.aggregation, read))
+    parts = []
+    for reduction in end.reductions:
+        if not isinstance(reduction, SetReduction):
+            raise AssertionError("a read-out consists of reductions")
+        if reduction.weigh is None:
+            parts.append(_reduce(reduction.aggregation, read))
+        else:
+            parts += [weighted_sum(read, head) for head in element_weights(reduction.weigh, read)]
+    y: Tensor = end.linear(torch.cat(parts, 1))
     return [y[0]]
 
 
 def has_loop(layer: nn.Module) -> bool:
     """Return whether the loop knows the aggregation of a layer: one of eqsets."""
-    known = (Aittala, Centered, LocalSum, MappedMax, Max, Mean, NoAggregation, Sridhar, Sum)
+    simple = {Aittala, Centered, LocalSum, MappedMax, Max, Mean, NoAggregation, Sridhar, Sum}
+    known: set[type[Aggregation]] = simple | {Attention, GatedAttention}
     return isinstance(layer, DSS) and type(layer.aggregation) in known
 
 

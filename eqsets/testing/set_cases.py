@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from eqsets.aggregation import Aggregation
+from eqsets.aggregation import Aggregation, Attention, Context
 from eqsets.dss import ALIGNMENTS, DSS
 from eqsets.modules import examples
 from eqsets.network import SetNetwork
@@ -18,7 +18,7 @@ from eqsets.testing.loops import LocalSum, dss_by_loop, end_by_loop, has_loop
 from eqsets.testing.row_cases import offered
 from eqsets.testing.spec import ContractSpec, Layer, SetCase
 
-__all__ = ["set_cases"]
+__all__ = ["set_cases", "weighs"]
 
 
 def set_cases(symmetry: ElementSymmetry, subject: ContractSpec) -> Iterator[SetCase]:
@@ -28,7 +28,8 @@ def set_cases(symmetry: ElementSymmetry, subject: ContractSpec) -> Iterator[SetC
         for aggregation in subject.aggregations:
             if (aggregation, alignment) != ("none", "independent"):  # shares nothing: as shared
                 yield from _layer(symmetry, subject, layer, aggregation, alignment)
-    yield from _layer(symmetry, subject, layer, LocalSum(), "shared")
+    for further in (LocalSum(), Attention(heads=2, inducing=2)):
+        yield from _layer(symmetry, subject, layer, further, "shared")
     yield from _networks(symmetry, subject, layer)
     yield from _ends(symmetry, subject, layer)
     yield from _examples(symmetry, subject, layer)
@@ -58,6 +59,7 @@ def _layer(
             **_types(symmetry, module),
             alignment=alignment,
             principal=aggregation == subject.aggregations[0],
+            weighs=weighs(module),
             oracle=None if symmetry.structured or not has_loop(module) else dss_by_loop,
             **_common(symmetry, subject),
         )
@@ -98,7 +100,7 @@ def _networks(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) ->
 
 def _ends(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) -> Iterator[SetCase]:
     """Yield the invariant ends of networks, each with every aggregation."""
-    for aggregation in ("sum", "mean", "max"):
+    for aggregation in ("sum", "mean", "max", "attention"):
         ends: dict[str, Callable[[], nn.Module]] = {
             "SetPool": partial(SetPool, symmetry, layer.in_type, aggregation),
             "Readout": partial(Readout, symmetry, layer.in_type, 2, aggregation),
@@ -111,6 +113,7 @@ def _ends(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) -> Ite
                     **_types(symmetry, module),
                     reduces=True,
                     principal=False,
+                    weighs=weighs(module),
                     oracle=None if symmetry.structured else end_by_loop,
                     **_common(symmetry, subject),
                 )
@@ -132,6 +135,15 @@ def _examples(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) ->
                 reduces=not getattr(module, "keeps_set", True),
                 **_common(symmetry, subject),
             )
+
+
+def weighs(module: nn.Module) -> bool:
+    """Return whether a module returns the weights of attention: a layer, pool or read-out of it."""
+    if isinstance(module, DSS):
+        return module.context is not None and type(module.context).weights is not Context.weights
+    if isinstance(module, Readout):
+        return any(reduction.weigh is not None for reduction in module.reductions)
+    return isinstance(module, SetPool) and module.weigh is not None
 
 
 def _types(symmetry: ElementSymmetry, module: Any) -> dict[str, Any]:

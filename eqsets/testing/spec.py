@@ -176,6 +176,8 @@ class SetCase:
         symmetry: whose structure it takes, where it takes any.
         random: whether it draws random numbers while training, as dropout does.
         statistics: whether it uses statistics of the batch while training.
+        weighs: whether it takes ``return_weights=True``, and then also returns the weights of
+            attention, ``(B, N, heads)`` or, of pairs, ``(B, N, N, heads)``.
     """
 
     label: str
@@ -194,6 +196,7 @@ class SetCase:
     draws: Elements | None = None
     random: bool = False
     statistics: bool = False
+    weighs: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,6 +261,7 @@ class ContractSpec:
         "none",
         "sridhar",
         "aittala",
+        "attention",
     )
     pools: tuple[Mapping[str, Any], ...] = ({},)
     tolerance: float | None = None

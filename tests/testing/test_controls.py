@@ -11,6 +11,7 @@ import pytest
 from eqsets.testing import LAWS, check
 from tests.testing.controls import (
     actions,
+    attention,
     deployment,
     families,
     gradients,
@@ -21,11 +22,19 @@ from tests.testing.controls import (
     sets,
 )
 
-CONTROLS = {
-    law_id: subject
-    for family in (groups, actions, rows, sets, gradients, layouts, options, deployment, families)
-    for law_id, subject in family.CONTROLS.items()
-}
+FAMILIES = (
+    groups,
+    actions,
+    rows,
+    sets,
+    gradients,
+    layouts,
+    attention,
+    options,
+    deployment,
+    families,
+)
+CONTROLS = {law_id: subject for family in FAMILIES for law_id, subject in family.CONTROLS.items()}
 SLOW = sorted(law.id for law in LAWS if law.slow)
 
 

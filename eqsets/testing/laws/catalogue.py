@@ -11,6 +11,7 @@ from types import MappingProxyType
 from eqsets.testing.law import Law
 from eqsets.testing.laws import (
     actions,
+    attention,
     compiled,
     completeness,
     deployment,
@@ -44,6 +45,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "C": "Completeness",
         "V": "Validity",
         "S": "Sets",
+        "W": "Weights of attention",
         "N": "Numerics",
         "D": "Deployment",
         "T": "Transformations",
@@ -70,6 +72,7 @@ LAWS: tuple[Law, ...] = tuple(
             *many.LAWS,
             *layouts.LAWS,
             *padding.LAWS,
+            *attention.LAWS,
             *numerics.LAWS,
             *deployment.LAWS,
             *compiled.LAWS,

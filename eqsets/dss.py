@@ -133,6 +133,8 @@ class DSS(nn.Module):
         )
         if context is not None:
             self._require_second_map(context)
+        if self.context is not None:
+            self.context.initialize(self.siamese)
 
     @property
     def invariant(self) -> nn.Module | None:

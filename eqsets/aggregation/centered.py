@@ -17,12 +17,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from eqsets.aggregation.aggregation import Aggregation, Mean
 from eqsets.aggregation.combiners import AddCentered
 from eqsets.aggregation.context import Context, require_equal_sizes
-from eqsets.errors import FeatureTypeError
+from eqsets.errors import FeatureTypeError, OptionError
 from eqsets.features import FeatureType
 from eqsets.layout import Layout
 from eqsets.rows import InvariantPart
@@ -34,9 +35,34 @@ __all__ = ["Centered"]
 
 @dataclass(frozen=True)
 class Centered(Aggregation):
-    """A weight for the differences from the mean and one for the mean; one element gives B x."""
+    r"""A weight for the differences from the mean and one for the mean; one element gives B x.
+
+    Arguments:
+        start: how far B is from A at first, in [0, 1]: :math:`B = (1 - s) A + s R`, where R has the
+            initial weights of a map by itself. With 1, both are independent: best where elements
+            are compared. Near 0 the layer is nearly Siamese at first, and elements learn to see
+            each other: best where few sets are given and one element decides. For shared
+            alignment.
+
+    Raises:
+        OptionError: ``start`` is no number in [0, 1].
+
+    Example:
+        >>> from eqsets import DSS
+        >>> layer = DSS("trivial", 3, 4, aggregation=Centered(start=0.0))
+        >>> torch.equal(layer.aggregate.weight, layer.siamese.weight)
+        True
+    """
+
+    start: float = 1.0
 
     combiner = AddCentered()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.start, bool) or not isinstance(self.start, int | float):
+            raise _bad_start(self.start)
+        if not 0 <= self.start <= 1:
+            raise _bad_start(self.start)
 
     def build(
         self,
@@ -62,7 +88,15 @@ class Centered(Aggregation):
             part = symmetry.invariant_part(out_type)
             return InvariantCenteredContext(invariant, embedding, part, offset if bias else None)
         linear = symmetry.linear(in_type, out_type, bias=bias, **layer_options)
-        return MapCenteredContext(linear) if symmetry.structured else CenteredContext(linear)
+        context = MapCenteredContext if symmetry.structured else CenteredContext
+        return context(linear, self.start)
+
+
+def _bad_start(given: object) -> OptionError:
+    return OptionError(
+        f"aggregation 'centered' got start={given!r}, expected a number from 0 (both maps are "
+        "equal at first) to 1 (independent). Write for example start=0.1."
+    )
 
 
 def _offset(symmetry: ElementSymmetry, out_type: FeatureType) -> nn.Module | None:
@@ -78,13 +112,17 @@ class CenteredContext(Context):
 
     Arguments:
         linear: the map :math:`B`.
+        start: how far its weights are from those of :math:`A` at first.
     """
 
     reads_local = True
 
-    def __init__(self, linear: nn.Module) -> None:
+    def __init__(self, linear: nn.Module, start: float = 1.0) -> None:
         super().__init__()
-        self.aggregate = linear
+        self.aggregate, self._start = linear, start
+
+    def initialize(self, local: nn.Module) -> None:
+        start_near(self.aggregate, local, self._start)
 
     def forward(
         self, layout: Layout, rows: Tensor, structure: Structure, local: Tensor | None = None
@@ -105,9 +143,12 @@ class MapCenteredContext(Context):
 
     reads_map = True
 
-    def __init__(self, linear: nn.Module) -> None:
+    def __init__(self, linear: nn.Module, start: float = 1.0) -> None:
         super().__init__()
-        self.aggregate = linear
+        self.aggregate, self._start = linear, start
+
+    def initialize(self, local: nn.Module) -> None:
+        start_near(self.aggregate, local, self._start)
 
     def forward(
         self,
@@ -125,6 +166,21 @@ class MapCenteredContext(Context):
         mapped: Tensor = local_map(mean, *side)
         require_equal_sizes(common, mapped)
         return common - mapped
+
+
+def start_near(common: nn.Module, local: nn.Module, start: float) -> None:
+    r"""Move the weights of B to :math:`(1 - s) A + s B`, where both are the same kind of map.
+
+    With unrelated weights, the layer :math:`A x_i + (B - A) m` adds a random map of the whole set
+    to every element, which the layers behind must learn to ignore.
+    """
+    own, other = (dict(each.named_parameters()) for each in (common, local))
+    shapes = {name: weight.shape for name, weight in own.items() if name in other}
+    if start == 1 or shapes != {name: weight.shape for name, weight in other.items()}:
+        return
+    with torch.no_grad():
+        for name, weight in other.items():
+            own[name].lerp_(weight, 1 - start)
 
 
 class InvariantCenteredContext(Context):

@@ -64,6 +64,12 @@ class Context(nn.Module, ABC):
             local: ``(R, *element)``, the output of the local map if ``reads_local``, else ``None``.
         """
 
+    def initialize(self, local: nn.Module) -> None:
+        """Choose initial weights that depend on the local map of the layer; by default they stay.
+
+        Called once, when the layer has built both maps.
+        """
+
     def weights(self, layout: Layout, rows: Tensor, structure: Structure) -> Tensor | SetBatch:
         """Return the weights of the elements, in the layout of the input; arguments as above.
 

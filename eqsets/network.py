@@ -9,12 +9,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from eqsets.aggregation import Aggregation
+from eqsets.aggregation import Aggregation, Mean
 from eqsets.construction import Construction
 from eqsets.dss import DSS
 from eqsets.errors import FeatureTypeError
 from eqsets.modules import register_module
 from eqsets.nn import Aggregations, Readout, SetPool, SetSequential, dropout, nonlinearity, norm
+from eqsets.nn.defaults import chosen_aggregation, chosen_element_readout, chosen_normalization
 from eqsets.nn.readout import reductions
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
@@ -31,17 +32,20 @@ class SetNetwork(nn.Module):
     Arguments:
         element_group: name or symmetry.
         features: feature types from the input to the output, at least two, such as ``[3, 32, 16]``.
-        aggregation: as for :class:`~eqsets.DSS`.
+        aggregation: as for :class:`~eqsets.DSS`. ``"auto"``: the centred form; before a read-out of
+            the set ``Centered(start=0.1)``, which is nearly Siamese at first.
         alignment: as for :class:`~eqsets.DSS`.
         activation: name of the nonlinearity after every layer but the last.
         normalization: ``"element"``, ``"batch"`` or ``None``, before the nonlinearity.
+            ``"auto"``: ``"element"`` if there is a read-out and the type allows it, else ``None``.
         dropout_rate: probability to drop a channel of an element, after the nonlinearity.
         readout: length of an invariant output vector ``(B, readout)``; follows a nonlinearity.
         readout_aggregation: how the read-out aggregates over the set: ``"mean"``, ``"max"``,
             ``"sum"``, several of them, or ``"none"``: a vector for each element,
             ``(B, N, readout)``. See :class:`eqsets.nn.Readout`.
         readout_element: how it reads an element: ``"mean"``, ``"max"``, ``"mean+max"`` or
-            ``"attention"`` over its points.
+            ``"attention"`` over its points. ``"auto"``: ``"max"`` where the symmetry has a maximum
+            of the type, else ``"mean"``, the invariants.
         set_pool: aggregation that reduces the set to one element ``(B, *element)``, or ``None``.
         bias: as for :class:`~eqsets.DSS`.
         context: options of the second map of every layer, as for :class:`~eqsets.DSS`.
@@ -61,19 +65,21 @@ class SetNetwork(nn.Module):
         )
     """
 
+    _version = 2  # 1: a read-out was the mean of everything, and nothing was normalised
+
     def __init__(
         self,
         element_group: str | ElementSymmetry,
         features: Sequence[Any],
         *,
-        aggregation: str | Aggregation = "centered",
+        aggregation: str | Aggregation = "auto",
         alignment: str = "shared",
         activation: str = "relu",
-        normalization: str | None = None,
+        normalization: str | None = "auto",
         dropout_rate: float = 0.0,
         readout: int | None = None,
-        readout_aggregation: Aggregations = "mean",
-        readout_element: str = "mean",
+        readout_aggregation: Aggregations = "max",
+        readout_element: str = "auto",
         set_pool: str | Aggregation | None = None,
         bias: bool = True,
         context: Mapping[str, Any] | None = None,
@@ -92,18 +98,22 @@ class SetNetwork(nn.Module):
             )
         self.symmetry = symmetry = resolve(element_group)
         types = [symmetry.feature_type(spec) for spec in features]
+        over_the_set = reductions(readout_aggregation)
+        aggregation = chosen_aggregation(aggregation, readout, over_the_set)
+        normalization = chosen_normalization(normalization, symmetry, types[1:], readout)
+        readout_element = chosen_element_readout(readout_element, symmetry, types[-1])
         self.construction = Construction(
             SetNetwork,
             symmetry,
             {"features": types},
             {
-                "aggregation": resolve_aggregation(aggregation),
+                "aggregation": aggregation,
                 "alignment": alignment,
                 "activation": activation,
                 "normalization": normalization,
                 "dropout_rate": dropout_rate,
                 "readout": readout,
-                "readout_aggregation": reductions(readout_aggregation),
+                "readout_aggregation": over_the_set,
                 "readout_element": readout_element,
                 "set_pool": None if set_pool is None else resolve_aggregation(set_pool),
                 "bias": bias,
@@ -133,9 +143,7 @@ class SetNetwork(nn.Module):
             if dropout_rate:
                 blocks.append(dropout(symmetry, target, dropout_rate))
         if readout is not None:
-            end = Readout(
-                symmetry, types[-1], readout, readout_aggregation, element=readout_element
-            )
+            end = Readout(symmetry, types[-1], readout, over_the_set, element=readout_element)
             blocks.append(end)
         if set_pool is not None:
             blocks.append(SetPool(symmetry, types[-1], set_pool))
@@ -203,6 +211,21 @@ class SetNetwork(nn.Module):
                 layers[position] = copy.deepcopy(layer)
         return network.train(self.training)
 
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *args: Any
+    ) -> None:
+        """Load weights; those of version 1 belong to a read-out that is the mean."""
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
+        end = self.blocks.layers[-1]
+        former = local_metadata.get("version", self._version) < 2
+        if former and isinstance(end, Readout) and not _is_mean_of_everything(end):
+            args[-1].append(
+                f"{prefix}weights of a network of version 0.1, whose read-out was the mean of "
+                f"everything, got aggregation={end.aggregation!r}, element={end.element!r}. Build "
+                "it with readout_aggregation='mean', readout_element='mean', normalization=None "
+                "(or as it was given)."
+            )
+
     def __repr__(self) -> str:
         count = sum(parameter.numel() for parameter in self.parameters())
         names = [type(getattr(layer, "module", layer)).__name__ for layer in self.blocks.layers]
@@ -211,6 +234,10 @@ class SetNetwork(nn.Module):
         for name, layer in zip(names, self.blocks.layers, strict=True):
             lines.append(f"  {name:<{width}}  {layer.in_type} -> {layer.out_type}")
         return "\n".join([*lines, ")"])
+
+
+def _is_mean_of_everything(end: Readout) -> bool:
+    return isinstance(end.aggregation, Mean) and end.element == "mean"
 
 
 def deep_sets(
@@ -230,4 +257,6 @@ def deep_sets(
         >>> deep_sets([4, 8, 1])(torch.randn(2, 5, 4)).shape
         torch.Size([2, 5, 1])
     """
-    return SetNetwork("trivial", widths, aggregation=aggregation, activation=activation)
+    return SetNetwork(
+        "trivial", widths, aggregation=aggregation, activation=activation, normalization=None
+    )

@@ -56,6 +56,8 @@ def train(symmetry: eqsets.ElementSymmetry, hidden: str, steps: int) -> torch.nn
         aggregation="mean",
         normalization="batch",
         readout=2,
+        readout_aggregation="mean",
+        readout_element="mean",
         kernel_size=5,
         padding_mode="replicate",
     )

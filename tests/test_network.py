@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
-from eqsets import DSS, FeatureTypeError, SetBatch, SetNetwork, deep_sets, element_group
+from eqsets import (
+    DSS,
+    FeatureTypeError,
+    GeneratedSymmetry,
+    SetBatch,
+    SetNetwork,
+    deep_sets,
+    element_group,
+)
 from eqsets.aggregation import Mean, Sum
+from eqsets.aggregation.centered import Centered
+from eqsets.groups import MatrixGroup, OrthogonalGroup
 
 RING = element_group("cyclic", size=4)
+MEANS = {"normalization": None, "readout_aggregation": "mean", "readout_element": "mean"}
 MASK = torch.tensor([[True, False, True], [True, True, True]])
 
 
@@ -37,8 +50,8 @@ def by_hand(network: SetNetwork, members: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("aggregation", ["sum", "mean"])
-@pytest.mark.parametrize("end", [{}, {"readout": 5}])
-def test_a_network_is_its_layers_by_hand(end: dict[str, int], aggregation: str) -> None:
+@pytest.mark.parametrize("end", [{}, {"readout": 5, **MEANS}])
+def test_a_network_is_its_layers_by_hand(end: dict[str, Any], aggregation: str) -> None:
     torch.manual_seed(0)
     network = SetNetwork(RING, [2, 3, 4], aggregation=aggregation, **end).double()
     x = sets()
@@ -54,8 +67,61 @@ def test_a_network_is_its_layers_by_hand(end: dict[str, int], aggregation: str) 
 
 def test_the_oracle_sees_the_weights() -> None:
     """The negative control: another seed is another function."""
-    one, two = (SetNetwork(RING, [2, 3, 4], readout=5).double() for _ in range(2))
+    one, two = (SetNetwork(RING, [2, 3, 4], readout=5, **MEANS).double() for _ in range(2))
     assert not torch.allclose(one(sets())[0], by_hand(two, sets()[0]))
+
+
+def test_the_defaults_normalise_and_read_the_maximum_where_types_allow_it() -> None:
+    def chosen(*args: Any, **options: Any) -> tuple[Any, ...]:
+        given = SetNetwork(*args, **options).construction.arguments
+        return tuple(given[name] for name in ("normalization", "readout_element"))
+
+    assert chosen(RING, [2, 3], readout=5) == ("element", "max")
+    assert chosen(RING, [2, 3]) == (None, "max")  # no read-out: the output may need the scale
+    assert chosen(RING, [2, 3], normalization="batch", readout=1) == ("batch", "max")
+    assert chosen("trivial", [2, 1], readout=5) == (None, "max")  # one number: nothing to scale by
+    vectors = GeneratedSymmetry(group=OrthogonalGroup(3))
+    assert chosen(vectors, [1, 2], readout=5) == ("element", "mean")  # no maximum of vectors
+    shears = GeneratedSymmetry(group=MatrixGroup([[[0.0, 1.0], [0.0, 0.0]]]))
+    assert chosen(shears, [1, 2], readout=5) == (None, "mean")
+
+
+def test_the_default_is_nearly_siamese_before_a_readout_of_the_set() -> None:
+    def chosen(**options: Any) -> Any:
+        return SetNetwork(RING, [2, 3], **options).construction.arguments["aggregation"]
+
+    assert chosen(readout=5) == Centered(start=0.1)
+    assert chosen(readout=5, readout_aggregation="none") == chosen() == Centered()
+    assert chosen(readout=5, aggregation="centered") == Centered()
+    assert chosen(readout=5, aggregation="mean") == Mean()
+
+
+def test_the_default_network_is_its_layers_by_hand() -> None:
+    torch.manual_seed(0)
+    network, x = SetNetwork(RING, [2, 3], readout=5).double(), sets()
+    layer, norm, _, end = network.blocks.layers
+    members = x[0][MASK[0]]
+    mean = members.mean(0, keepdim=True)
+    common = layer.aggregate(mean)
+    hidden = layer.siamese(members) - layer.siamese(mean) + common
+    hidden = torch.nn.functional.layer_norm(hidden, (4, 3)) * norm.module.weight
+    expected = end.linear(hidden.relu().amax((0, 1)))
+    assert torch.allclose(network(x, MASK)[0], expected, atol=1e-5)
+
+
+def test_weights_of_a_former_readout_are_refused_by_another() -> None:
+    old = SetNetwork(RING, [2, 3], readout=5, **MEANS)
+    state = old.state_dict()
+    state._metadata[""]["version"] = 1
+    again = SetNetwork(RING, [2, 3], readout=5, **MEANS)
+    again.load_state_dict(state)
+    assert torch.equal(again(sets().float()), old(sets().float()))
+    for options in ({"readout_aggregation": "max"}, {"readout_element": "max"}):
+        other = SetNetwork(RING, [2, 3], readout=5, **{**MEANS, **options})
+        with pytest.raises(RuntimeError, match=r"version 0\.1, whose read-out was the mean"):
+            other.load_state_dict(state)
+        other.load_state_dict(dict(state))  # without versions
+        other.load_state_dict(other.state_dict())
 
 
 def test_one_description_of_an_aggregation_serves_all_layers() -> None:

@@ -70,9 +70,11 @@ def test_centred_weights_of_before_load_where_their_bias_says_what_they_are() ->
 
 
 def test_a_file_names_its_aggregation() -> None:
-    old = SetNetwork(RING, [2, 3, 3], aggregation="sum", readout=2)
+    options = {"normalization": None, "readout_aggregation": "mean", "readout_element": "mean"}
+    old = SetNetwork(RING, [2, 3, 3], aggregation="sum", readout=2, **options)
     plain = eqsets.to_dict(old)
-    del plain["arguments"]["context"]  # what earlier versions did not write
+    for name in ("context", "readout_aggregation", "readout_element"):
+        del plain["arguments"][name]  # what earlier versions did not write
     file = io.BytesIO()
     torch.save({"eqsets": json.dumps(plain), "state_dict": aged(old, 2)}, file)
     file.seek(0)

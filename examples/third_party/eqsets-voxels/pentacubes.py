@@ -100,11 +100,19 @@ def accuracy(network: nn.Module, sets: Callable[[torch.Generator], Tensor]) -> f
     return float((named == torch.arange(named.numel() // 40).repeat(40)).double().mean())
 
 
+MEANS = {
+    "aggregation": "mean",
+    "normalization": None,
+    "readout_aggregation": "mean",
+    "readout_element": "mean",
+}
+
+
 def dense(shapes: int) -> nn.Module:
     """Return a set network without symmetry: Deep Sets on 125 numbers."""
     widths = [SIZE**3, 128, 128]
     return nn.Sequential(
-        nn.Flatten(2), eqsets.SetNetwork("trivial", widths, aggregation="mean", readout=shapes)
+        nn.Flatten(2), eqsets.SetNetwork("trivial", widths, readout=shapes, **MEANS)
     )
 
 
@@ -138,7 +146,7 @@ def main() -> None:
         network = (
             dense(len(shapes))
             if symmetry is None
-            else eqsets.SetNetwork(symmetry, [1, 8, 8], aggregation="mean", readout=len(shapes))
+            else eqsets.SetNetwork(symmetry, [1, 8, 8], readout=len(shapes), **MEANS)
         )
         seconds = fit(network, seen, count)
         weights = sum(parameter.numel() for parameter in network.parameters())

@@ -70,6 +70,8 @@ class DSSGNN(nn.Module):
                 aggregation=aggregation,
                 normalization=normalization,
                 readout=hidden,
+                readout_aggregation="mean",
+                readout_element="mean",
                 conv=conv,
                 **conv_options,
             )

@@ -1,0 +1,72 @@
+"""What ``"auto"`` means for a network: choices that train on most tasks and that types allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eqsets.aggregation import Aggregation, NoAggregation
+from eqsets.aggregation.centered import Centered
+from eqsets.errors import FeatureTypeError
+from eqsets.features import FeatureType
+from eqsets.registry import aggregation as resolve_aggregation
+from eqsets.symmetry import ElementSymmetry
+
+__all__ = ["chosen_aggregation", "chosen_element_readout", "chosen_normalization"]
+
+
+_NEAR_SIAMESE = Centered(start=0.1)
+
+
+def chosen_aggregation(
+    given: str | Aggregation, readout: int | None, over_the_set: object
+) -> Aggregation:
+    """Return, for ``"auto"``, the centred form; nearly Siamese at first where a set is read out.
+
+    Then the read-out aggregates in any case. Where elements are compared, or restored from each
+    other, the layers are all that sees the set.
+
+    Arguments:
+        given: aggregation of a network.
+        readout: length of the vector that is read, or ``None``.
+        over_the_set: aggregation of the read-out.
+    """
+    if given != "auto":
+        return resolve_aggregation(given)
+    reads_the_set = readout is not None and not isinstance(over_the_set, NoAggregation)
+    return _NEAR_SIAMESE if reads_the_set else Centered()
+
+
+def chosen_normalization(
+    given: str | None,
+    symmetry: ElementSymmetry,
+    hidden: Sequence[FeatureType],
+    readout: int | None,
+) -> str | None:
+    """Return, for ``"auto"``, ``"element"`` where a read-out follows and all types allow it.
+
+    Otherwise ``None``; another choice is returned as given.
+
+    Without a read-out the output may have to keep the scale of the input, as in restoration. An
+    element of one number has nothing to be normalised by: its norm would be constant.
+    """
+    if given != "auto":
+        return given
+    if readout is None or any(each.layout == (1,) for each in hidden):
+        return None
+    try:
+        for each in hidden:
+            symmetry.norm(each, "element")
+    except FeatureTypeError:
+        return None
+    return "element"
+
+
+def chosen_element_readout(given: str, symmetry: ElementSymmetry, feature_type: FeatureType) -> str:
+    """Return, for ``"auto"``, ``"max"`` where the symmetry has a maximum, else ``"mean"``."""
+    if given != "auto":
+        return given
+    try:
+        symmetry.maximum(feature_type)
+    except FeatureTypeError:
+        return "mean"
+    return "max"

@@ -7,15 +7,21 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from eqsets.aggregation import Aggregation, Mean
+from eqsets.aggregation import Aggregation, Mean, NoAggregation
 from eqsets.construction import Construction
 from eqsets.dss import DSS
 from eqsets.errors import FeatureTypeError
 from eqsets.modules import register_module
 from eqsets.nn import Aggregations, Readout, SetPool, SetSequential, dropout, nonlinearity, norm
-from eqsets.nn.defaults import chosen_aggregation, chosen_element_readout, chosen_normalization
+from eqsets.nn.defaults import (
+    before_pool,
+    chosen_aggregation,
+    chosen_element_readout,
+    chosen_normalization,
+)
 from eqsets.nn.readout import reductions
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
@@ -33,7 +39,8 @@ class SetNetwork(nn.Module):
         element_group: name or symmetry.
         features: feature types from the input to the output, at least two, such as ``[3, 32, 16]``.
         aggregation: as for :class:`~eqsets.DSS`. ``"auto"``: the centred form; before a read-out of
-            the set ``Centered(start=0.1)``, which is nearly Siamese at first.
+            the set ``Centered(start=0.1)``, which is nearly Siamese at first. Where the mean or
+            sum over the set follows a centred layer, its differences would cancel: it has one map.
         alignment: as for :class:`~eqsets.DSS`.
         activation: name of the nonlinearity after every layer but the last.
         normalization: ``"element"``, ``"batch"`` or ``None``, before the nonlinearity.
@@ -122,13 +129,15 @@ class SetNetwork(nn.Module):
             layer_options,
         )
         blocks: list[nn.Module] = []
+        form = [aggregation] * (len(types) - 1)
+        form[-1] = before_pool(aggregation, alignment, set_pool)
         for position, (source, target) in enumerate(pairwise(types)):
             blocks.append(
                 DSS(
                     symmetry,
                     source,
                     target,
-                    aggregation=aggregation,
+                    aggregation=form[position],
                     alignment=alignment,
                     bias=bias,
                     context=context,
@@ -203,10 +212,9 @@ class SetNetwork(nn.Module):
         network = SetNetwork(self.symmetry, **call.types, **given, **call.options)
         layers = network.blocks.layers
         for position, layer in enumerate(self.blocks.layers):
-            if isinstance(layer, DSS):
-                layers[position] = layer.reparametrize(
-                    aggregation, set_size=set_size, structure=structure
-                )
+            form = layers[position]
+            if isinstance(layer, DSS) and isinstance(form, DSS):
+                layers[position] = _as_form(layer, form, set_size, structure)
             else:
                 layers[position] = copy.deepcopy(layer)
         return network.train(self.training)
@@ -234,6 +242,28 @@ class SetNetwork(nn.Module):
         for name, layer in zip(names, self.blocks.layers, strict=True):
             lines.append(f"  {name:<{width}}  {layer.in_type} -> {layer.out_type}")
         return "\n".join([*lines, ")"])
+
+
+def _as_form(layer: DSS, target: DSS, set_size: int | None, structure: Any) -> DSS:
+    """Return a layer with the function of ``layer``, in the form of ``target``, at least pooled.
+
+    The last layer before a pool by the mean or sum has one map in the centred form: that of the
+    mean, which the pool takes, too.
+    """
+    siamese = [isinstance(one.aggregation, NoAggregation) for one in (layer, target)]
+    if all(siamese):
+        return copy.deepcopy(layer)
+    if siamese[1]:
+        common = layer.reparametrize("centered", set_size=set_size, structure=structure).aggregate
+        target.siamese.load_state_dict({} if common is None else common.state_dict())
+    elif siamese[0]:
+        target.siamese.load_state_dict(layer.siamese.state_dict())
+        with torch.no_grad():
+            for weight in () if target.aggregate is None else target.aggregate.parameters():
+                weight.zero_()
+    else:
+        return layer.reparametrize(target.aggregation, set_size=set_size, structure=structure)
+    return target.to(next(layer.parameters()))
 
 
 def _is_mean_of_everything(end: Readout) -> bool:

@@ -16,6 +16,8 @@ from eqsets import (
     SetNetwork,
     deep_sets,
     element_group,
+    from_dict,
+    to_dict,
 )
 from eqsets.aggregation import Mean, Sum
 from eqsets.aggregation.centered import Centered
@@ -107,6 +109,27 @@ def test_the_default_network_is_its_layers_by_hand() -> None:
     hidden = torch.nn.functional.layer_norm(hidden, (4, 3)) * norm.module.weight
     expected = end.linear(hidden.relu().amax((0, 1)))
     assert torch.allclose(network(x, MASK)[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("pool", ["mean", "sum"])
+@pytest.mark.parametrize(("source", "target"), [("mean", "centered"), ("centered", "mean")])
+def test_the_last_layer_before_a_mean_has_one_map(pool: str, source: str, target: str) -> None:
+    network = SetNetwork(RING, [2, 3, 4], aggregation=source, set_pool=pool).double()
+    last = [layer for layer in network.blocks.layers if isinstance(layer, DSS)][-1]
+    assert (last.aggregate is None) == (source == "centered")
+    other, x = network.reparametrize(target), sets()
+    assert torch.allclose(other(x, MASK), network(x, MASK), atol=1e-10)
+    again = from_dict(to_dict(other)).double()
+    again.load_state_dict(other.state_dict())
+    assert torch.equal(again(x, MASK), other(x, MASK))
+    centered = network if source == "centered" else other
+    centered(x, MASK).square().sum().backward()
+    assert all(bool(weight.grad.any()) for weight in centered.parameters())
+
+
+def test_a_maximum_needs_both_maps() -> None:
+    network = SetNetwork(RING, [2, 3], set_pool="max")
+    assert network.blocks.layers[0].aggregate is not None
 
 
 def test_weights_of_a_former_readout_are_refused_by_another() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eqsets.aggregation import Aggregation, NoAggregation
+from eqsets.aggregation import Aggregation, Mean, NoAggregation, Sum
 from eqsets.aggregation.centered import Centered
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.symmetry import ElementSymmetry
 
-__all__ = ["chosen_aggregation", "chosen_element_readout", "chosen_normalization"]
+__all__ = ["before_pool", "chosen_aggregation", "chosen_element_readout", "chosen_normalization"]
 
 
 _NEAR_SIAMESE = Centered(start=0.1)
@@ -34,6 +34,19 @@ def chosen_aggregation(
         return resolve_aggregation(given)
     reads_the_set = readout is not None and not isinstance(over_the_set, NoAggregation)
     return _NEAR_SIAMESE if reads_the_set else Centered()
+
+
+def before_pool(
+    aggregation: Aggregation, alignment: str, pool: str | Aggregation | None
+) -> Aggregation:
+    r"""Return the aggregation of the last layer of a network, before its pool over the set.
+
+    The mean of :math:`A (x_i - m) + B m` is :math:`B m`, and A would never learn. So before a mean
+    or sum of a centred layer there is one map, which is the same function.
+    """
+    if pool is None or alignment != "shared" or not isinstance(aggregation, Centered):
+        return aggregation
+    return NoAggregation() if type(resolve_aggregation(pool)) in (Mean, Sum) else aggregation
 
 
 def chosen_normalization(

@@ -72,7 +72,7 @@ def _networks(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) ->
     norms: list[str | None] = [*kinds, None]
     ends: list[tuple[str, dict[str, Any]]] = [
         ("network", {"dropout_rate": 0.1, "normalization": norms[0]}),
-        ("network with readout", {"readout": 2, "aggregation": "mean"}),
+        ("network with readout", {"readout": 2}),
         ("network with set_pool", {"set_pool": "mean", "normalization": norms[-2:][0]}),
     ]
     for label, ending in ends:

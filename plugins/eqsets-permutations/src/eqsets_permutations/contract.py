@@ -63,7 +63,7 @@ def subject() -> ContractSpec:
         for conv in _CONVOLUTIONS
         for aggregation in ("sum", "max")
     ]
-    points = partial(DSS, symmetry, source, target)
+    points = partial(DSS, symmetry, source, target, aggregation="sum")
     sets.append(SetCase("DSS on points", points, oracle=_by_loop, principal=False, **common))  # type: ignore[arg-type]
     network = partial(SetNetwork, symmetry, [source, target, target], conv="gcn")
     sets.append(SetCase("graph network", network, structure=_random_edges, **common))  # type: ignore[arg-type]

@@ -165,7 +165,7 @@ LONG = replace(
     EXPERIMENT,
     name="signals-long",
     title="Signals from noisy copies, trained for longer",
-    models={name: EXPERIMENT.models[name] for name in ("dss-sum", "dss-mean")},
+    models={name: EXPERIMENT.models[name] for name in ("dss-centered", "dss-sum", "dss-mean")},
     sizes={
         **EXPERIMENT.sizes,
         "full": Size(Recipe(steps=2000), ("3000",), (0, 1, 2), RATES[1:2], tune_at="3000"),

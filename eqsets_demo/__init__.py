@@ -1,6 +1,6 @@
 """The demo: restore bursts of real photographs with three set networks, and compare them."""
 
-from eqsets_demo.muon import Muon
+from eqsets.optim import Muon
 from eqsets_demo.recipe import Recipe
 from eqsets_demo.results import Report, Score
 from eqsets_demo.run import run_demo

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from eqsets.optim import Muon
 from eqsets.threads import one_thread
 from eqsets.training import MovingAverage, Objective, Step, run_in_parallel
 from eqsets.training import Training as Loop
 from eqsets_demo.bursts import BurstSource, psnr
-from eqsets_demo.muon import Muon
 from eqsets_demo.photos import TRAINING_PHOTOS
 from eqsets_demo.recipe import Recipe
 

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 import eqsets
 from eqsets.nn import SetPool, SetSequential, nonlinearity
-from eqsets_demo import Muon
+from eqsets.optim import Muon
 
 FRAMES = 6
 SIZE = 48  # height and width of a frame, in pixels

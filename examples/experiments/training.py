@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from eqsets.optim import Muon
 from eqsets.training import MovingAverage, Objective, Step
 from eqsets.training import Training as Loop
-from eqsets_demo import Muon
 from experiments.recipe import Data, Recipe
 
 __all__ = ["Training"]

@@ -9,7 +9,6 @@ from io import StringIO
 from types import SimpleNamespace
 
 import pytest
-import torch
 from rich.console import Console
 
 import eqsets.testing
@@ -147,15 +146,3 @@ def test_scores():
     assert score.error == pytest.approx(2 / 3**0.5)
     assert score.gain(Score("mean", "mean", (29.0, 30.0, 31.0))) == pytest.approx((2, 1 / 3**0.5))
     assert score.to_dict()["cpu_seconds"] == 1.5
-
-
-def test_the_optimiser_steps_along_the_polar_factor_of_the_gradient():
-    from eqsets_demo.muon import Muon
-
-    weight = torch.nn.Parameter(torch.zeros(4, 2, 3, 3))
-    weight.grad = torch.randn(4, 2, 3, 3, generator=torch.Generator().manual_seed(0))
-    left, _, right = torch.linalg.svd(weight.grad.flatten(1), full_matrices=False)
-    Muon([weight], lr=0.5).step()
-    moved = -weight.detach().flatten(1) / 0.5
-    cosine = (moved * (left @ right)).sum() / (moved.norm() * (left @ right).norm())
-    assert cosine > 0.97

@@ -1,8 +1,4 @@
-"""The Muon optimiser: momentum, orthogonalised.
-
-In short trainings the optimiser matters: at equal time Muon improved the DSS network by 1.3 dB over
-AdamW at its best learning rate, and the Siamese network by as much.
-"""
+"""The Muon optimiser for kernels of any shape: momentum, orthogonalised."""
 
 from __future__ import annotations
 
@@ -12,18 +8,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from eqsets.errors import OptionError, ShapeError
+
 __all__ = ["Muon", "orthogonal"]
 
 
 class Muon(torch.optim.Optimizer):
     r"""Update each kernel by an orthogonal matrix: all singular values of the step are equal.
 
-    .. math:: m \leftarrow \mu m + g, \qquad w \leftarrow w - \eta \, U V^T
+    .. math:: m \leftarrow \mu m + g, \qquad w \leftarrow w - \eta \sqrt{\max(1, r / c)} \, U V^T
         \quad\text{where}\quad g + \mu m = U \Sigma V^T
 
-    A kernel ``(out, in, *size)`` is reshaped to a matrix ``(out, in * prod(size))``. Its
-    polar factor :math:`U V^T` is approximated by :func:`orthogonal`, for all kernels of one shape
-    together.
+    A kernel ``(out, in, *size)`` is reshaped to a matrix of ``r = out`` rows and ``c = in *
+    prod(size)`` columns. Its polar factor :math:`U V^T` is approximated by :func:`orthogonal`, for
+    all kernels of one shape together. Train biases and norms by another optimiser, such as Adam.
+
+    ``torch.optim.Muon`` (from torch 2.9) is the same update for parameters that are matrices, with
+    weight decay, and its iteration is in bfloat16.
 
     References:
         Muon: An optimizer for hidden layers in neural networks, Jordan et al., 2024,
@@ -31,12 +32,38 @@ class Muon(torch.optim.Optimizer):
 
     Arguments:
         kernels: parameters of at least two axes.
-        lr: learning rate, the spectral norm of a step.
-        momentum: :math:`\mu`.
+        lr: learning rate, the spectral norm of a step of a wide kernel.
+        momentum: :math:`\mu`, in [0, 1).
+
+    Raises:
+        ShapeError: a parameter has fewer than two axes.
+        OptionError: ``lr`` is negative, or ``momentum`` is not in [0, 1).
+
+    Example:
+        >>> from eqsets import SetNetwork
+        >>> network = SetNetwork("trivial", [3, 16, 16], readout=2)
+        >>> kernels = [weight for weight in network.parameters() if weight.dim() > 1]
+        >>> others = [weight for weight in network.parameters() if weight.dim() <= 1]
+        >>> optimizers = [Muon(kernels, lr=0.02), torch.optim.Adam(others, lr=5e-3)]
+        >>> network(torch.randn(4, 5, 3)).square().mean().backward()
+        >>> for optimizer in optimizers:
+        ...     optimizer.step()
     """
 
     def __init__(self, kernels: Iterable[Tensor], lr: float = 0.01, momentum: float = 0.9) -> None:
+        if lr < 0 or not 0 <= momentum < 1:
+            raise OptionError(
+                f"Muon got lr={lr!r} and momentum={momentum!r}, expected a learning rate of at "
+                "least 0 and a momentum in [0, 1). Write for example lr=0.01, momentum=0.9."
+            )
         super().__init__(kernels, {"lr": lr, "momentum": momentum})
+        for group in self.param_groups:
+            for kernel in group["params"]:
+                if kernel.dim() < 2:
+                    raise ShapeError(
+                        f"Muon got a parameter of shape {tuple(kernel.shape)}, expected at least "
+                        "two axes. Train biases and norms by another optimiser, such as Adam."
+                    )
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]

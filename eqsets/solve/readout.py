@@ -30,6 +30,10 @@ class InvariantReadout(nn.Module):
     The order is: the linear ones, each channel with itself, then the pairs ``c < c'`` under the
     symmetric and under the antisymmetric forms.
 
+    A numerical basis is unique up to signs (and, of several of one kind, up to a rotation): the
+    largest number of each vector and form is made positive. A state that was saved before this
+    was so has no ``signs``, and is given those that the solver returns here.
+
     Arguments:
         in_type: type of the input.
         action: of the group on one channel.
@@ -71,12 +75,32 @@ class InvariantReadout(nn.Module):
             )
         with on_cpu():
             first, second = torch.triu_indices(count, count, offset=1)
+            both = torch.cat([forms, crossed]) if self._crossed else forms
+            self._solved = torch.cat([_signs(fixed), _signs(both)])
         self.constants = Constants(
-            fixed=fixed,
-            forms=torch.cat([forms, crossed]) if self._crossed else forms,
+            fixed=fixed * self._solved[: len(fixed), None],
+            forms=both * self._solved[len(fixed) :, None, None],
             first=first if self._pairs else None,
             second=second if self._pairs else None,
         )
+        self.signs: Tensor | None  # relative to the constants; permutations have none to choose
+        ones = None if action.permutes else torch.ones(len(self._solved), dtype=torch.int8)
+        self.register_buffer("signs", ones)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *arguments: Any
+    ) -> None:
+        if self.signs is not None:
+            state_dict.setdefault(f"{prefix}signs", self._solved.to(torch.int8))
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
+
+    def _constant(self, name: str, like: Tensor) -> Tensor:
+        value = self.constants.get(name, like)
+        if self.signs is None:
+            return value
+        linear = len(self.constants.exact("fixed"))
+        signs = self.signs[:linear] if name == "fixed" else self.signs[linear:]
+        return value * signs.to(value.dtype).reshape(-1, *[1] * (value.dim() - 1))
 
     def per_channel(self) -> InvariantReadout:
         """Return the read-out of each channel by itself, without pairs."""
@@ -85,10 +109,10 @@ class InvariantReadout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x: (E, *layout)`` to the invariants ``(E, features)``."""
         flat = self._in.flatten(x)
-        parts = [(self.constants.get("fixed", flat) @ flat).flatten(1)]
+        parts = [(self._constant("fixed", flat) @ flat).flatten(1)]
         if self.linear:
             return parts[0]
-        forms = self.constants.get("forms", flat)
+        forms = self._constant("forms", flat)
         if not self._pairs:
             parts.append(torch.einsum("eic,sij,ejc->esc", flat, forms, flat).flatten(1))
             return torch.cat(parts, 1)
@@ -99,6 +123,17 @@ class InvariantReadout(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.features} invariants"
+
+
+def _signs(basis: Tensor) -> Tensor:
+    """Return the signs ``(r,)`` that make the largest number of each part of a basis positive."""
+    flat = basis.flatten(1)
+    if not flat.numel():
+        return flat.new_ones(len(basis))
+    # Of several that are equally large up to rounding the first decides.
+    largest = flat.abs() > (1 - 1e-6) * flat.abs().amax(1, keepdim=True)
+    first = largest.to(torch.int8).argmax(1, keepdim=True)
+    return flat.gather(1, first)[:, 0].sign()
 
 
 class InvariantEmbedding(nn.Module):

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from eqsets import DSS, GeneratedSymmetry, nn
 from eqsets.groups import FiniteGroup, Group, MatrixGroup, OrthogonalGroup
+from eqsets.solve import readout
 from eqsets.solve.readout import InvariantReadout
 
 D = torch.float64
@@ -122,3 +123,26 @@ def test_weights_from_before_pairs_were_read_give_the_same_numbers() -> None:
         state[key] = state[key][:, :before].clone()
         module.load_state_dict(state)
         assert torch.equal(module(x), expected)
+
+
+def test_signs_do_not_depend_on_the_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    symmetry = GeneratedSymmetry(matrices=[[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]])
+    x = torch.randn(4, 3, 2, dtype=D, generator=torch.Generator().manual_seed(0))
+    read = symmetry.invariant(symmetry.feature_type(2)).double()
+    real = {name: getattr(readout, name) for name in ("invariant_functionals", "invariant_forms")}
+    for name, solve in real.items():
+        monkeypatch.setattr(readout, name, lambda *a, _solve=solve, **o: -_solve(*a, **o))
+    flipped = GeneratedSymmetry(matrices=[symmetry.group.generators()[0].tolist()])
+    other = flipped.invariant(flipped.feature_type(2)).double()
+    torch.testing.assert_close(other(x), read(x))
+    # the same state on a machine whose solver returns other signs
+    other.load_state_dict(read.state_dict())
+    torch.testing.assert_close(other(x), read(x))
+    # a state from before signs were chosen has those of the solver
+    before = {key: value for key, value in read.state_dict().items() if "signs" not in key}
+    read.load_state_dict(before)
+    other.load_state_dict(before)
+    linear = 2  # one invariant functional, of two channels
+    torch.testing.assert_close(other(x)[:, :linear], -read(x)[:, :linear])
+    torch.testing.assert_close(other(x)[:, linear:], -read(x)[:, linear:])
+    assert "signs" in " ".join(read.state_dict())

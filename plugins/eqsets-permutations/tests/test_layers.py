@@ -237,3 +237,16 @@ def test_edge_features_and_callables() -> None:
     wrong = DSS("permutations", 4, 6, conv=lambda inputs, outputs: pyg.GCNConv(inputs, 5))
     with pytest.raises(ShapeError, match="nodes of 6 channels"):
         wrong(x, structure=GRAPH)
+
+
+def test_biases_of_convolutions_without_the_option() -> None:
+    edges = torch.tensor([[0, 1, 2, 2], [1, 2, 0, 1]])
+    options = {"conv": "film", "bias": False}
+    layer = DSS("permutations", 2, 3, **options)
+    assert not any(name.endswith("bias") for name, _ in layer.named_parameters())
+    y = layer(torch.zeros(1, 2, 3, 2), structure=edges)
+    assert not y.any()
+    # a state from before has numbers there: they are loaded, and the function is that of before
+    state = {key: torch.full_like(value, 0.5) for key, value in layer.state_dict().items()}
+    layer.load_state_dict(state)
+    assert layer(torch.zeros(1, 2, 3, 2), structure=edges).any()

@@ -106,7 +106,9 @@ def pyg_convolution(
             that returns a module.
         in_channels: channels of the input.
         out_channels: channels of the output; the heads of an attention share them.
-        bias: passed on where the convolution takes it.
+        bias: passed on where the convolution takes it. The biases of a convolution of PyG that has
+            no such option become constants, 0 unless a state that is loaded says otherwise; what a
+            callable builds without being asked for a bias stays as it is.
         options: passed on.
 
     Raises:
@@ -147,7 +149,18 @@ def pyg_convolution(
             f"convolution {name!r} got cached=True, expected False: it would store the first graph "
             "and use it for every other one. Leave it out."
         )
+    if isinstance(conv, str) and not bias and "bias" not in taken:
+        _without_biases(module)
     return PyGConvolution(module, out_channels, name)
+
+
+def _without_biases(module: nn.Module) -> None:
+    """Make constants of the parameters that are called ``bias``, under the same keys."""
+    for part in module.modules():
+        bias = part._parameters.get("bias")
+        if bias is not None:
+            del part.bias
+            part.register_buffer("bias", torch.zeros_like(bias.data))
 
 
 def _name(conv: Callable[..., nn.Module]) -> str:

@@ -149,3 +149,30 @@ def test_published_parameter_count() -> None:
     count += sum(p.numel() for p in head.parameters())
     published += 256 + 128 + 1
     assert count + published == 1_734_594
+
+
+@pytest.mark.parametrize("padding_mode", ["circular", "zeros"])
+@pytest.mark.parametrize(("kernel_size", "stride"), [(1, 3), (1, 5), (2, 4), (3, 5), (1, 4)])
+def test_transposed_kernels_smaller_than_the_stride_are_in_the_middle(
+    kernel_size: int, stride: int, padding_mode: str
+) -> None:
+    symmetry = Translations(1, padding_mode)
+    one = symmetry.feature_type(1)
+    options = {"kernel_size": kernel_size, "stride": stride}
+    layer = symmetry.linear(one, one, transposed=True, **options).double()
+    dirac = torch.zeros(1, 1, 4, dtype=torch.float64)
+    dirac[..., 2] = 1
+    with torch.no_grad():
+        y = layer(dirac)[0, 0] - layer.bias
+        old = layer.state_dict()
+    rest = stride - kernel_size
+    start = 2 * stride + rest // 2
+    expected = torch.zeros(4 * stride, dtype=torch.float64)
+    expected[start : start + kernel_size] = layer.weight.detach()[0, 0]
+    torch.testing.assert_close(y, expected)
+    old._metadata[""]["version"] = 1
+    if rest // 2:
+        with pytest.warns(UserWarning, match="moved by"):
+            layer.load_state_dict(old)
+    else:
+        layer.load_state_dict(old)

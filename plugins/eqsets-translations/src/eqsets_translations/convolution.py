@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from math import ceil, prod, sqrt
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +27,8 @@ class Convolution(nn.Module):
 
     with stride :math:`s`, dilation :math:`d` and :math:`l` zeros on the left (on a circular grid:
     points from the other side). The grid keeps its size, divided by the stride: :math:`d (k - 1)`
-    points are added, the odd one on the right, so even kernels do as well. A kernel as large as a
+    points are added, the odd one on the right, so even kernels do as well. The transposed map
+    writes each point into the middle of those that it stands for. A kernel as large as a
     circular grid gives *all* equivariant linear maps, a smaller one those of that support.
 
     Arguments:
@@ -41,6 +44,8 @@ class Convolution(nn.Module):
     Raises:
         FeatureTypeError: an option is out of range, or does not fit the types.
     """
+
+    _version = 2  # 1: a transposed kernel smaller than the stride was not in the middle
 
     def __init__(
         self,
@@ -116,10 +121,12 @@ class Convolution(nn.Module):
         return convolve(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def _transposed(self, x: Tensor) -> Tensor:
-        cut, ahead, beyond, extra = [], [], [], []
+        cut, ahead, beyond, extra, shifts = [], [], [], [], []
         sizes = [size * step for size, step in zip(x.shape[2:], self.stride, strict=True)]
         for reach, step in zip(self._reach(), self.stride, strict=True):
-            left = max(0, (reach + 2 - step) // 2)  # half of what sticks out
+            out = (reach + 2 - step) // 2  # half of what sticks out, or of what is missing
+            left = max(0, out)
+            shifts.append(left - out)
             ahead.append((reach - left) // step if self.circular else 0)
             beyond.append(ceil(left / step) if self.circular else 0)
             extra.append(max(0, left + step - beyond[-1] * step - reach - 1))
@@ -130,7 +137,25 @@ class Convolution(nn.Module):
         y = convolve(x, self.weight, self.bias, self.stride, 0, extra, self.groups, self.dilation)
         for axis, (start, size) in enumerate(zip(cut, sizes, strict=True), start=2):
             y = y.narrow(axis, start, size)
+        if any(shifts):  # what comes round has the bias only
+            y = y.roll(shifts, tuple(range(2, y.dim())))
         return y
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+        missing = [
+            (step - 2 - reach + 1) // 2
+            for reach, step in zip(self._reach(), self.stride, strict=True)
+        ]
+        if self.transposed and max(missing) > 0 and local_metadata.get("version", 2) < 2:
+            warnings.warn(
+                f"{self} was saved by a version that wrote small kernels to the first points of "
+                f"each block: its output is moved by {tuple(max(0, m) for m in missing)} points. "
+                "Train it again, or roll its output back.",
+                stacklevel=2,
+            )
 
     def _check_padded(self, grid: torch.Size) -> None:
         least = [1] * len(grid)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from math import pi
 
-__all__ = ["brief", "number", "quantity", "shown"]
+__all__ = ["brief", "number", "quantity", "shown", "shown_per_unit", "unit_of"]
+
+_DEGREES = 180 / pi
 
 
 def shown(value: float, unit: str) -> tuple[float, str]:
@@ -14,7 +16,27 @@ def shown(value: float, unit: str) -> tuple[float, str]:
         >>> shown(3.141592653589793, "radians"), shown(0.5, "turns")
         ((180.0, '°'), (0.5, ' turns'))
     """
-    return (value * 180 / pi, "°") if unit == "radians" else (value, f" {unit}")
+    return (value * _DEGREES, "°") if unit == "radians" else (value, f" {unit}")
+
+
+def unit_of(unit: str) -> str:
+    """Return the unit in which numbers are shown and written to files.
+
+    Example:
+        >>> unit_of("radians"), unit_of("frames")
+        ('degrees', 'frames')
+    """
+    return "degrees" if unit == "radians" else unit
+
+
+def shown_per_unit(unit: str) -> float:
+    """Return how many of the unit in which numbers are shown are one of theirs.
+
+    Example:
+        >>> shown_per_unit("radians"), shown_per_unit("frames")
+        (57.2957795130823, 1.0)
+    """
+    return _DEGREES if unit == "radians" else 1.0
 
 
 def quantity(value: float, unit: str) -> str:

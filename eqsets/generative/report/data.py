@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import log
 from typing import Any
 
 from torch import Tensor
@@ -13,6 +14,7 @@ from torch import Tensor
 from eqsets.generative.analysis.claims import Claim
 from eqsets.generative.analysis.curves import Curve, Dependence
 from eqsets.generative.analysis.recommend import Recommendation
+from eqsets.generative.analysis.units import shown_per_unit, unit_of
 
 __all__ = ["ReportData", "ReportImages"]
 
@@ -72,18 +74,47 @@ class ReportData:
         return "; ".join(claim.sentence for claim in self.claims)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the images, as plain values."""
+        """Return everything but the images, as plain values.
+
+        Angles are in degrees, as in the sentences and on the page; each claim and each curve names
+        its unit. Entropies and densities are those of the distribution over numbers in that unit.
+        """
+        claims = {claim.name: claim for claim in self.claims}
         return {
-            "format": "eqsets.SymmetryReport 2",
+            "format": "eqsets.SymmetryReport 3",
             "facts": dict(self.facts),
             "sentence": self.sentence,
-            "claims": [asdict(claim) for claim in self.claims],
+            "claims": [_claim(claim) for claim in self.claims],
             "dependence": [asdict(one) for one in self.dependence],
             "cautions": list(self.cautions),
             "recommendation": asdict(self.recommendation),
-            "curves": [asdict(curve) for curve in self.curves],
+            "curves": [_curve(curve, claims[curve.name]) for curve in self.curves],
         }
 
     def to_json(self) -> str:
         """Return :meth:`to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    """Return a claim with its numbers in the unit in which they are shown."""
+    factor = 1.0 if claim.levels else shown_per_unit(claim.unit)  # levels are counted
+    return {
+        **asdict(claim),
+        "unit": unit_of(claim.unit),
+        "extent": claim.extent * factor,
+        "interval": [end * factor for end in claim.interval],
+        "searched": claim.searched * factor,
+        "floor": claim.floor * factor,
+        "entropy": claim.entropy + log(factor),
+    }
+
+
+def _curve(curve: Curve, claim: Claim) -> dict[str, Any]:
+    factor = 1.0 if claim.levels else shown_per_unit(claim.unit)
+    return {
+        **asdict(curve),
+        "unit": unit_of(claim.unit),
+        "positions": [position * factor for position in curve.positions],
+        "heights": [height / factor for height in curve.heights],
+    }

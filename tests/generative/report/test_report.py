@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from math import pi
+from dataclasses import replace
+from math import log, pi
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
 from eqsets.generative.analysis.cautions import cautions_of
 from eqsets.generative.analysis.claims import Claim, claims_of
 from eqsets.generative.analysis.component import steps_of
+from eqsets.generative.analysis.curves import Curve
 from eqsets.generative.analysis.evidence import Evidence
 from eqsets.generative.analysis.examine import examine
 from eqsets.generative.analysis.hypotheses import holm
 from eqsets.generative.analysis.recommend import recommend
+from eqsets.generative.report.data import ReportData
 
 SHORT = Preset(
     StagePlan(6, batch=16, check_every=3), StagePlan(6, batch=16, check_every=3), prototypes=2
@@ -214,6 +217,28 @@ def test_the_report_is_a_value_that_can_be_written_down(report, tmp_path):
     assert torch.equal(again.prototype(report.images.images), report.images.prototypes)
     with pytest.raises(AttributeError):
         report.facts = {}
+
+
+def test_written_angles_are_in_degrees_as_they_are_shown():
+    turned = Claim(
+        "rotation", "radians", "partial", "within ±30°", pi / 6, (pi / 9, pi / 4), pi, pi / 180,
+        log(pi / 3), 0.5, (0.4, 0.6), 1e-9, 0.5, 1.0,
+    )  # fmt: skip
+    counted = replace(turned, name="quarter", levels=4, extent=2.0)
+    curves = [Curve(one.name, "line", (-pi / 2, pi / 2), (0.2, 0.1)) for one in (turned, counted)]
+    data = ReportData(
+        {}, (turned, counted), (), (), recommend((turned,), 3), tuple(curves), images=None
+    )
+    written = json.loads(data.to_json())
+    assert written["format"] == "eqsets.SymmetryReport 3"
+    first, second = written["claims"]
+    assert first["unit"] == written["curves"][0]["unit"] == "degrees"
+    angles = [first["extent"], *first["interval"], first["searched"], first["floor"]]
+    assert angles == pytest.approx([30, 20, 45, 180, 1])
+    assert first["entropy"] == pytest.approx(log(60))  # of a uniform density over 60 degrees
+    assert written["curves"][0]["positions"] == pytest.approx([-90, 90])
+    assert written["curves"][0]["heights"] == pytest.approx([0.2 * pi / 180, 0.1 * pi / 180])
+    assert second["extent"] == 2.0
 
 
 def test_the_page_holds_all_that_it_shows(report):

@@ -21,10 +21,11 @@ from typing import Any
 from tools.mutants.faults import Fault, generic, planted
 from tools.mutants.report import summary
 from tools.mutants.scope import files, subjects, tests
-from tools.mutants.trial import preload, stages
+from tools.mutants.trial import clean, preload, stages
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "build" / "mutants" / "results.jsonl"
+LABELS = ("id", "name", "path", "line", "before", "after")
 
 
 def arguments() -> argparse.Namespace:
@@ -35,6 +36,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=60, help="how many faults by operators")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--seconds", type=float, default=240, help="limit of one stage")
+    parser.add_argument("--without", nargs="*", default=[], help="paths that are left out")
+    parser.add_argument("--tests-first", action="store_true", help="the fast stage first")
     parser.add_argument("--report", action="store_true", help="only write the report")
     parser.add_argument("--again", action="store_true", help="try the survivors once more")
     return parser.parse_args()
@@ -66,25 +69,34 @@ def copy_repository(target: Path) -> None:
     subprocess.run([*compiled, str(target)], check=True)
 
 
-def attempt(fault: Fault, copy: Path, seconds: float) -> dict[str, Any]:
+def attempt(fault: Fault, copy: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Plant a fault in the copy, try it, and take it out again."""
     path, names = copy / fault.path, subjects(fault.path)
     original = path.read_text()
     path.write_text(fault.source)
+    checked = tests(ROOT, fault.path)
     try:
-        outcome = stages(copy, names, tests(ROOT, fault.path), seconds)
+        outcome = stages(copy, names, checked, given.seconds, tests_first=given.tests_first)
     finally:
         path.write_text(original)
-    facts = {key: getattr(fault, key) for key in ("id", "name", "path", "line", "before", "after")}
+    facts = {key: getattr(fault, key) for key in LABELS}
     return {**facts, "subjects": names, **outcome, "seconds": round(outcome["seconds"], 1)}
+
+
+def requested(given: argparse.Namespace) -> list[Fault]:
+    """Return the faults of the command line."""
+    faults = list(planted(ROOT)) if given.planted else []
+    if given.paths:
+        chosen = files(ROOT, given.paths)
+        chosen = [path for path in chosen if not path.startswith(tuple(given.without))]
+        faults += generic(ROOT, chosen, given.count, given.seed)
+    return faults
 
 
 def main() -> None:
     """Run, resume, or report a run."""
-    given, done = arguments(), known()
-    faults = list(planted(ROOT)) if given.planted else []
-    if given.paths:
-        faults += generic(ROOT, files(ROOT, given.paths), given.count, given.seed)
+    given, done, passing = arguments(), known(), set[str]()
+    faults = requested(given)
     survivors = {key for key, row in done.items() if row["stage"] == "none"}
     waiting = [one for one in faults if one.id not in done or (given.again and one.id in survivors)]
     if waiting and not given.report:
@@ -93,7 +105,13 @@ def main() -> None:
             copy_repository(Path(folder))
             preload()
             for number, fault in enumerate(waiting, 1):
-                row = attempt(fault, Path(folder), given.seconds)
+                row = attempt(fault, Path(folder), given)
+                what = f"{row['stage']} {row['by']} {tests(ROOT, fault.path)}"
+                if what not in passing and not clean(
+                    Path(folder), row, tests(ROOT, fault.path), given.seconds
+                ):
+                    sys.exit(f"{row['by']} fails without any fault: correct it, then run again")
+                passing.add(what)
                 with RESULTS.open("a") as file:
                     file.write(json.dumps(row) + "\n")
                 print(

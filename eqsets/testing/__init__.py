@@ -12,11 +12,12 @@ from eqsets.testing.law import Law
 from eqsets.testing.laws import LAWS
 from eqsets.testing.parametrize import parametrize_with_checks
 from eqsets.testing.report import Report, Result
-from eqsets.testing.spec import Capabilities, ContractSpec, Layer, SetCase
+from eqsets.testing.spec import Capabilities, CollatedCase, ContractSpec, Layer, SetCase
 
 __all__ = [
     "LAWS",
     "Capabilities",
+    "CollatedCase",
     "ContractSpec",
     "Law",
     "Layer",

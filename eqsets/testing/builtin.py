@@ -24,6 +24,9 @@ __all__ = [
 # Turn by a third and flip of the plane: matrices that do not commute, and vectors they mix.
 _TRIANGLE = (((-0.5, -(0.75**0.5)), (0.75**0.5, -0.5)), ((1.0, 0.0), (0.0, -1.0)))
 
+# The same group in oblique coordinates: the transpose of a matrix is not its inverse.
+_OBLIQUE = (((0.0, -1.0), (1.0, -1.0)), ((0.0, 1.0), (1.0, 0.0)))
+
 
 def _subject(name: str, symmetry: ElementSymmetry, *specs: Any) -> ContractSpec:
     types = tuple(symmetry.feature_type(spec) for spec in specs)
@@ -42,9 +45,13 @@ def cyclic_spec() -> ContractSpec:
 
 def dihedral_spec() -> ContractSpec:
     """Return the spec of ``"dihedral"``: a square, and the plane of a triangle."""
-    triangle = _subject("triangle", GeneratedSymmetry(matrices=_TRIANGLE), 1, 2)
+    variants = (
+        replace(_subject(name, GeneratedSymmetry(matrices=matrices), 1, 2), order=6, plugin=False)
+        for name, matrices in (("triangle", _TRIANGLE), ("oblique", _OBLIQUE))
+    )
+    triangle, oblique = variants
     spec = _subject("dihedral", dihedral(4), 1, 2, "2 trivial", "1 pairs")
-    return replace(spec, order=8, variants=(replace(triangle, order=6, plugin=False),))
+    return replace(spec, order=8, variants=(triangle, replace(oblique, aggregations=("sum",))))
 
 
 def symmetric_spec() -> ContractSpec:
@@ -66,4 +73,5 @@ def product_spec() -> ContractSpec:
 
 def sets_spec() -> ContractSpec:
     """Return sets of sets of rings that turn together."""
-    return _subject("sets", Sets(cyclic(3), size=2), 1, 2)
+    others = tuple(Sets(cyclic(3), size=2, aggregation=name) for name in ("sum", "mean", "max"))
+    return replace(_subject("sets", Sets(cyclic(3), size=2), 1, 2), alternatives=others)

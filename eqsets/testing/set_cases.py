@@ -156,6 +156,7 @@ def _common(symmetry: ElementSymmetry, subject: ContractSpec) -> dict[str, Any]:
     return {
         "symmetry": symmetry,
         "structure": subject.structure,
+        "stack": subject.stack,
         "tolerance": tolerance,
         "capabilities": subject.capabilities,
         "draws": subject.draws,

@@ -6,7 +6,7 @@ data, not tests: types, layers, capabilities, tolerance, and which laws must fai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -23,13 +23,25 @@ from eqsets.symmetry import ElementSymmetry
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["Capabilities", "ContractSpec", "GroupCase", "Layer", "RowCase", "SetCase", "TypeCase"]
+__all__ = [
+    "Capabilities",
+    "CollatedCase",
+    "ContractSpec",
+    "GroupCase",
+    "Layer",
+    "RowCase",
+    "SetCase",
+    "TypeCase",
+]
 
 Elements: TypeAlias = "Callable[[Group], SearchStrategy[Tensor]]"
 """Makes the strategy that group elements are drawn from: those that are exact, for example."""
 
 Structure: TypeAlias = Callable[[torch.Generator], Any]
 """Makes the side information (edges, positions) that all elements of a test share."""
+
+Stack: TypeAlias = Callable[[Sequence[Any], int, int], Any]
+"""Puts structures of single elements, set after set, together: ``stack(structures, B, N)``."""
 
 _LISTABLE = 2_000
 
@@ -45,6 +57,7 @@ class Capabilities:
         complete: the linear layer spans all equivariant maps; ``ContractSpec.dimension`` returns
             how many it spans where it does not.
         compiles: modules pass ``torch.compile(fullgraph=True)`` and ``torch.export``.
+        onnx: modules can be written to ONNX.
         moves: modules work on another device than the one they were built on.
         bfloat16: modules run in bfloat16 and float16.
         twice: modules can be differentiated twice.
@@ -56,6 +69,7 @@ class Capabilities:
     independent: bool = True
     complete: bool = True
     compiles: bool = True
+    onnx: bool = True
     moves: bool = True
     bfloat16: bool = True
     twice: bool = True
@@ -174,6 +188,7 @@ class SetCase:
         oracle: the same module as a plain Python loop over the elements of one set:
             ``oracle(module, [x_1, ..., x_n])`` returns the list of outputs.
         symmetry: whose structure it takes, where it takes any.
+        stack: how structures of single elements are put together, where each may have its own.
         random: whether it draws random numbers while training, as dropout does.
         statistics: whether it uses statistics of the batch while training.
         weighs: whether it takes ``return_weights=True``, and then also returns the weights of
@@ -191,12 +206,30 @@ class SetCase:
     oracle: Callable[[nn.Module, list[Tensor]], list[Tensor]] | None = None
     symmetry: ElementSymmetry | None = None
     structure: Structure | None = None
+    stack: Stack | None = None
     tolerance: float = 1e-10
     capabilities: Capabilities = field(default_factory=Capabilities)
     draws: Elements | None = None
     random: bool = False
     statistics: bool = False
     weighs: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class CollatedCase:
+    """A module on batches of another library, such as ``Batch`` of PyG.
+
+    Attributes:
+        label: its name in messages.
+        build: makes the module; called with a batch, it returns a tensor, example after example.
+        examples: makes examples, of unequal sizes where these may differ.
+        collate: puts examples into one batch.
+    """
+
+    label: str
+    build: Callable[[], nn.Module]
+    examples: Callable[[torch.Generator], list[Any]]
+    collate: Callable[[list[Any]], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +253,8 @@ class ContractSpec:
             that a generator was forgotten.
         draws: makes the strategy for group elements, such as only those that act exactly.
         structure: makes side information, for symmetries that take it.
+        stack: puts side information of single elements together, where each may have its own.
+        collated: modules on batches of another library.
         dimension: returns how many independent maps a linear layer has, where it is not complete.
         aggregations: with which DSS layers are built; fewer where layers are costly.
         pools: options of the poolings to test, such as ``({"size": 2},)``.
@@ -228,7 +263,8 @@ class ContractSpec:
         expected_failures: ``{id: reason}`` of laws that are known to fail.
         variants: further specs that are tested under the same name: other grids, types or options.
         order: how many elements the group has, where it is finite; not taken from the group.
-        alternatives: options of the linear layer, each of which gives another layer.
+        alternatives: options of the linear layer, or symmetries that differ in their own options,
+            each of which gives another layer.
 
     Example:
         >>> from eqsets import element_group
@@ -269,5 +305,7 @@ class ContractSpec:
     expected_failures: Mapping[str, str] = field(default_factory=dict)
     variants: tuple[ContractSpec, ...] = ()
     order: int | None = None
-    alternatives: tuple[Mapping[str, Any], ...] = ()
+    alternatives: tuple[Mapping[str, Any] | ElementSymmetry, ...] = ()
     generates: Tensor | None = None
+    stack: Stack | None = None
+    collated: tuple[CollatedCase, ...] = ()

@@ -20,6 +20,7 @@ from tests.testing.controls import (
     options,
     rows,
     sets,
+    structures,
 )
 
 FAMILIES = (
@@ -33,6 +34,7 @@ FAMILIES = (
     options,
     deployment,
     families,
+    structures,
 )
 CONTROLS = {law_id: subject for family in FAMILIES for law_id, subject in family.CONTROLS.items()}
 SLOW = sorted(law.id for law in LAWS if law.slow)

@@ -16,6 +16,7 @@ from eqsets.dss import DSS
 from eqsets.equivariance import relative_error
 from eqsets.layout import Dense
 from eqsets.network import SetNetwork
+from eqsets.symmetry import ElementSymmetry
 from eqsets.testing.bench import RowBench
 from eqsets.testing.bruteforce import (
     LARGEST,
@@ -132,24 +133,28 @@ def _structure(subject: ContractSpec, trial: Trial) -> dict[str, Any]:
 
 @law(
     "EQO02-options-of-layers",
-    "Each alternative that a spec declares for the options of a linear layer gives another layer.",
-    breaks="`dilation=` or `padding=` that is read and not used",
+    "Each alternative that a spec declares, for the options of a linear layer or for those of the "
+    "symmetry that makes it, gives another layer.",
+    breaks="`dilation=` or `aggregation=` that is read and not used",
     cases=varied,
     once=True,
 )
 def options_of_layers(subject: ContractSpec, trial: Trial) -> None:
-    layer, symmetry = subject.layers[0], subject.symmetry
-    if symmetry is None:
-        raise AssertionError("the law ranges over subjects with a symmetry")
-    outputs = {}
-    for options in subject.alternatives:
-        source, target = symmetry.layer_types(layer.in_type, layer.out_type, **options)
+    layer, outputs = subject.layers[0], {}
+    for number, alternative in enumerate(subject.alternatives):
+        symmetry, options, types = subject.symmetry, alternative, [layer.in_type, layer.out_type]
+        if isinstance(alternative, ElementSymmetry):
+            symmetry, options = alternative, subject.options
+            types = [symmetry.feature_type(str(kind)) for kind in types]
+        if symmetry is None or isinstance(options, ElementSymmetry):
+            raise AssertionError("the law ranges over subjects with a symmetry")
+        source, target = symmetry.layer_types(*types, **options)
         module = _set_by_name(trial.build(partial(symmetry.linear, source, target, **options)))
         x = source.sample(2, generator=trial.generator(), dtype=torch.float64)
         side: tuple[Any, ...] = ()
         if subject.structure is not None:
             side = (symmetry.row_structure(subject.structure(trial.generator()), Dense(1, 2)),)
-        outputs[str(dict(options))] = module(x, *side)
+        outputs[f"{number}: {alternative}"] = module(x, *side)
     _distinct(trial, "options", outputs)
 
 

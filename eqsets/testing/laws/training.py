@@ -100,8 +100,8 @@ def _like(mask: Tensor, x: Tensor) -> Tensor:
 @law(
     "EQL09-dropout-distribution",
     "Dropout keeps the mean: values are dropped at the rate that is asked for and scaled by "
-    "1/(1 - rate), for each element by itself, different for each seed.",
-    breaks="one mask for all elements, a scale that is left out, a rate that is not used",
+    "1/(1 - rate), for each element and channel by itself, different for each seed.",
+    breaks="one mask for all elements or channels, a scale that is left out, a rate not used",
     cases=role("dropout"),
     once=True,
     after=("EQL07-dropout",),
@@ -127,6 +127,10 @@ def dropout_distribution(case: RowCase, trial: Trial) -> None:
     trial.expect(abs(rate - _RATE) < 0.15, f"{case.label}: drops {rate:.2f}, not {_RATE}")
     same = (draws[0] == draws[0][:1]).flatten(1).all(1).double().mean()
     trial.expect(float(same) < 0.95, f"{case.label}: one mask for all elements")
+    if case.in_type.channel_axis is not None and case.in_type.channels > 1:
+        dropped = (ratio.abs() <= 1e-9) & seen
+        partly = dropped.flatten(1).any(1) & (seen & ~dropped).flatten(1).any(1)
+        trial.expect(bool(partly.any()), f"{case.label}: one mask for all channels")
 
 
 @law(

@@ -130,7 +130,7 @@ class LeavesOut(Weighted):
 
     def __init__(self) -> None:
         super().__init__()
-        self.more = nn.Parameter(torch.ones(()))
+        self.more = nn.Parameter(torch.ones(1))
 
     def forward(self, x: Tensor) -> Tensor:
         left_out = self.training and torch.rand(()) < 0.5

@@ -27,7 +27,7 @@ class Masked(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.rand(()) + 1)
+        self.weight = nn.Parameter(torch.rand(1) + 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         known = mask is not None and values_known(mask)

@@ -78,7 +78,7 @@ class Weighted(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.rand(()) + 1)
+        self.weight = nn.Parameter(torch.rand(1) + 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.weight * (x + x.mean(1, keepdim=True))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from eqsets import DSS, SetNetwork
-from eqsets.testing import Capabilities, ContractSpec, SetCase
+from eqsets.testing import Capabilities, CollatedCase, ContractSpec, SetCase
 from eqsets_permutations.edges import Edges
 from eqsets_permutations.symmetry import Permutations
 
@@ -30,6 +32,61 @@ def _weighted_edges(generator: torch.Generator) -> Edges:
     index = _random_edges(generator)
     weight = torch.rand(index.shape[1], generator=generator, dtype=torch.float64)
     return Edges(index, weight, nodes=_NODES)
+
+
+def _featured_edges(generator: torch.Generator) -> Edges:
+    index = _random_edges(generator)
+    attr = torch.randn(index.shape[1], 2, generator=generator, dtype=torch.float64)
+    return Edges(index, None, attr, nodes=_NODES)
+
+
+def _stack(graphs: Sequence[Any], sets: int, size: int) -> Edges:
+    return Edges.stack(graphs, nodes=_NODES)
+
+
+class _Rows(nn.Module):
+    """A module on bags as a function that returns the features of all nodes."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, batch: Any) -> Tensor:
+        from eqsets_permutations.bags import OnBags  # with torch_geometric, only where it is needed
+
+        y = OnBags(self.module)(batch)
+        rows: Tensor = y if isinstance(y, Tensor) else y.x
+        return rows
+
+
+def _bags(generator: torch.Generator) -> list[Any]:
+    """Return sets of graphs of unequal sizes, with isolated nodes and a graph of one node."""
+    from torch_geometric.data import Data
+
+    from eqsets_permutations.bags import bag
+
+    bags = []
+    for nodes, size in ((4, 3), (1, 2), (3, 1)):
+        index = torch.randint(nodes, (2, max(0, 2 * nodes - 3)), generator=generator)
+        graphs = [
+            Data(
+                x=torch.randn(nodes, 2, generator=generator, dtype=torch.float64),
+                edge_index=index[:, skipped:],
+            )
+            for skipped in range(size)
+        ]
+        bags.append(bag(graphs))
+    return bags
+
+
+def _batched(bags: list[Any]) -> Any:
+    from torch_geometric.data import Batch
+
+    return Batch.from_data_list(bags)
+
+
+def _on_bags(label: str, build: Callable[[], nn.Module]) -> CollatedCase:
+    return CollatedCase(label, lambda: _Rows(build()), _bags, _batched)
 
 
 def _by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
@@ -57,12 +114,24 @@ def subject() -> ContractSpec:
             f"DSS, conv={conv}, aggregation={aggregation}",
             partial(DSS, symmetry, source, target, conv=conv, aggregation=aggregation),
             structure=_weighted_edges if conv in ("gcn", "graph") else _random_edges,
+            stack=_stack,
             principal=aggregation == "sum",
             **common,  # type: ignore[arg-type]
         )
         for conv in _CONVOLUTIONS
         for aggregation in ("sum", "max")
     ]
+    featured = partial(DSS, symmetry, source, target, conv="gine", edge_dim=2)
+    sets.append(
+        SetCase(
+            "DSS, conv=gine, edge features",
+            featured,
+            structure=_featured_edges,
+            stack=_stack,
+            principal=False,
+            **common,  # type: ignore[arg-type]
+        )
+    )
     points = partial(DSS, symmetry, source, target, aggregation="sum")
     sets.append(SetCase("DSS on points", points, oracle=_by_loop, principal=False, **common))  # type: ignore[arg-type]
     network = partial(SetNetwork, symmetry, [source, target, target], conv="gcn")
@@ -73,5 +142,16 @@ def subject() -> ContractSpec:
         symmetry=symmetry,
         types=(source, target, pairs),
         sets=tuple(sets),
+        collated=(
+            _on_bags("bags, conv=gcn", partial(DSS, Permutations(), 2, 3, conv="gcn")),
+            _on_bags(
+                "bags, conv=gin, aggregation=max",
+                partial(DSS, Permutations(), 2, 3, conv="gin", aggregation="max"),
+            ),
+            _on_bags(
+                "network on bags",
+                partial(SetNetwork, Permutations(), [2, 4, 4], conv="graph", readout=3),
+            ),
+        ),
         capabilities=_CLAIMS,
     )

@@ -46,6 +46,7 @@ def cloud_subject(*, reflections: bool = True, **options: Any) -> ContractSpec:
         options=options,
         contains=lambda g: _orthogonal(g, reflections),
         structure=lambda generator: torch.randn(5, 3, generator=generator, dtype=torch.float64),
+        stack=lambda clouds, sets, size: torch.stack(list(clouds)).unflatten(0, (sets, size)),
         pools=({}, {"reduce": "sum"}),
         # All maps between functions of five points would be dense in the points.
         capabilities=Capabilities(complete=False),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -51,7 +53,7 @@ class OrbitMaximum(nn.Module):
             self.constants = Constants(points=torch.stack(padded))
         self.features = len(members) * self._in.count
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *structure: Any) -> Tensor:
         """Map ``x: (E, *layout)`` to the maxima ``(E, features)``."""
         flat = self._in.flatten(x)
         return flat[:, self.constants.get("points", flat)].amax(2).flatten(1)

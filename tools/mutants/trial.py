@@ -109,7 +109,7 @@ def contract(root: Path, names: list[str], only: str | None = None) -> dict[str,
 
 
 def unit_tests(root: Path, paths: list[str]) -> dict[str, Any]:
-    """Run the tests of a file, without those that hold subjects to the laws."""
+    """Run the tests of a file, without those of laws and of what was imported in this process."""
     enter(root)
     import pytest
 
@@ -125,7 +125,7 @@ def unit_tests(root: Path, paths: list[str]) -> dict[str, Any]:
                 failed.append(report.nodeid)
 
     options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    code = pytest.main([*options, "-k", "not laws", *paths], [Failures()])
+    code = pytest.main([*options, "-k", "not laws and not is_imported", *paths], [Failures()])
     if code == 0 or (code == 5 and not failed):
         return {"status": "survived", "by": ""}
     return {"status": "killed", "by": failed[0] if failed else f"pytest ended with {code}"}

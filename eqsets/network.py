@@ -167,6 +167,7 @@ class SetNetwork(nn.Module):
         *,
         structure: Any = None,
         return_scores: bool = False,
+        return_weights: bool = False,
     ) -> Any:
         """Map ``x: (B, N, *element)`` or a SetBatch; see :class:`~eqsets.DSS`.
 
@@ -176,16 +177,18 @@ class SetNetwork(nn.Module):
             structure: side information, where the symmetry takes it.
             return_scores: return ``(y, scores)``: what each element contributes to the read-out,
                 ``(B, N, readout)`` or ragged; see :class:`eqsets.nn.Readout`.
+            return_weights: return ``(y, weights)``: the weights of an end with attention,
+                ``(B, N, heads)`` or ragged; see :meth:`eqsets.nn.SetPool.forward`.
 
         Raises:
             ShapeError: see :class:`~eqsets.DSS`.
-            FeatureTypeError: scores of a network without a read-out.
+            FeatureTypeError: scores of a network without a read-out, or weights without attention.
         """
         side = self.symmetry.structure(structure)  # once for all layers
-        if not return_scores:
+        if not (return_scores or return_weights):
             return self.blocks(x, mask, structure=side)
         *before, end = self.blocks.layers
-        if not isinstance(end, Readout):
+        if return_scores and not isinstance(end, Readout):
             raise FeatureTypeError(
                 f"SetNetwork got return_scores=True, but ends in {type(end).__name__}, expected a "
                 "read-out. Build it with readout=, the length of the output vector."
@@ -193,7 +196,8 @@ class SetNetwork(nn.Module):
         y: Any = x
         for layer in before:
             y = layer(y, mask, structure=side)
-        return end(y, mask, structure=side, return_scores=True)
+        scores = {"return_scores": True} if return_scores else {}
+        return end(y, mask, structure=side, return_weights=return_weights, **scores)
 
     def reparametrize(
         self,

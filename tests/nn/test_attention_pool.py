@@ -76,6 +76,19 @@ def test_attention_by_name_is_gated_with_one_head_and_survives_a_file() -> None:
     assert pool.weigh.gate is not None
 
 
+def test_a_network_returns_the_weights_of_its_end() -> None:
+    x = sets(2, 3, 4, 2).float()
+    for end in ({"set_pool": "attention"}, {"readout": 5, "readout_aggregation": "attention"}):
+        network = eqsets.SetNetwork(RING, [2, 4, 4], **end).eval()
+        y, weights = network(x, MASK, return_weights=True)
+        assert torch.equal(y, network(x, MASK))
+        assert torch.allclose(weights.sum(1), torch.ones(2, 1))
+    y, weights, scores = network(x, MASK, return_weights=True, return_scores=True)
+    assert scores.shape == (2, 3, 5)
+    layer = eqsets.SetNetwork(RING, [2, 4], aggregation="attention")
+    assert layer(x, return_weights=True)[1].shape == (2, 3, 3, 4)
+
+
 def test_weights_of_a_mean_are_refused() -> None:
     for end in (SetPool(RING, 2), Readout(RING, 2, 5, "max")):
         with pytest.raises(FeatureTypeError, match=r"return_weights=True .* 'attention'"):

@@ -91,7 +91,8 @@ def test_the_solver_sees_the_continuous_part_of_a_wreath_product() -> None:
 def test_a_plain_loop(alignment: str) -> None:
     """Two levels of sums, written out: over the members, and over the elements."""
     with randomness(0):
-        layer = DSS(Sets(RING, alignment=alignment), 2, 3, aggregation="mean").double()
+        series = Sets(RING, alignment=alignment, aggregation="sum")
+        layer = DSS(series, 2, 3, aggregation="mean").double()
     x = torch.randn(2, 3, 4, 2, 2, dtype=torch.float64)
     own, shared = layer.siamese.layer, layer.aggregate.layer
 

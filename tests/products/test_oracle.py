@@ -60,7 +60,7 @@ def test_permuted_points_are_a_set() -> None:
     """Product with all permutations of 4 points: the DSS layer, weight by weight."""
     product = element_group("symmetric", size=4) * RING
     layer = product.linear(product.feature_type(2), product.feature_type(5)).double()
-    dss = DSS(RING, 2, 5).double()
+    dss = DSS(RING, 2, 5, aggregation="sum").double()
     own, shared = layer.layers
     with torch.no_grad():
         dss.siamese.weight.copy_(own.weight)

@@ -238,8 +238,8 @@ class DSS(nn.Module):
             )
         call = self.construction
         own = call.arguments["context"]
-        mixed = Centered in {type(self.aggregation), type(target)}
-        if own not in (None, call.options) and mixed and self.aggregation != target:
+        kinds = {type(self.aggregation), type(target)}
+        if own not in (None, call.options) and Centered in kinds and len(kinds) > 1:
             raise FeatureTypeError(
                 f"reparametrize got a layer whose second map has options of its own, {own!r} "
                 f"instead of {dict(call.options)!r}, expected equal options: the other form of "

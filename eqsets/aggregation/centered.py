@@ -88,7 +88,8 @@ class Centered(Aggregation):
             part = symmetry.invariant_part(out_type)
             return InvariantCenteredContext(invariant, embedding, part, offset if bias else None)
         linear = symmetry.linear(in_type, out_type, bias=bias, **layer_options)
-        context = MapCenteredContext if symmetry.structured else CenteredContext
+        on_mean = symmetry.structured or hasattr(linear, "can_subtract")
+        context = MapCenteredContext if on_mean else CenteredContext
         return context(linear, self.start)
 
 
@@ -135,10 +136,11 @@ class CenteredContext(Context):
 
 
 class MapCenteredContext(Context):
-    r"""The context :math:`B m - A m`, where elements may have side information of their own.
+    r"""The context :math:`B m - A m = (B - A) m`.
 
-    Both maps see the side information of the set. Where all elements share theirs, this is the
-    context of the outputs.
+    Layers with ``can_subtract(other)`` take the keyword ``minus=`` and apply the difference of the
+    weights: one map a set. Others are called both, which is also right where elements have side
+    information of their own: both maps see that of the set.
     """
 
     reads_map = True
@@ -162,6 +164,9 @@ class MapCenteredContext(Context):
         if local_map is None:
             raise AssertionError("the centred context is called with the local map")
         mean, side = Mean().reduce_input(layout, rows), structure.sets(layout)
+        if _subtractable(self.aggregate, local_map):
+            difference: Tensor = self.aggregate(mean, *side, minus=local_map)
+            return difference
         common: Tensor = self.aggregate(mean, *side)
         mapped: Tensor = local_map(mean, *side)
         require_equal_sizes(common, mapped)
@@ -181,6 +186,15 @@ def start_near(common: nn.Module, local: nn.Module, start: float) -> None:
     with torch.no_grad():
         for name, weight in other.items():
             own[name].lerp_(weight, 1 - start)
+
+
+def _subtractable(common: nn.Module, local: nn.Module) -> bool:
+    """Return whether the weights of one map can be subtracted from those of the other."""
+    can_subtract = getattr(common, "can_subtract", None)
+    if can_subtract is None or not can_subtract(local):
+        return False
+    # Not where FSDP2 shards a map by itself: its weights are whole inside its own call only.
+    return not any(hasattr(weight, "device_mesh") for weight in local.parameters())
 
 
 class InvariantCenteredContext(Context):

@@ -54,8 +54,9 @@ def as_rows(
             f"{owner} got x of shape {tuple(x.shape)}: {size} elements in {batch} sets, expected "
             "at least one of each. Leave empty sets out of the batch."
         )
+    if mask is not None and _nothing_absent(mask, x, owner):
+        mask = None  # sets of one size
     if mask is not None:
-        _check_mask(mask, x, owner)
         x = torch.where(append_axes(mask, x), x, 0)
     rows = x.reshape(batch * size, *x.shape[2:])
     if mask is None:
@@ -63,7 +64,8 @@ def as_rows(
     return Padded(batch, size, x, mask=mask), rows
 
 
-def _check_mask(mask: Tensor, x: Tensor, owner: str) -> None:
+def _nothing_absent(mask: Tensor, x: Tensor, owner: str) -> bool:
+    """Check a mask, and return whether it is known to be True everywhere."""
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != x.shape[:2]:
         got = f"{tuple(mask.shape)} of {mask.dtype}" if isinstance(mask, Tensor) else repr(mask)
         raise ShapeError(
@@ -75,7 +77,11 @@ def _check_mask(mask: Tensor, x: Tensor, owner: str) -> None:
             f"{owner} got a mask on {mask.device} and x on {x.device}, expected one device. "
             "Move it with mask.to(x.device)."
         )
-    if free_to_read(mask):
+    if not free_to_read(mask):
+        return False
+    if bool(mask.all()):
+        return True
+    if mask.numel():
         filled = mask.any(1)
         if not bool(filled.all()):  # only then a list, which torch.func of torch 2.6 cannot give
             empty = (~filled).nonzero()[:, 0].tolist()
@@ -83,3 +89,4 @@ def _check_mask(mask: Tensor, x: Tensor, owner: str) -> None:
                 f"{owner} got a mask that is all False for the sets {empty[:10]}, expected at "
                 "least one element in each set. Leave empty sets out of the batch."
             )
+    return False

@@ -73,26 +73,39 @@ class EquivariantLinear(nn.Module):
         if self.bias is not None:
             nn.init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``x: (E, *in_type.layout)`` to ``(E, *out_type.layout)``."""
+    def can_subtract(self, other: nn.Module) -> bool:
+        """Return whether :meth:`forward` takes another layer as ``minus``."""
+        return (
+            type(other) is type(self)
+            and other.bias is None
+            and (self.in_type, self.out_type) == (other.in_type, other.out_type)
+        )
+
+    def forward(self, x: Tensor, *, minus: EquivariantLinear | None = None) -> Tensor:
+        """Map ``x: (E, *in_type.layout)`` to ``(E, *out_type.layout)``.
+
+        Arguments:
+            x: the input.
+            minus: a layer between the same types without a bias, whose output is subtracted.
+        """
         flat = self._in.flatten(x)
+        weight = self.weight if minus is None else self.weight - minus.weight
         y: Tensor
         if self.orbits is not None:
-            y = self.orbits(flat, self.weight)
+            y = self.orbits(flat, weight)
         else:
             rows = self._in.size * self._in.count
-            y = flat.reshape(-1, rows) @ self._dense().reshape(rows, -1)
+            y = flat.reshape(-1, rows) @ self._dense(weight).reshape(rows, -1)
             y = y.reshape(-1, self._out.size, self._out.count)
         if self.bias is not None:
             y = y + self.constants.get("fixed", self.bias).mT @ self.bias
         return self._out.unflatten(y)
 
-    def _dense(self) -> Tensor:
+    def _dense(self, weight: Tensor) -> Tensor:
         """Return the matrix ``(d_in, C, d_out, C')`` that the weights make."""
         if self._permutes:
-            return self.weight[self.constants.get("labels", self.weight)].permute(1, 2, 0, 3)
-        maps = self.constants.get("maps", self.weight)
-        return torch.einsum("koi,kcf->icof", maps, self.weight)
+            return weight[self.constants.get("labels", weight)].permute(1, 2, 0, 3)
+        return torch.einsum("koi,kcf->icof", self.constants.get("maps", weight), weight)
 
     def _load_from_state_dict(
         self,

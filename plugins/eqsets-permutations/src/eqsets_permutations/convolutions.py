@@ -47,14 +47,21 @@ class GCN(nn.Module):
         self.lin = _glorot(nn.Linear(in_channels, out_channels, bias=False))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
-    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
-        """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
+    def can_subtract(self, other: nn.Module) -> bool:
+        """Return whether :meth:`forward` takes another convolution as ``minus``."""
+        return type(other) is type(self) and other.bias is None and other.improved == self.improved
+
+    def forward(
+        self, rows: Tensor, edges: Edges | NodeBatch | None = None, *, minus: GCN | None = None
+    ) -> Tensor:
+        """Map ``rows: (E, P, C)`` to ``(E, P, C')``, minus what another without bias gives."""
+        weight = self.lin.weight if minus is None else self.lin.weight - minus.lin.weight
         x, own = rows_to_nodes(rows, edges, "gcn")
         loop = 2.0 if self.improved else 1.0
         matrix = _matrix(
             own, x, ("gcn", loop), lambda: adjacency.gcn_adjacency(own, len(x), x, loop)
         )
-        return nodes_to_rows(_narrow(matrix, x, self.lin.weight, self.bias), own)
+        return nodes_to_rows(_narrow(matrix, x, weight, self.bias), own)
 
 
 class GraphConvolution(nn.Module):
@@ -74,12 +81,26 @@ class GraphConvolution(nn.Module):
         self.lin_rel = nn.Linear(in_channels, out_channels, bias=bias)
         self.lin_root = nn.Linear(in_channels, out_channels, bias=False)
 
-    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
-        """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
+    def can_subtract(self, other: nn.Module) -> bool:
+        """Return whether :meth:`forward` takes another convolution as ``minus``."""
+        return type(other) is type(self) and other.lin_rel.bias is None
+
+    def forward(
+        self,
+        rows: Tensor,
+        edges: Edges | NodeBatch | None = None,
+        *,
+        minus: GraphConvolution | None = None,
+    ) -> Tensor:
+        """Map ``rows: (E, P, C)`` to ``(E, P, C')``, minus what another without bias gives."""
+        root_weight, weight = self.lin_root.weight, self.lin_rel.weight
+        if minus is not None:
+            root_weight = root_weight - minus.lin_root.weight
+            weight = weight - minus.lin_rel.weight
         x, own = rows_to_nodes(rows, edges, "graph")
         matrix = _matrix(own, x, ("graph",), lambda: adjacency.sum_adjacency(own, len(x), x))
-        root = F.linear(x, self.lin_root.weight, self.lin_rel.bias)
-        return nodes_to_rows(root + _narrow(matrix, x, self.lin_rel.weight), own)
+        root = F.linear(x, root_weight, self.lin_rel.bias)
+        return nodes_to_rows(root + _narrow(matrix, x, weight), own)
 
 
 class SAGE(nn.Module):

@@ -93,8 +93,23 @@ class Convolution(nn.Module):
                 "expected None: their sizes follow from the types. Leave padding out."
             )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def can_subtract(self, other: nn.Module) -> bool:
+        """Return whether :meth:`forward` takes another convolution as ``minus``."""
+        if type(other) is not type(self) or other.bias is not None:
+            return False
+        ours, theirs = (
+            (one.in_type, one.out_type, one.kernel_size, one.dilation, one.groups, one.padding)
+            for one in (self, other)
+        )
+        return ours == theirs and self.transposed == other.transposed
+
+    def forward(self, x: Tensor, *, minus: Convolution | None = None) -> Tensor:
         """Map ``x: (E, C, *grid)`` to ``(E, C', *grid)``, with the grid that the types say.
+
+        Arguments:
+            x: the input.
+            minus: a convolution with the same options and without a bias, whose output is
+                subtracted: one convolution by the difference of the weights.
 
         Raises:
             ShapeError: channels do not fit, or the grid is smaller than the kernel, or a circular
@@ -103,12 +118,13 @@ class Convolution(nn.Module):
         self.in_type.check(x, ("E",), "Convolution")
         x = _channels_last(x)
         self._check_grid(x.shape[2:])
-        return self._transposed(x) if self.transposed else self._strided(x)
+        weight = self.weight if minus is None else self.weight - minus.weight
+        return self._transposed(x, weight) if self.transposed else self._strided(x, weight)
 
     def _reach(self) -> list[int]:
         return [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
 
-    def _strided(self, x: Tensor) -> Tensor:
+    def _strided(self, x: Tensor, weight: Tensor) -> Tensor:
         if self.padding is not None:
             padding = self.padding
         else:
@@ -118,9 +134,9 @@ class Convolution(nn.Module):
                 padding = (0,) * len(sides)
                 x = _pad(x, sides, self.circular)
         convolve = _CONV[self.in_type.dims]
-        return convolve(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return convolve(x, weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
-    def _transposed(self, x: Tensor) -> Tensor:
+    def _transposed(self, x: Tensor, weight: Tensor) -> Tensor:
         cut, ahead, beyond, extra, shifts = [], [], [], [], []
         sizes = [size * step for size, step in zip(x.shape[2:], self.stride, strict=True)]
         for reach, step in zip(self._reach(), self.stride, strict=True):
@@ -134,7 +150,7 @@ class Convolution(nn.Module):
         if self.circular:
             x = _pad(x, list(zip(ahead, beyond, strict=True)), True)
         convolve = _TRANSPOSED[self.in_type.dims]
-        y = convolve(x, self.weight, self.bias, self.stride, 0, extra, self.groups, self.dilation)
+        y = convolve(x, weight, self.bias, self.stride, 0, extra, self.groups, self.dilation)
         for axis, (start, size) in enumerate(zip(cut, sizes, strict=True), start=2):
             y = y.narrow(axis, start, size)
         if any(shifts):  # what comes round has the bias only

@@ -103,3 +103,17 @@ def test_a_frame_follows_the_background_that_is_asked_for() -> None:
     family = eqsets.transformation("translation")
     near, far = (family.frame(background=b)(x).g[0, :2, 2] for b in (-0.2, -1.0))
     assert near.abs().max() > 2 * far.abs().max()
+
+
+def test_the_loss_of_a_product_is_the_sum_of_those_of_its_factors() -> None:
+    class Learned(IdentityFrame):
+        def loss(self, pose: Pose, views: tuple[Tensor, Tensor]) -> Tensor:
+            return views[1].sum()
+
+    family = eqsets.transformation("rotation+hue")
+    factors = [eqsets.transformation(name) for name in ("rotation", "hue")]
+    frame = ProductFrame([Learned(one) for one in factors], family.group)  # type: ignore[arg-type]
+    g = family.group.sample(3, generator=torch.Generator().manual_seed(0))
+    pose = Pose(g, torch.ones(3), (None, None))
+    expected = sum(part.sum() for part in family.group.unpack(g))  # type: ignore[attr-defined]
+    assert frame.loss(pose, (g, g)) == pytest.approx(float(expected))

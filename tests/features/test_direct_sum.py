@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -189,3 +190,14 @@ def spec(name: str, symmetry: ElementSymmetry, *types: str) -> ContractSpec:
 )
 def test_laws(check: Callable[[], None]) -> None:
     check()
+
+
+def test_outputs_of_a_sum_have_the_size_of_those_of_one_part() -> None:
+    torch.manual_seed(0)
+    symmetry = element_group("cyclic", size=6)
+    kind = symmetry.feature_type("2 points + 30 trivial")
+    assert isinstance(kind, DirectSum)
+    layer: Any = symmetry.linear(kind, kind, bias=False).double()
+    x = kind.sample(512, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for part in kind.split(layer(x).detach()):
+        assert abs(float(part.std()) - 3**-0.5) < 0.1  # two parts as they are: larger by sqrt(2)

@@ -150,3 +150,18 @@ def test_a_mask_of_another_shape_is_named(stirred):
         mask = torch.ones(3, 5, dtype=torch.bool)  # on the CPU, as the images are
         result = inference.to(THERE).element(x, mask)
         assert result.device == THERE
+
+
+def test_images_whose_pose_is_certain_weigh_more_at_the_start():
+    family = eqsets.transformation("translation")
+    model = SetInference(family, (1, 12, 12))
+
+    class Start(torch.nn.Module):
+        def forward(self, x):
+            g = family.element(torch.tensor([[0.0, 0.0], [0.4, 0.0]]))
+            return g, torch.tensor([0.2, 0.8])
+
+    model.start = Start()
+    g = model._average(torch.zeros(1, 2, 1, 12, 12), torch.ones(1, 2))
+    expected = 0.4 * 0.801 / (0.201 + 0.801)
+    assert float(family.parameters(g)[0, 0]) == pytest.approx(expected, abs=1e-5)

@@ -52,14 +52,17 @@ def subjects(path: str) -> list[str]:
 
 
 def tests(root: Path, path: str) -> list[str]:
-    """Return the unit tests of the file or of its folder."""
+    """Return the unit tests of the file, and then those of its folder."""
     if path.startswith("plugins/"):
         return ["/".join([*path.split("/")[:2], "tests"])]
     inner = Path(path).relative_to("eqsets").with_suffix("")
     for part in (inner, *inner.parents):
         own = root / "tests" / part.parent / f"test_{part.name}.py"
         if part.name and own.exists():
-            return [own.relative_to(root).as_posix()]
+            first = own.relative_to(root).as_posix()
+            return [first, own.parent.relative_to(root).as_posix()][
+                : 2 if len(part.parts) > 1 else 1
+            ]
         if part.name and (root / "tests" / part).is_dir():
             return [f"tests/{part}"]
     return ["tests/test_dss.py", "tests/test_network.py", "tests/nn", "tests/layout"]

@@ -120,3 +120,16 @@ def test_bad_input_is_refused() -> None:
         ColorFamily("hsl")
     with pytest.raises(GroupError, match="size=4, expected 1"):
         ColorGroup(4)
+
+
+def test_canonical_images_have_the_median_saturation_and_value() -> None:
+    frame = HSV.frame().double()
+    x = torch.rand(9, 3, 6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x = 1.4 * x - 1
+    before = HSV.parameters(frame(x).g)
+    frame.calibrate(x)
+    after = HSV.parameters(frame(x).g)
+    torch.testing.assert_close(after[:, 0], before[:, 0])
+    median = before[:, 1:].median(0).values
+    assert float((median[0] - median[1]).abs()) > 0.1  # else the two could be exchanged
+    torch.testing.assert_close(after[:, 1:], before[:, 1:] - median)

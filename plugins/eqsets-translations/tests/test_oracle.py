@@ -176,3 +176,12 @@ def test_transposed_kernels_smaller_than_the_stride_are_in_the_middle(
             layer.load_state_dict(old)
     else:
         layer.load_state_dict(old)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_invariants_are_means_over_all_points(dims: int) -> None:
+    symmetry = Translations(dims, "circular")
+    x = torch.randn(2, 3, *(2, 3, 4)[:dims], generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        symmetry.invariant(symmetry.feature_type(3))(x), x.flatten(2).mean(2)
+    )

@@ -86,7 +86,7 @@ class UNet(nn.Module):
             same, kind = across.pop(), _type_of(join)
             size = {"size": _grid(same, kind)} if isinstance(up, Upsample) else {}
             y = up(y, mask, structure=structure, **size)
-            y = join(_beside(y, same, kind), mask, structure=structure)
+            y = join(_concatenated(y, same, kind), mask, structure=structure)
         z: Tensor | SetBatch = self.last(y, mask, structure=structure)
         return z
 
@@ -112,7 +112,9 @@ def _grid(x: Tensor | SetBatch, kind: FeatureType) -> tuple[int, ...]:
     return tuple(sizes[lead + k] for k, axis in enumerate(layout) if isinstance(axis, str))
 
 
-def _beside(y: Tensor | SetBatch, same: Tensor | SetBatch, kind: FeatureType) -> Tensor | SetBatch:
+def _concatenated(
+    y: Tensor | SetBatch, same: Tensor | SetBatch, kind: FeatureType
+) -> Tensor | SetBatch:
     """Return the features of two modules side by side."""
     if _grid(y, kind) != _grid(same, kind):
         raise ShapeError(

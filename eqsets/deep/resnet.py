@@ -28,6 +28,7 @@ from eqsets.symmetry import ElementSymmetry
 __all__ = ["SetResNet"]
 
 _STARTS = ("default", "scale", "zero")
+_PLAIN = 4  # blocks without a scale
 
 
 def _example(symmetry: ElementSymmetry, source: Any, target: Any, **options: Any) -> SetResNet:
@@ -63,10 +64,11 @@ class SetResNet(nn.Module):
         readout: length of an invariant output vector ``(B, readout)``; follows a nonlinearity.
         readout_aggregation: how the read-out reduces the set.
         set_pool: aggregation that reduces the set to one element ``(B, *element)``, or ``None``.
-        start: ``"zero"`` starts the last layer of each block as the zero map; where its maps are
-            not linear in their weights (a perceptron), the block has a scale instead. ``"scale"``
-            multiplies each block by a learned number that starts at zero; ``"default"`` changes
-            nothing.
+        start: ``"zero"`` starts the last layer of each block as the zero map; with more than 4
+            blocks, a learned number multiplies each, from the square root of 4 over their number,
+            so that steps of training change deep networks as much as shallow ones. ``"scale"``
+            does not change the layer, and the number starts at zero; so it is, too, where a last
+            layer is not linear in its weights (a perceptron). ``"default"`` does neither.
         layer_options: what the symmetry's linear layer takes, such as ``kernel_size=3``.
 
     Raises:
@@ -141,6 +143,9 @@ class SetResNet(nn.Module):
             layer_options,
         )
 
+        blocks_in_all = sum(counts)  # beyond 4, the sum of their outputs stays as large
+        share = None if blocks_in_all <= _PLAIN else (_PLAIN / blocks_in_all) ** 0.5
+
         def layer(source: Any, target: Any, **changed: Any) -> DSS:
             given = {"aggregation": aggregation, "bias": bias, **changed}
             return DSS(symmetry, source, target, alignment=alignment, **given, **layer_options)
@@ -156,7 +161,7 @@ class SetResNet(nn.Module):
             zero = start == "zero" and set_to_zero(last)
             changes = source != target
             shortcut = layer(source, target, aggregation="none", bias=False) if changes else None
-            scale = None if zero or start == "default" else 0.0
+            scale = None if start == "default" else share if zero else 0.0
             return Residual(SetSequential(*inner), shortcut, scale=scale)
 
         blocks: list[nn.Module] = [layer(types[0], types[1])]

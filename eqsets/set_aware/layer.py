@@ -77,12 +77,12 @@ class SetAwareLayer(nn.Module):
                 "set_aware(..., layers=[names of the others])."
             )
         y = self.local(x, *arguments, **options)
-        mean, *rest = conversion.reduce(call, x, arguments)
+        (mean, *rest), named = conversion.reduce(self.local, call, x, arguments, options)
         if self.alignment == "independent":
-            mean = conversion.invariant_part(self.local, mean, output=False)
-        context = self.common(mean, *rest, **options) - self.local(mean, *rest, **options)
+            mean = conversion.invariant_part(self.local, call, mean, output=False)
+        context = self.common(mean, *rest, **named) - self.local(mean, *rest, **named)
         if self.alignment == "independent":
-            context = conversion.invariant_part(self.local, context, output=True)
+            context = conversion.invariant_part(self.local, call, context, output=True)
         return conversion.add(call, y, context)
 
     @property

@@ -23,10 +23,9 @@ from eqsets.errors import FeatureTypeError, OptionError, ShapeError, choices
 from eqsets.layout import Layout, as_rows
 from eqsets.registry import element_group as resolve
 from eqsets.set_aware.layer import Calls, SetAwareLayer, copied
-from eqsets.set_aware.selection import select
+from eqsets.set_aware.selection import Part, select
 from eqsets.sets import SetBatch
 from eqsets.symmetry import ElementSymmetry
-from eqsets.symmetry.conversion import SetCall
 from eqsets.tensors.storage import append_axes
 
 __all__ = ["SetAware", "set_aware"]
@@ -81,7 +80,7 @@ class SetAware(nn.Module):
 
     def _run(self, layout: Layout, rows: Tensor, structure: Any) -> Any:
         before = self.calls.current
-        call = self.calls.current = SetCall(layout, self.symmetry.structure(structure))
+        call = self.calls.current = self.symmetry.set_call(layout, rows, structure)
         try:
             return self.symmetry.call_model(self.network, rows, call)
         finally:
@@ -154,24 +153,10 @@ def set_aware(
             f"set_aware got alignment={alignment!r}: {choices(alignment, ALIGNMENTS)}"
         )
     symmetry, calls = resolve(element_group), Calls()
-    network = copy.deepcopy(model)
+    network = _copied(model)
     chosen, others = select(network, symmetry, layers)
-    memo: dict[int, Any] = {}
-    converted: dict[int, nn.Module] = {}
-    for part in chosen:
-        if part.conversion is None:
-            raise AssertionError("a module that is converted has a conversion")
-        common = copied(part.module, memo)
-        converted[id(part.module)] = SetAwareLayer(
-            part.module, common, part.conversion, calls, part.path, alignment
-        )
-    network = converted.get(id(network), network)
-    for parent in list(network.modules()):
-        if isinstance(parent, SetAwareLayer):
-            continue
-        for name, child in parent._modules.items():
-            if child is not None and id(child) in converted:
-                parent._modules[name] = converted[id(child)]
+    parts = list(network.modules())
+    network = _replaced(network, chosen, calls, alignment)
     network_of_sets = SetAware(
         network,
         symmetry,
@@ -179,7 +164,50 @@ def set_aware(
         tuple(part.path for part in chosen),
         tuple(part.path for part in others),
     )
-    return network_of_sets.train(model.training)
+    for old, new in zip(model.modules(), parts, strict=True):
+        new.train(old.training)  # from the outside to the inside: parts may have modes of their own
+    for layer in network_of_sets.modules():
+        if isinstance(layer, SetAwareLayer):
+            layer.training = layer.local.training
+            layer.common.train(layer.training)
+    network_of_sets.training = model.training
+    return network_of_sets
+
+
+def _replaced(
+    network: nn.Module, chosen: Sequence[Part], calls: Calls, alignment: str
+) -> nn.Module:
+    """Return the network with layers of sets for some of its modules, wherever these occur."""
+    memo: dict[int, Any] = {}
+    layers: dict[int, nn.Module] = {}
+    for part in chosen:
+        if part.conversion is None:
+            raise AssertionError("a module that is converted has a conversion")
+        common = copied(part.module, memo)
+        layers[id(part.module)] = SetAwareLayer(
+            part.module, common, part.conversion, calls, part.path, alignment
+        )
+    for parent in list(network.modules()):
+        for name, child in parent._modules.items():
+            if child is not None and id(child) in layers:
+                parent._modules[name] = layers[id(child)]
+    return layers.get(id(network), network)
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    """Return a copy of a network; in training mode where others cannot be copied.
+
+    Layers may hold results of evaluation mode, as those of escnn do, which have gradients.
+    """
+    try:
+        return copy.deepcopy(model)
+    except RuntimeError:
+        modes = [(part, part.training) for part in model.modules()]
+        try:
+            return copy.deepcopy(model.train())
+        finally:
+            for part, training in modes:
+                part.train(training)
 
 
 def _has_statistics(network: nn.Module) -> bool:

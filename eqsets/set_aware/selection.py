@@ -108,13 +108,13 @@ def _walk(
         return
     seen.add(id(module))
     known = next((c for c in conversions if c.matches(module)), None)
-    if known is not None:
+    if known is not None and known.linear:
         yield Part(path, module, known)
         return
     if not class_names(module).isdisjoint(_WHOLE):
         yield Part(path, module, None)
         return
     if any(True for _ in module.parameters(recurse=False)):
-        yield Part(path, module, None)
+        yield Part(path, module, known)
     for name, child in module.named_children():
         yield from _walk(child, conversions, f"{path}.{name}" if path else name, seen)

@@ -40,7 +40,7 @@ class Conversion:
         classes: full names, ``"torch.nn.modules.conv.Conv2d"``; subclasses are included. Names, so
             that nothing is imported for them.
         linear: whether the modules are linear maps, which become layers of sets; otherwise they
-            have weights, and act on each element separately: normalisations and activations.
+            act on each element separately: normalisations and activations that have weights.
         channel_axis: axis of the channels of rows; the group acts on the other axes.
 
     Example:
@@ -59,19 +59,30 @@ class Conversion:
         """Return whether the first argument of a module has one row for each element."""
         return isinstance(x, Tensor) and x.dim() > 0 and x.shape[0] == call.layout.num_rows
 
-    def reduce(self, call: SetCall, x: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the arguments of the map of the mean: the mean of each set, and the others."""
-        return (call.layout.mean(x), *arguments)
+    def reduce(
+        self, module: nn.Module, call: SetCall, x: Any, arguments: tuple[Any, ...], options: Any
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments, by position and by name, of the map of the mean of each set.
+
+        Arguments:
+            module: the linear map.
+            call: the sets.
+            x: its first argument.
+            arguments: the others by position.
+            options: the others by name.
+        """
+        return (call.layout.mean(x), *arguments), options
 
     def add(self, call: SetCall, y: Any, context: Any) -> Any:
         """Return the output at each element plus what its set has."""
         return y + call.layout.spread(context)
 
-    def invariant_part(self, module: nn.Module, x: Any, *, output: bool) -> Any:
+    def invariant_part(self, module: nn.Module, call: SetCall, x: Any, *, output: bool) -> Any:
         """Return the part of features that the group leaves invariant, which broadcasts to them.
 
         Arguments:
             module: the linear map.
+            call: the sets.
             x: its input or output.
             output: which of them.
         """

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.groups import Group
+from eqsets.layout import Layout
 from eqsets.rows import InvariantPart
 from eqsets.solve import Action, Basis
 from eqsets.structure import NO_STRUCTURE, NoStructure, SharedStructure, Structure
@@ -232,6 +233,16 @@ class ElementSymmetry(FormerStructureMethods, ABC):
         *super().conversions())``; the first that matches counts.
         """
         return STANDARD_CONVERSIONS
+
+    def set_call(self, layout: Layout, rows: Tensor, structure: Any) -> SetCall:
+        """Return what the layers of :func:`eqsets.set_aware` read of the sets of one call.
+
+        Arguments:
+            layout: which rows form a set.
+            rows: ``(R, *element)``.
+            structure: as given.
+        """
+        return SetCall(layout, self.structure(structure))
 
     def call_model(self, model: nn.Module, rows: Tensor, call: SetCall) -> Any:
         """Call a network of single elements, as its library calls it, and return rows.

@@ -53,6 +53,11 @@ def test_every_weight_learns_after_a_step(start: str) -> None:
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
 
 
+def test_blocks_share_their_sum_beyond_four() -> None:
+    many = {depth: residuals(SetResNet(RING, [2, 6, 4], depth=depth)) for depth in (4, 16)}
+    assert {depth: blocks[0].initial_scale for depth, blocks in many.items()} == {4: None, 16: 0.5}
+
+
 def test_the_default_start_is_not_the_identity() -> None:
     """The negative control of the start."""
     block = residuals(SetResNet(RING, [2, 6, 4], depth=1, start="default"))[0]
@@ -140,7 +145,7 @@ def test_maps_that_zero_weights_would_stop_get_a_scale() -> None:
     torch.manual_seed(0)
     network = SetResNet(Vectors(), [4, 4, 4], depth=1, readout=1, activation="silu")
     (block,) = residuals(network)
-    assert block.scale is not None
+    assert block.initial_scale == 0
     x = torch.randn(2, 3, 4)
     assert torch.equal(block(x), x)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)

@@ -298,3 +298,12 @@ def test_a_layer_outside_of_its_network_and_bad_arguments() -> None:
 def test_training_mode_is_that_of_the_model() -> None:
     assert not set_aware(trained(ResNet), "translations").training
     assert set_aware(Shared(), "translations").training
+
+
+def test_parts_keep_modes_of_their_own() -> None:
+    model = trained(ResNet).train()
+    model.body[0].bn1.eval()
+    network = set_aware(model, "translations")
+    assert network.training
+    assert not network.network.body[0].bn1.training
+    assert network.network.body[0].conv1.common.training

@@ -9,19 +9,24 @@ and ``group`` is the member that moves random samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from eqsets import ElementSymmetry, FeatureType, FeatureTypeError
 from eqsets.errors import choices
 from eqsets.groups import SymmetricGroup
+from eqsets.layout import Layout
 from eqsets.structure import Structure
+from eqsets.symmetry import Conversion, SetCall
 from eqsets_permutations.bag_structure import BagStructure
 from eqsets_permutations.basis import NodeLinear, SecondOrderLinear
+from eqsets_permutations.batching import disjoint_union
+from eqsets_permutations.conversion import GraphCall, NodeConversion, call_graph_network
 from eqsets_permutations.convolutions import GCN, GIN, SAGE, GraphConvolution
-from eqsets_permutations.edges import as_edges
+from eqsets_permutations.edges import Edges, as_edges
 from eqsets_permutations.features import SAMPLE_NODES, NodeFeatures, PairFeatures, parse
 from eqsets_permutations.norm import NodeNorm
 from eqsets_permutations.pyg_convolution import pyg_convolution
@@ -185,3 +190,52 @@ class Permutations(ElementSymmetry):
         if given is None or isinstance(given, Structure):
             return super().structure(given)
         return GraphStructure(as_edges(given).prepared())
+
+    def conversions(self) -> Sequence[Conversion]:
+        """Return the convolutions of PyG, and linear maps of channels."""
+        return (
+            NodeConversion(
+                "torch_geometric.nn.conv.message_passing.MessagePassing",
+                "torch_geometric.nn.dense.linear.Linear",
+                "torch.nn.modules.linear.Linear",
+            ),
+            *super().conversions(),
+        )
+
+    def set_call(self, layout: Layout, rows: Tensor, structure: Any) -> SetCall:
+        """Return the sets as batches of graphs, where there are edges.
+
+        Raises:
+            FeatureTypeError: the elements are graphs of different sizes.
+        """
+        call = super().set_call(layout, rows, structure)
+        if structure is None:
+            return call
+        if not isinstance(call.structure, GraphStructure):
+            raise FeatureTypeError(
+                f"set_aware got structure of {type(call.structure).__name__}, expected edges of "
+                "graphs with equally many nodes. Pass an edge_index, or Edges."
+            )
+        points = rows.shape[1]
+        unions = (
+            disjoint_union(_sized(part, points), count, points)
+            for part, count in (
+                (call.structure.rows(layout)[0], layout.num_rows),
+                (call.structure.sets(layout)[0], layout.num_sets),
+            )
+        )
+        return GraphCall(layout, call.structure, points, *unions)
+
+    def call_model(self, model: nn.Module, rows: Tensor, call: SetCall) -> Any:
+        """Call a network as PyG does where there are edges, else ``model(rows)``."""
+        if isinstance(call, GraphCall):
+            return call_graph_network(model, rows, call)
+        return model(rows)
+
+
+def _sized(edges: Edges, points: int) -> Edges:
+    """Return edges whose graphs have a number of nodes that is known."""
+    if edges.nodes is None:
+        edges.check(points)
+        return replace(edges, nodes=points)
+    return edges

@@ -10,6 +10,7 @@ Requirements that shaped this module:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, Group
 from eqsets.errors import choices
 from eqsets.rows import pointwise_activation
+from eqsets.symmetry import Conversion, SetCall
+from eqsets_planar.conversion import CONVERSIONS, call_escnn_network
 from eqsets_planar.convolution import SteerableConv
 from eqsets_planar.dropout import FieldDropout
 from eqsets_planar.escnn_interface import blocks_of, is_field_type
@@ -242,6 +245,14 @@ class Planar(ElementSymmetry):
             element_group('planar', rotations=4, reflections=False).feature_type('4 regular')
         """
         return Restriction(self._own(in_type), PointGroup(rotations, reflections))
+
+    def conversions(self) -> Sequence[Conversion]:
+        """Return those of escnn: its convolutions, and modules that act on each element."""
+        return (*CONVERSIONS, *super().conversions())
+
+    def call_model(self, model: nn.Module, rows: Tensor, call: SetCall) -> Any:
+        """Call a network with images, as a GeometricTensor if it is a module of escnn."""
+        return call_escnn_network(model, rows)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_filters"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from eqsets import ElementSymmetry, FeatureType, FeatureTypeError, InvariantFeat
 from eqsets.errors import choices
 from eqsets.groups import OrthogonalGroup
 from eqsets.structure import Structure
+from eqsets.symmetry import Conversion
+from eqsets_spatial.conversion import CONVERSIONS
 from eqsets_spatial.convolution import PointConvolution
 from eqsets_spatial.dropout import CopyDropout
 from eqsets_spatial.features import IrrepsFeatures, merged_blocks, parse_blocks
@@ -213,6 +216,10 @@ class Spatial(ElementSymmetry):
         if given is None or isinstance(given, Structure):
             return super().structure(given)
         return Positions(given)
+
+    def conversions(self) -> Sequence[Conversion]:
+        """Return those of e3nn: its linear maps and its batch normalisation."""
+        return (*CONVERSIONS, *super().conversions())
 
     def __repr__(self) -> str:
         return f"element_group('spatial', reflections={self.reflections})"

@@ -10,8 +10,9 @@ A set is 6 frames of one scene; each has only one of three colour channels. The 
 in other frames, at the same position or a few pixels away. Training and test sets have different
 photos. The measure is the PSNR of all channels of all frames.
 
-Expected (dB, static and moving camera; 12 CPU minutes): Sridhar 28.1 and 25.6, Siamese + late
-aggregation 27.5 and 25.4, early aggregation 27.1 and 25.5, DSS (mean) 26.3 and 24.5.
+Expected (dB, static and moving camera; 16 CPU minutes): Sridhar 28.1 and 25.8, DSS (centred) 28.0
+and 25.4, Siamese + late aggregation 27.5 and 25.5, early aggregation 27.1 and 25.1, DSS (mean) 26.3
+and 24.2.
 """
 
 from __future__ import annotations

@@ -25,9 +25,9 @@ def make_bags(bags: int, seed: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     x = 0.5 * torch.randn(bags, 10, 1, 8, 8, generator=generator)
     label = torch.randint(2, (bags,), generator=generator)
-    place = torch.randint(1, 7, (bags, 2), generator=generator)
+    position = torch.randint(1, 7, (bags, 2), generator=generator)
     for bag in torch.nonzero(label)[:, 0].tolist():
-        i, j = place[bag].tolist()
+        i, j = position[bag].tolist()
         x[bag, 0, 0, i - 1 : i + 2, j] += 1.2
         x[bag, 0, 0, i, j - 1 : j + 2] += 1.2
     return x, label.float()

@@ -108,15 +108,19 @@ class BagNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map bags (B, N, 1, 28, 28), NaN where there is no digit, to logits (B, 1)."""
         bags = present(x)
-        y = self.readout(self.encoder(bags))
+        output = self.readout(self.encoder(bags))
         if self.over == "max of scores":
-            return LARGEST(y)
-        return MEAN(y.map(torch.sigmoid)).logit(eps=1e-6) if self.over == "mean of scores" else y
+            output = LARGEST(output)
+        if self.over == "mean of scores":
+            output = MEAN(output.map(torch.sigmoid)).logit(eps=1e-6)
+        logits: Tensor = output
+        return logits
 
     def weights(self, x: Tensor) -> Tensor:
         """Return the weights of the digits, (B, N), where the reduction is attention."""
         _, weights = self.readout(self.encoder(present(x)), return_weights=True)
-        return weights.to_padded(x.shape[1])[0][..., 0]
+        padded: Tensor = weights.to_padded(x.shape[1])[0]
+        return padded[..., 0]
 
 
 def present(x: Tensor) -> eqsets.SetBatch:
@@ -171,31 +175,33 @@ EXPERIMENT = Experiment(
 )
 
 
-def draw_weights(path: Path) -> None:
+def draw_weights(path: Path) -> int:
     """Train gated attention on 300 bags, and draw test bags with the weights of their digits."""
     build = partial(BagNetwork, "none", GATED)
     recipe, bags = EXPERIMENT.sizes["full"].recipe, data("300", 0)
     checkpoint = Path("results/.partial/bags-of-digits-drawn.pt")
-    training = Training(build, recipe, 1e-2, 0, bags, EXPERIMENT.loss, checkpoint)
+    training = Training(build, recipe, RATES[-1], 0, bags, EXPERIMENT.loss, checkpoint)
     training.run()
     checkpoint.unlink(missing_ok=True)
-    x, label = bags.test
+    (x, label), network = bags.test, training.model.eval()
     chosen = [int((label[:, 0] == value).nonzero()[0, 0]) for value in (1.0, 0.0)]
     with torch.inference_mode():
-        scores, weights = training.model(x[chosen]), training.model.weights(x[chosen])
-    figure = Figure((11.0, 2.9), dpi=110, layout="constrained")
-    for row, axes in enumerate(figure.subplots(2, x.shape[1], squeeze=False)):
-        for number, each in enumerate(axes):
+        scores, weights = network(x[chosen]), network.weights(x[chosen])
+    columns = int((weights > 0).sum(1).max())
+    figure = Figure((0.8 * columns, 2.2), dpi=110, layout="constrained")
+    for row, axes in enumerate(figure.subplots(2, columns, squeeze=False)):
+        for image, weight, each in zip(x[chosen[row], :, 0], weights[row], axes, strict=False):
             each.set_axis_off()
-            if weights[row, number] > 0:
-                each.imshow(-x[chosen[row], number, 0], cmap="gray")
-                strength = float(weights[row, number] / weights[row].max())
+            if weight > 0:
+                strength = float(weight / weights[row].max())
+                each.imshow(-image, cmap="gray")
                 each.imshow(torch.ones(28, 28), cmap="autumn", vmin=0, vmax=2, alpha=0.6 * strength)
-                each.set_title(f"{float(weights[row, number]):.2f}", fontsize=8)
+                each.set_title(f"{float(weight):.2f}", fontsize=8)
         kind = "with a 9" if row == 0 else "without a 9"
         print(f"test bag {chosen[row]}, {kind}: logit {float(scores[row]):.2f}")
     figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})
-    print(f"{path}: {count_parameters(training.model):,} parameters")
+    print(f"{path}: {count_parameters(network):,} parameters")
+    return 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -28,8 +28,10 @@ def set_cases(symmetry: ElementSymmetry, subject: ContractSpec) -> Iterator[SetC
         for aggregation in subject.aggregations:
             if (aggregation, alignment) != ("none", "independent"):  # shares nothing: as shared
                 yield from _layer(symmetry, subject, layer, aggregation, alignment)
-    for further in (LocalSum(), Attention(heads=2, inducing=2)):
-        yield from _layer(symmetry, subject, layer, further, "shared")
+    yield from _layer(symmetry, subject, layer, LocalSum(), "shared")
+    if "attention" in subject.aggregations:
+        inducing = Attention(heads=1, inducing=2)
+        yield from _layer(symmetry, subject, layer, inducing, "shared")
     yield from _networks(symmetry, subject, layer)
     yield from _ends(symmetry, subject, layer)
     yield from _examples(symmetry, subject, layer)
@@ -47,7 +49,7 @@ def _layer(
         symmetry,
         layer.in_type,
         layer.out_type,
-        aggregation=aggregation,
+        aggregation=_SMALLER.get(aggregation, aggregation),
         alignment=alignment,
         **subject.options,
         **layer.options,
@@ -63,6 +65,10 @@ def _layer(
             oracle=None if symmetry.structured or not has_loop(module) else dss_by_loop,
             **_common(symmetry, subject),
         )
+
+
+_SMALLER: Mapping[str | Aggregation, Aggregation] = {"attention": Attention(heads=2)}
+"""Aggregations with fewer maps than by default, where each head has one."""
 
 
 def _networks(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) -> Iterator[SetCase]:

@@ -330,9 +330,7 @@ class DSS(nn.Module):
             if getattr(self.context, "offset", None) is not None:
                 return not any(key.startswith(f"{prefix}context.offset.") for key in state_dict)
             return version in (1, 2)
-        local, common = (
-            {name for name, _ in one.named_parameters()} for one in (self.siamese, self.aggregate)
-        )
+        local, common = (set(one.state_dict()) for one in (self.siamese, self.aggregate))
         if common > local:
             return any(f"{prefix}siamese.{name}" in state_dict for name in common - local)
         return version in (1, 2)

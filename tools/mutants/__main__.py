@@ -4,7 +4,8 @@
     make mutants ARGS="eqsets --count 60 --seed 1"  a sample by cosmic-ray's operators
     make mutants ARGS="--report"                  only write the report again
 
-Results are stored in build/mutants/results.jsonl, so that an interrupted run resumes.
+Results are stored in tools/mutants/results.jsonl, so that an interrupted run resumes; remove the
+file to try everything again. The report is build/mutants/report.md.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from tools.mutants.scope import files, subjects, tests
 from tools.mutants.trial import clean, preload, stages
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "build" / "mutants" / "results.jsonl"
+RESULTS = ROOT / "tools" / "mutants" / "results.jsonl"
+REPORT = ROOT / "build" / "mutants" / "report.md"
 LABELS = ("id", "name", "path", "line", "before", "after")
 
 
@@ -100,7 +102,6 @@ def main() -> None:
     survivors = {key for key, row in done.items() if row["stage"] == "none"}
     waiting = [one for one in faults if one.id not in done or (given.again and one.id in survivors)]
     if waiting and not given.report:
-        RESULTS.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             copy_repository(Path(folder))
             preload()
@@ -121,7 +122,8 @@ def main() -> None:
                 )
     ids = {fault.id for fault in faults}
     rows = [row for key, row in known().items() if not ids or key in ids]
-    RESULTS.with_name("report.md").write_text(summary(rows))
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(summary(rows))
     print(summary(rows))
 
 

@@ -10,7 +10,7 @@ The tasks are those of select_clouds.py and select_frames.py: select one element
 networks have the same width and the same training; deeper ones have more parameters and need more
 time. A residual block has two layers, so a chain of 9 (65) layers is as deep as 4 (32) blocks.
 
-Expected: deep residual networks are at least as accurate as shallow ones; see docs/depth.md.
+Measured figures: docs/depth.md.
 """
 
 from __future__ import annotations

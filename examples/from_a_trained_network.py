@@ -15,7 +15,7 @@ head        the network on each frame, plus a DeepSets head of convolutions on i
             is zero at the start; as many parameters as set-aware
 separate    the network itself on each frame, mean of the outputs
 
-Expected (PSNR on test photos, in dB): see docs/from-your-network.md.
+Expected (PSNR on test photos, in dB): set-aware 29.5, head 28.3, separate 27.7.
 """
 
 from __future__ import annotations

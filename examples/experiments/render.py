@@ -23,7 +23,7 @@ from experiments.tables import caption, table
 
 __all__ = ["PAGES", "main", "render_page", "render_results"]
 
-PAGES = ("docs/results.md", "docs/densities.md")
+PAGES = ("docs/results.md", "docs/densities.md", "docs/from-your-network.md")
 
 _BLOCK = re.compile(
     r"(?P<begin><!-- results: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end of results -->)",

@@ -13,6 +13,9 @@ distribution, standard deviation 2) and is positive if at least one is a 9; sing
 labels. Digits are split into training, validation and test digits before bags are drawn. Models
 have three convolutions, Siamese or with a map of what the bag has in common (DSS), with equally
 many weights; attention has some more.
+
+Expected (area under the ROC curve in % with 100 and 300 bags, 6 CPU minutes): attention 86 and 91,
+gated attention 86 and 83, maximum of scores 71 and 92, DSS (centred) + gated attention 70 and 74.
 """
 
 from __future__ import annotations

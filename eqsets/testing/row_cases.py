@@ -116,6 +116,10 @@ def _keepers(
         if offered(make) is not None:
             options = {"kind": label[6:-1]} if role == "norm" else {}
             yield RowCase(f"{label} {feature_type}", role, make, options=options, **common)
+    part = partial(symmetry.invariant_part, feature_type)
+    if offered(part) is not None:  # type: ignore[arg-type]
+        label = f"invariant part {feature_type}"
+        yield RowCase(label, "part", part, call=_project, **common)  # type: ignore[arg-type]
     embed = partial(symmetry.embed, _INVARIANTS, feature_type)
     if offered(embed) is not None:
         yield RowCase(f"embed {feature_type}", "embed", embed, call=_write, **common)
@@ -137,3 +141,9 @@ def _write(module: nn.Module, like: Tensor) -> Tensor:
     invariants = torch.randn(len(like), _INVARIANTS, generator=generator, dtype=like.dtype)
     written: Tensor = module(invariants, like=like)
     return written.expand_as(like)
+
+
+def _project(module: nn.Module, x: Tensor) -> Tensor:
+    """Return the invariant part of features, in their shape."""
+    part: Tensor = module(x)
+    return part.expand_as(x)

@@ -145,7 +145,7 @@ class RowCase:
     Attributes:
         label: its name in messages.
         role: ``"linear"``, ``"invariant"``, ``"maximum"``, ``"embed"``, ``"norm"``,
-            ``"nonlinearity"``, ``"dropout"`` or ``"pool"``.
+            ``"nonlinearity"``, ``"dropout"``, ``"part"`` or ``"pool"``.
         build: makes a fresh module, with random weights where it has any.
         symmetry: whose module it is.
         in_type: type of the rows.

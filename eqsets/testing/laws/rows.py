@@ -124,6 +124,23 @@ def pool(case: RowCase, trial: Trial) -> None:
     _equivariant(case, trial)
 
 
+@law(
+    "EQL17-invariant-part",
+    "The invariant part of features is a projection that the group cannot change: "
+    "P P x = P x, P g x = P x, g P x = P x.",
+    breaks="taking the part of one point for that of all",
+    cases=role("part"),
+)
+def invariant_part(case: RowCase, trial: Trial) -> None:
+    bench, inside = RowBench(trial, case), case.out_type.interior
+    part = bench.run(bench.x)
+    budget, gap = coarse(case.tolerance), bench.gap()
+    trial.compare(inside(bench.run(part)), inside(part), budget, f"{case.label}, twice", gap)
+    moved = bench.run(case.in_type.transform(bench.draw(), bench.x))
+    trial.compare(inside(moved), inside(part), budget, f"{case.label} of g x", gap)
+    bench.equivariant(budget)
+
+
 LAWS: tuple[Law, ...] = (
     linear_equivariance,
     linear_is_affine,
@@ -133,5 +150,6 @@ LAWS: tuple[Law, ...] = (
     nonlinearity,
     dropout,
     pool,
+    invariant_part,
 )
 """The laws of the family about rows, in order."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated import GeneratedSymmetry
+from eqsets.rows import InvariantPart
 from eqsets.testing import Capabilities, ContractSpec
 
 RING = [[1, 2, 3, 0]]
@@ -66,6 +67,18 @@ class Bent(GeneratedSymmetry):
 class OnePoint(GeneratedSymmetry):
     def invariant(self, in_type):
         return Function(first_point, features=in_type.channels)
+
+
+class PeekingPart(GeneratedSymmetry):
+    """Takes the first point for what all points share."""
+
+    def invariant_part(self, out_type):
+        return FirstPoint()
+
+
+class FirstPoint(InvariantPart):
+    def read(self, x: Tensor, *side: object) -> Tensor:
+        return x[:, :1]
 
 
 class OneIndex(GeneratedSymmetry):
@@ -180,6 +193,7 @@ CONTROLS = {
     "EQL06-nonlinearity": _subject(Componentwise, matrices=_third()),
     "EQL07-dropout": _subject(Holes),
     "EQL08-pool": _subject(Halved),
+    "EQL17-invariant-part": _subject(PeekingPart),
     "EQC01-linear-is-complete": _subject(Incomplete),
     "EQC02-bias-is-complete": _subject(Biasless),
     "EQC03-shared-set-layer-is-complete": _subject(PoorContext),

@@ -233,3 +233,23 @@ def test_what_has_no_other_coordinates_says_so(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("name", ["cyclic", "images"])
+def test_the_difference_of_two_maps_is_one_map(name: str) -> None:
+    layer = layer_of(name)
+    mean = sets(layer)[:, 0]
+    common, local = layer.aggregate, layer.siamese
+    assert common.can_subtract(local)
+    expected = common(mean) - local(mean)
+    assert torch.allclose(common(mean, minus=local), expected, atol=1e-12)
+    assert not local.can_subtract(common)  # which has a bias
+
+
+def test_maps_of_other_options_are_not_subtracted_weight_by_weight() -> None:
+    given: dict[str, Any] = {"kernel_size": 3, "context": {"kernel_size": 3, "dilation": 2}}
+    layer = DSS("translations", 2, 3, **given).double()
+    assert not layer.aggregate.can_subtract(layer.siamese)
+    x = torch.randn(2, 3, 2, 7, 7, dtype=torch.float64)
+    expected = torch.stack([by_loop(layer, members) for members in x])
+    assert torch.allclose(layer(x), expected, atol=1e-12)

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from eqsets.aggregation.aggregation import Aggregation
 from eqsets.aggregation.context import Context
@@ -24,7 +25,14 @@ from eqsets.structure import Structure
 from eqsets.symmetry import ElementSymmetry
 from eqsets.tensors.storage import append_axes
 
-__all__ = ["ElementWeights", "GatedAttention", "positive", "scale", "set_softmax"]
+__all__ = [
+    "ElementWeights",
+    "GatedAttention",
+    "positive",
+    "scale",
+    "set_softmax",
+    "weighted_sum",
+]
 
 
 @dataclass(frozen=True)
@@ -108,10 +116,17 @@ class ElementWeights(nn.Module):
 
     def forward(self, layout: Layout, invariants: Tensor) -> Tensor:
         """Map ``invariants: (E, features)`` to weights ``(E, heads)``, zero at absent elements."""
-        hidden = self.value(invariants).tanh()
+        # In float32: gradients of the scores cancel over a set; half precision would lose digits.
+        wide = widened(invariants)
+        hidden = _wide_linear(self.value, wide).tanh()
         if self.gate is not None:
-            hidden = hidden * self.gate(invariants).sigmoid()
-        return set_softmax(layout, self.score(hidden))
+            hidden = hidden * _wide_linear(self.gate, wide).sigmoid()
+        return set_softmax(layout, _wide_linear(self.score, hidden))
+
+
+def _wide_linear(layer: nn.Linear, x: Tensor) -> Tensor:
+    bias = None if layer.bias is None else widened(layer.bias)
+    return linear(x, widened(layer.weight), bias)
 
 
 class WeightedContext(Context):
@@ -130,7 +145,7 @@ class WeightedContext(Context):
     def weights(self, layout: Layout, rows: Tensor, structure: Structure) -> Tensor | SetBatch:
         """Return the weights of the elements, ``(B, N, heads)`` or a SetBatch of ``(E, heads)``."""
         weights = _weights(self.weigh, self.read, layout, rows, structure)
-        return structure.readout_layout(layout).restore(weights)
+        return structure.readout_layout(layout).restore(weights.to(rows.dtype))
 
     def forward(
         self, layout: Layout, rows: Tensor, structure: Structure, local: Tensor | None = None
@@ -138,7 +153,7 @@ class WeightedContext(Context):
         weights = structure.spread(_weights(self.weigh, self.read, layout, rows, structure))
         side = structure.sets(layout)
         contexts = [
-            mapped(layout.sum(scale(rows, weight)), *side)
+            mapped(weighted_sum(layout, rows, weight), *side)
             for mapped, weight in zip(self.maps, weights.unbind(1), strict=True)
         ]
         return torch.stack(contexts).sum(0) if len(contexts) > 1 else contexts[0]
@@ -173,7 +188,9 @@ class WeightedInvariantContext(Context):
         shared = self.invariant(rows, *structure.rows(layout))
         elements = structure.readout_layout(layout)
         weights = _weights(self.weigh, self.read, layout, rows, structure)
-        reduced = torch.cat([elements.sum(scale(shared, each)) for each in weights.unbind(1)], -1)
+        reduced = torch.cat(
+            [weighted_sum(elements, shared, each) for each in weights.unbind(1)], -1
+        )
         context: Tensor = self.aggregate(reduced, *structure.sets(layout), like=local)
         return context
 
@@ -187,17 +204,26 @@ def _weights(
 
 
 def set_softmax(layout: Layout, scores: Tensor) -> Tensor:
-    """Return the softmax over each set of ``scores: (E, heads)``, zero at absent elements."""
+    """Return the softmax over each set of ``scores: (E, heads)``, zero at absent elements.
+
+    Weights of scores in half precision are float32: gradients of the scores are differences of
+    gradients of the weights, and would lose their digits.
+    """
     wide = widened(scores)
     if layout.present is not None:
         wide = wide.masked_fill(~layout.present[:, None], -torch.inf)
     weights = (wide - layout.spread(layout.max(wide).detach())).exp()
-    return (weights / layout.spread(layout.sum(weights))).to(scores.dtype)
+    return weights / layout.spread(layout.sum(weights))
 
 
 def scale(rows: Tensor, weight: Tensor) -> Tensor:
     """Return ``rows: (R, *element)``, each multiplied by its number of ``weight: (R,)``."""
     return rows * append_axes(weight, rows)
+
+
+def weighted_sum(layout: Layout, rows: Tensor, weight: Tensor) -> Tensor:
+    """Return the sum over each set of ``rows: (R, *element)`` times ``weight: (R,)``."""
+    return layout.sum(scale(rows, weight)).to(rows.dtype)
 
 
 def positive(owner: object, *names: str) -> None:

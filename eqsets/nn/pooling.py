@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from eqsets.aggregation import Aggregation
-from eqsets.aggregation.attention_pool import scale
+from eqsets.aggregation.attention_pool import weighted_sum
 from eqsets.construction import Construction
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
@@ -131,8 +131,8 @@ class SetPool(nn.Module):
         side = self.symmetry.structure(structure)
         elements = side.readout_layout(layout)
         weights = self.weigh(elements, self.invariant(rows, *side.rows(layout)))
-        y = layout.sum(scale(rows, side.spread(weights.mean(1))))
-        return (y, elements.restore(weights)) if return_weights else y
+        y = weighted_sum(layout, rows, side.spread(weights.mean(1)))
+        return (y, elements.restore(weights.to(rows.dtype))) if return_weights else y
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, aggregation={self.aggregation!r}"

@@ -36,7 +36,7 @@ class SetReduction(nn.Module):
         """Map ``rows: (R, features)`` to ``(B, self.features)``."""
         if self.weigh is None:
             return self.aggregation.reduce(layout, rows)
-        return layout.sum(self.contributions(layout, rows))
+        return layout.sum(self.contributions(layout, rows)).to(rows.dtype)
 
     def contributions(self, layout: Layout, rows: Tensor) -> Tensor:
         r"""Return ``(R, self.features)`` whose sum over each set is its aggregate.

@@ -14,6 +14,7 @@ from experiments import Row, read_results, write_results
 from experiments.plots import draw
 from experiments.render import PAGES, render_page
 from experiments.tables import caption, mean_and_error, table
+from tests.examples.test_first_network_table import TASKS
 
 ROOT = Path(__file__).parents[2]
 ABOUT = {
@@ -112,5 +113,6 @@ def test_the_pages_show_the_committed_rows():
         "".join((ROOT / name).read_text(encoding="utf-8") for name in PAGES),
     )
     assert all((ROOT / "docs" / "images" / image).exists() for image in images)
-    digits = {Path(name).stem for name, _ in TABLES.values()}  # on a page of their own, see there
-    assert {path.stem for path in (ROOT / "results").glob("*.json")} == set(shown) | digits
+    # On pages of their own, with tests of their own:
+    other = {Path(name).stem for name, _ in TABLES.values()} | {f"first-network-{t}" for t in TASKS}
+    assert {path.stem for path in (ROOT / "results").glob("*.json")} == set(shown) | other

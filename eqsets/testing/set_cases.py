@@ -30,7 +30,8 @@ def set_cases(symmetry: ElementSymmetry, subject: ContractSpec) -> Iterator[SetC
                 yield from _layer(symmetry, subject, layer, aggregation, alignment)
     yield from _layer(symmetry, subject, layer, LocalSum(), "shared")
     if "attention" in subject.aggregations:
-        inducing = Attention(heads=1, inducing=2)
+        # Three queries: the scores of two may be nearly equal, and then some maps do not learn.
+        inducing = Attention(heads=1, inducing=3)
         yield from _layer(symmetry, subject, layer, inducing, "shared")
     yield from _networks(symmetry, subject, layer)
     yield from _ends(symmetry, subject, layer)
@@ -100,6 +101,7 @@ def _networks(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) ->
                 principal=label != "network with set_pool",
                 random="dropout_rate" in ending,
                 statistics=ending.get("normalization") == "batch",
+                selects="readout" in ending,
                 **_common(symmetry, subject),
             )
 

@@ -191,6 +191,8 @@ class SetCase:
         stack: how structures of single elements are put together, where each may have its own.
         random: whether it draws random numbers while training, as dropout does.
         statistics: whether it uses statistics of the batch while training.
+        selects: whether it takes maxima of what it has computed: where two are nearly equal, half
+            precision selects another, and gradients differ.
         weighs: whether it takes ``return_weights=True``, and then also returns the weights of
             attention, ``(B, N, heads)`` or, of pairs, ``(B, N, N, heads)``.
     """
@@ -212,6 +214,7 @@ class SetCase:
     draws: Elements | None = None
     random: bool = False
     statistics: bool = False
+    selects: bool = False
     weighs: bool = False
 
 

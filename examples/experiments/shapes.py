@@ -31,7 +31,7 @@ FRAMES = 7  # of a set, as in the paper
 _SCALE = 0.4  # metres; about the spread of the points of a body
 
 _BODIES = {"train": (40, 8), "validation": (10, 5), "test": (20, 10)}  # bodies, motions of each
-_TIMES = 0.1 * np.arange(25)  # frames of a motion, in seconds
+_TIMES = (0.1 * np.arange(25)).astype(np.float64)  # frames of a motion, in seconds
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from eqsets.registry._references import attempt
 from eqsets.symmetry import ElementSymmetry
 from eqsets.testing.composites import composite_spec
 from eqsets.testing.row_cases import layers_between, row_cases
-from eqsets.testing.set_cases import set_cases, weighs
+from eqsets.testing.set_cases import selects, set_cases, weighs
 from eqsets.testing.spec import Capabilities, ContractSpec, SetCase
 
 __all__ = ["spec_of"]
@@ -120,6 +120,7 @@ def _of_module(module: nn.Module) -> ContractSpec:
         capabilities=Capabilities(padded=own or takes_mask, ragged=own),
         random=any("dropout" in type(part).__name__.lower() for part in module.modules()),
         statistics=any(hasattr(part, "running_mean") for part in module.modules()),
+        selects=selects(module),
         weighs=weighs(module),
     )
     return ContractSpec(

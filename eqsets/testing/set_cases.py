@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from eqsets.aggregation import Aggregation, Attention, Context
+from eqsets.aggregation import Aggregation, Aittala, Attention, Context, MappedMax, Max
 from eqsets.dss import ALIGNMENTS, DSS
 from eqsets.modules import examples
 from eqsets.network import SetNetwork
@@ -18,7 +18,7 @@ from eqsets.testing.loops import LocalSum, dss_by_loop, end_by_loop, has_loop
 from eqsets.testing.row_cases import offered
 from eqsets.testing.spec import ContractSpec, Layer, SetCase
 
-__all__ = ["set_cases", "weighs"]
+__all__ = ["selects", "set_cases", "weighs"]
 
 
 def set_cases(symmetry: ElementSymmetry, subject: ContractSpec) -> Iterator[SetCase]:
@@ -101,7 +101,7 @@ def _networks(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) ->
                 principal=label != "network with set_pool",
                 random="dropout_rate" in ending,
                 statistics=ending.get("normalization") == "batch",
-                selects="readout" in ending,
+                selects=selects(module),
                 **_common(symmetry, subject),
             )
 
@@ -141,6 +141,7 @@ def _examples(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) ->
                 **_types(symmetry, module),
                 alignment=getattr(module, "alignment", "shared"),
                 reduces=not getattr(module, "keeps_set", True),
+                selects=selects(module),
                 **_common(symmetry, subject),
             )
 
@@ -152,6 +153,24 @@ def weighs(module: nn.Module) -> bool:
     if isinstance(module, Readout):
         return any(reduction.weigh is not None for reduction in module.reductions)
     return isinstance(module, SetPool) and module.weigh is not None
+
+
+def selects(module: nn.Module) -> bool:
+    """Return whether parts of a network take maxima of what other parts compute."""
+    parts = [part for part in module.modules() if isinstance(part, DSS | SetPool | Readout)]
+    return any(
+        part is not module
+        and (
+            any(isinstance(each, Max | MappedMax | Aittala) for each in _aggregations(part))
+            or getattr(part, "element", "mean") in ("max", "mean+max")
+        )
+        for part in parts
+    )
+
+
+def _aggregations(part: Any) -> tuple[Aggregation, ...]:
+    given = part.aggregation
+    return given if isinstance(given, tuple) else (given,)
 
 
 def _types(symmetry: ElementSymmetry, module: Any) -> dict[str, Any]:

@@ -27,7 +27,7 @@ INVERSE = "EQG02-inverse"
 def test_ids_are_stable_in_form_and_unique() -> None:
     ids = [law.id for law in LAWS]
     assert len({law_id[:5] for law_id in ids}) == len(ids)
-    assert all(re.fullmatch(r"EQ[GALOCVSNDT]\d\d(-[a-z0-9]+)+", law_id) for law_id in ids)
+    assert all(re.fullmatch(r"EQ[GALOCVSNDTW]\d\d(-[a-z0-9]+)+", law_id) for law_id in ids)
 
 
 def test_no_law_stands_on_itself() -> None:

@@ -162,7 +162,7 @@ def shared_is_complete(case: RowCase, trial: Trial) -> None:
     breaks="an invariant read-out or an embedding that knows one orbit where there are several",
     cases=independent,
     once=True,
-    after=("EQC01-linear-is-complete", "EQL02-linear-is-affine"),
+    after=("EQC01-linear-is-complete", "EQL02-linear-is-affine", "EQL04-embedding"),
 )
 def independent_is_complete(case: RowCase, trial: Trial) -> None:
     source, target = (

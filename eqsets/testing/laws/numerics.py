@@ -158,6 +158,7 @@ def _affordable(case: SetCase) -> bool:
     once=True,
     after=(
         "EQL05-norm",
+        "EQL06-nonlinearity",
         "EQS01-dense-is-padded",
         "EQS02-dense-is-ragged",
         "EQN03-bfloat16-runs",

@@ -46,7 +46,8 @@ def test_every_law_has_a_control() -> None:
 
 EXPECTED = {
     "EQD09-compiles-to-code": {
-        "EQD16-functional-transforms": "torch.func has no rules for register_autograd"
+        "EQD16-functional-transforms": "torch.func has no rules for register_autograd",
+        "EQD18-onnx": "ONNX has no such operator",
     }
 }
 """Further laws that a control breaks, because torch offers no other way to write it."""
@@ -67,5 +68,6 @@ def test_the_control_fails_its_law_of_compilation_and_no_other(law_id: str) -> N
     assert check(subject, profile="quick", expected_failures=EXPECTED.get(law_id)).ok
     # What the exporter refuses need not go through the C++ compiler as well.
     tried = [name for name in SLOW if law_id != "EQD10-exports" or "code" not in name]
+    tried = [name for name in tried if name not in EXPECTED.get(law_id, {})]
     report = check(subject, only=tried)
     assert [result.id for result in report.failures] == [law_id], str(report)

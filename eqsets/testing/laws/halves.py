@@ -99,7 +99,12 @@ def rows_in_half_precision(case: RowCase, trial: Trial) -> None:
         f"half precision is not claimed, or all elements have more than {_NUMBERS} numbers",
     ),
     once=True,
-    after=("EQL10-set-permutation", "EQN04-large-sets-keep-digits", "EQN05-float16-runs"),
+    after=(
+        "EQL10-set-permutation",
+        "EQN04-large-sets-keep-digits",
+        "EQN05-float16-runs",
+        "EQS07-any-size",
+    ),
 )
 def means_do_not_overflow(case: SetCase, trial: Trial) -> None:
     bench, wide = SetBench(trial, case, 1, torch.float16), SetBench(trial, case, 1)

@@ -94,7 +94,7 @@ def gradients(bench: SetBench, x: Tensor, mask: Tensor | None = None) -> dict[st
     "Every parameter gets a gradient that is not zero.",
     breaks="a parameter that is not used, or whose effect cancels: distributed training stops",
     cases=set_modules(),
-    after=("EQV01-not-constant",),
+    after=("EQV01-not-constant", "EQO03-no-bias"),
 )
 def every_weight_learns(case: SetCase, trial: Trial) -> None:
     bench = SetBench(trial, case, trial.draw("n", strategies.set_sizes(2)))

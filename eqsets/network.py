@@ -63,12 +63,14 @@ class SetNetwork(nn.Module):
 
     Example:
         >>> SetNetwork("trivial", [3, 16, 16], readout=2)
-        SetNetwork(element_group('trivial'), 674 parameters
-          DSS      3 invariants -> 16 invariants
-          ReLU     16 invariants -> 16 invariants
-          DSS      16 invariants -> 16 invariants
-          ReLU     16 invariants -> 16 invariants
-          Readout  16 invariants -> 2 invariants
+        SetNetwork(element_group('trivial'), 738 parameters
+          DSS          3 invariants -> 16 invariants
+          ElementNorm  16 invariants -> 16 invariants
+          ReLU         16 invariants -> 16 invariants
+          DSS          16 invariants -> 16 invariants
+          ElementNorm  16 invariants -> 16 invariants
+          ReLU         16 invariants -> 16 invariants
+          Readout      16 invariants -> 2 invariants
         )
     """
 

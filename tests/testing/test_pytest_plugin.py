@@ -101,7 +101,9 @@ def test_the_profile_is_an_option_and_results_are_reported(pytester: pytest.Pyte
 
 def test_checks_are_made_for_names(pytester: pytest.Pytester) -> None:
     result = run(pytester, "--eqsets-symmetry", "trivial", "-k", "EQG or EQA", "-v")
-    result.assert_outcomes(passed=19, skipped=4, deselected=69)
+    outcomes = result.parseoutcomes()
+    assert outcomes.pop("deselected") > 0
+    assert outcomes == {"passed": 19, "skipped": 4}
     result.stdout.fnmatch_lines(["eqsets::trivial::EQG01-identity PASSED*"])
 
 

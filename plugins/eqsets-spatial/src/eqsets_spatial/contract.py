@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,11 +47,16 @@ def cloud_subject(*, reflections: bool = True, **options: Any) -> ContractSpec:
         options=options,
         contains=lambda g: _orthogonal(g, reflections),
         structure=lambda generator: torch.randn(5, 3, generator=generator, dtype=torch.float64),
-        stack=lambda clouds, sets, size: torch.stack(list(clouds)).unflatten(0, (sets, size)),
+        stack=_stack if options else None,  # without options no layer reads the positions
         pools=({}, {"reduce": "sum"}),
         # All maps between functions of five points would be dense in the points.
         capabilities=Capabilities(complete=False),
     )
+
+
+def _stack(clouds: Sequence[Tensor], sets: int, size: int) -> Tensor:
+    stacked: Tensor = torch.stack(list(clouds)).unflatten(0, (sets, size))
+    return stacked
 
 
 def _orthogonal(g: Tensor, reflections: bool) -> Tensor:

@@ -103,7 +103,9 @@ def every_weight_learns(case: SetCase, trial: Trial) -> None:
         for name, gradient in gradients(bench, bench.sets(BATCH, bench.x.shape[1], shift)).items():
             sizes[name] = max(sizes.get(name, 0.0), float(gradient.abs().nan_to_num(nan=1.0).max()))
     largest = max(sizes.values())
-    dead = sorted(name for name, size in sizes.items() if size <= 1e-9 * largest)
+    # Where effects cancel, rounding of 1e-16 is left. Gates of vectors that are weak and enter a
+    # read-out squared are at 1e-10.
+    dead = sorted(name for name, size in sizes.items() if size <= 1e-12 * largest)
     trial.expect(not dead, f"{case.label}: {', '.join(dead)} gets no gradient")
 
 

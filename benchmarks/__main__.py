@@ -14,18 +14,18 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.cost import cost
 from benchmarks.cost_page import fill
-from benchmarks.graphs import graphs
-from benchmarks.growth import growth
-from benchmarks.layers import any_size, compiled, eager, layouts
-from benchmarks.network import network
-from benchmarks.plugins import graph_growth, plugins
+from benchmarks.discovery.steps import steps
+from benchmarks.discovery.warps import warps
+from benchmarks.layers.cost import cost
+from benchmarks.layers.graphs import graphs
+from benchmarks.layers.growth import growth
+from benchmarks.layers.layers import any_size, compiled, eager, layouts
+from benchmarks.layers.network import network
+from benchmarks.layers.plugins import graph_growth, plugins
 from benchmarks.report import Row, Section, machine, write
 from benchmarks.startup import startup
-from benchmarks.steps import steps
 from benchmarks.timing import Effort
-from benchmarks.warps import warps
 
 SECTIONS: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "startup": startup,

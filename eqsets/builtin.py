@@ -46,11 +46,11 @@ def eqsets_aggregations() -> dict[str, str]:
 def eqsets_test_specs() -> dict[str, str]:
     """Name the records that the symmetries are held to the contract with."""
     return {
-        "trivial": "eqsets.testing.builtin:trivial_spec",
-        "cyclic": "eqsets.testing.builtin:cyclic_spec",
-        "dihedral": "eqsets.testing.builtin:dihedral_spec",
-        "symmetric": "eqsets.testing.builtin:symmetric_spec",
-        "grid-rotations": "eqsets.testing.builtin:grid_rotations_spec",
-        "product": "eqsets.testing.builtin:product_spec",
-        "sets": "eqsets.testing.builtin:sets_spec",
+        "trivial": "eqsets.testing.cases.builtin:trivial_spec",
+        "cyclic": "eqsets.testing.cases.builtin:cyclic_spec",
+        "dihedral": "eqsets.testing.cases.builtin:dihedral_spec",
+        "symmetric": "eqsets.testing.cases.builtin:symmetric_spec",
+        "grid-rotations": "eqsets.testing.cases.builtin:grid_rotations_spec",
+        "product": "eqsets.testing.cases.builtin:product_spec",
+        "sets": "eqsets.testing.cases.builtin:sets_spec",
     }

@@ -30,20 +30,20 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
-from eqsets_permutations.bags import BagData, bag
-from eqsets_permutations.esan import DSSGNN
-from eqsets_permutations.policies import EdgeDeleted, EgoNets, NodeDeleted
+from eqsets_permutations.subgraphs.bags import BagData, bag
+from eqsets_permutations.subgraphs.esan import DSSGNN
+from eqsets_permutations.subgraphs.policies import EdgeDeleted, EgoNets, NodeDeleted
 from experiments import Data as Sets
 from experiments import Experiment, Recipe, Size, shuffled
 from experiments.command import command_line, run_parsed
-from experiments.graphs import (
+from experiments.data.graphs import (
     read_mutag,
     refinement_classes,
     reordered,
     stratified_folds,
     twisted_pairs,
 )
-from experiments.plan import fit_budget
+from experiments.models.plan import fit_budget
 
 FOLDS = 10
 LAYERS, BUDGET = 5, 6000

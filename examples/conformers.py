@@ -31,9 +31,9 @@ from torch import Tensor, nn
 import eqsets
 from experiments import Data, Experiment, Recipe, Size, shuffled
 from experiments.command import command_line, run_parsed
-from experiments.molecules import FEATURES, Molecules, load_molecules
-from experiments.plan import fit_budget
-from experiments.regressors import Bonds, Counts, Regressor
+from experiments.data.molecules import FEATURES, Molecules, load_molecules
+from experiments.models.plan import fit_budget
+from experiments.models.regressors import Bonds, Counts, Regressor
 
 CONFORMERS = 5
 RADIUS = 4.0  # Angstrom

@@ -36,8 +36,8 @@ from torch import Tensor
 import eqsets
 from eqsets.generative import Preset, StagePlan, SymmetryModel
 from eqsets.generative.vae import VAE, InvariantVAE, resampled, standard
-from experiments.efficiency import KINDS, add_row, markdown, published, read_rows
-from experiments.published_invvae import PrototypeVAE, nats_of_prototypes
+from experiments.models.published_invvae import PrototypeVAE, nats_of_prototypes
+from experiments.tables.efficiency import KINDS, add_row, markdown, published, read_rows
 
 SHAPE = (1, 28, 28)
 WIDE = "affine-no-shear"

@@ -34,8 +34,8 @@ from eqsets_demo.figure import Column, draw_figure
 from eqsets_demo.photos import load_photo
 from experiments import Data, Experiment, Recipe, Size, Training, endless
 from experiments.command import command_line, run_parsed
-from experiments.images import absolute_error, pixels, psnr, scaled, ssim
-from experiments.unet import UNetPlan, unets_of
+from experiments.data.images import absolute_error, pixels, psnr, scaled, ssim
+from experiments.models.unet import UNetPlan, unets_of
 
 FRAMES = 6
 SIZE = 32  # height and width of a frame, in pixels

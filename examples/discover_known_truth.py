@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from eqsets.generative import Preset, StagePlan, discover
-from experiments.sprites import depth
+from experiments.data.sprites import depth
 
 SIZE = 20
 

@@ -34,7 +34,7 @@ from eqsets.nn import Elementwise, SetSequential, nonlinearity
 from eqsets_demo.photos import TEST_PHOTOS, load_photo
 from experiments import Data, Experiment, Recipe, Size, endless
 from experiments.command import run_command
-from experiments.images import psnr, random_crops, scaled
+from experiments.data.images import psnr, random_crops, scaled
 
 FRAMES, SIDE, WIDTH, LAYERS = 8, 20, 16, 5
 NOISE = (0.05, 0.5)  # standard deviation of a frame, for values in [0, 1]

@@ -27,9 +27,9 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch_geometric.data import Batch, Data
 
-from eqsets_permutations.bags import bag
-from eqsets_permutations.esan import DSSGNN
-from eqsets_permutations.policies import EgoNets, NodeDeleted
+from eqsets_permutations.subgraphs.bags import bag
+from eqsets_permutations.subgraphs.esan import DSSGNN
+from eqsets_permutations.subgraphs.policies import EgoNets, NodeDeleted
 
 NODES = 41
 SKIPS = (2, 3, 4, 5, 6, 9, 11, 12, 13, 16)

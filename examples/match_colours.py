@@ -26,8 +26,8 @@ from torch import Tensor
 import eqsets
 from eqsets_demo.photos import load_photo
 from experiments import Data, Experiment, Recipe, Size, endless, run_command
-from experiments.images import absolute_error
-from experiments.unet import UNetPlan, unets_of
+from experiments.data.images import absolute_error
+from experiments.models.unet import UNetPlan, unets_of
 
 FRAMES = 6
 SIZE = 32  # height and width of a frame, in pixels

@@ -38,7 +38,7 @@ from experiments import (
     models_of,
     run_command,
 )
-from experiments.packages import package_folder
+from experiments.data.packages import package_folder
 
 POINTS = 104  # of an outline
 VALIDATION, TEST = 300, 1000  # sets

@@ -32,8 +32,8 @@ from pathlib import Path
 import eqsets
 from experiments import Data, Experiment, Plan, Recipe, Size, accuracy, build_model, models_of
 from experiments.command import command_line, run_parsed
-from experiments.dfaust import load_dfaust
-from experiments.shapes import FRAMES, View, generated_shapes, nearest_to_mean, shape_data
+from experiments.data.dfaust import load_dfaust
+from experiments.data.shapes import FRAMES, View, generated_shapes, nearest_to_mean, shape_data
 
 POINTS = 64  # of a frame
 KNOWN = 300  # of a body; a loose frame has a subset

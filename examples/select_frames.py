@@ -34,8 +34,8 @@ import eqsets
 from eqsets_demo.photos import load_photo
 from experiments import Data, Experiment, Plan, Recipe, Size, endless, models_of
 from experiments.command import command_line, run_parsed
-from experiments.folders import load_clips, load_images
-from experiments.images import random_crops
+from experiments.data.folders import load_clips, load_images
+from experiments.data.images import random_crops
 
 FRAMES = 8
 SIZE = 24  # height and width of a frame, in pixels

@@ -28,11 +28,11 @@ import torch
 
 import eqsets
 from experiments import Data, Experiment, Plan, Recipe, Size, models_of
-from experiments.bodies import read_bodies
 from experiments.command import command_line, run_parsed
-from experiments.dfaust import load_dfaust
-from experiments.plots import draw_frames
-from experiments.shapes import FRAMES, View, generated_shapes, make_sets, shape_data
+from experiments.data.bodies import read_bodies
+from experiments.data.dfaust import load_dfaust
+from experiments.data.shapes import FRAMES, View, generated_shapes, make_sets, shape_data
+from experiments.tables.plots import draw_frames
 from select_clouds import report_nearest
 
 VERTICES = 64

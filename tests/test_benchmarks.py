@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cost_page import fill, render
+from benchmarks.layers.set_networks import SET_NETWORKS
 from benchmarks.report import Row, Section, read, write
-from benchmarks.set_networks import SET_NETWORKS
 
 torch = pytest.importorskip("torch")
 HOME = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ from torch.export import Dim, export
 
 import eqsets
 from eqsets import DSS, SetBatch
-from eqsets.testing.laws.compiled import fresh_compiler
+from eqsets.testing.laws.deployment.compiled import fresh_compiler
 
 FREE = {0: Dim.DYNAMIC}
 

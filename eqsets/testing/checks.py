@@ -12,7 +12,7 @@ from eqsets.testing.law import Law
 from eqsets.testing.laws import LAWS
 from eqsets.testing.report import Report, Result
 from eqsets.testing.resolve import spec_of
-from eqsets.testing.runner import Run, profile_of
+from eqsets.testing.running.runner import Run, profile_of
 from eqsets.testing.spec import ContractSpec
 
 __all__ = ["Check", "check", "checks_of", "iter_checks"]

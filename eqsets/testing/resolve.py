@@ -19,9 +19,9 @@ from eqsets.modules import classes_of_modules
 from eqsets.registry import Registry, default_registry
 from eqsets.registry._references import attempt
 from eqsets.symmetry import ElementSymmetry
-from eqsets.testing.composites import composite_spec
-from eqsets.testing.row_cases import layers_between, row_cases
-from eqsets.testing.set_cases import selects, set_cases, weighs
+from eqsets.testing.cases.composites import composite_spec
+from eqsets.testing.cases.rows import layers_between, row_cases
+from eqsets.testing.cases.sets import selects, set_cases, weighs
 from eqsets.testing.spec import Capabilities, ContractSpec, SetCase
 
 __all__ = ["spec_of"]

@@ -22,7 +22,7 @@ from torch import Tensor
 from eqsets.features import FeatureType
 from eqsets.groups import Group
 from eqsets.sets import SetBatch
-from eqsets.testing._hypothesis import hypothesis_module
+from eqsets.testing.running._hypothesis import hypothesis_module
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -2,11 +2,11 @@
 
 from experiments.campaign import run_campaign
 from experiments.command import run_command
-from experiments.designs import DESIGNS, Design
 from experiments.experiment import Experiment, Size
-from experiments.plan import Plan, SetModel, build_model, count_parameters, models_of
+from experiments.models.designs import DESIGNS, Design
+from experiments.models.plan import Plan, SetModel, build_model, count_parameters, models_of
 from experiments.recipe import Data, Recipe, accuracy, endless, set_cross_entropy, shuffled
-from experiments.rows import Row, read_results, write_results
+from experiments.tables.rows import Row, read_results, write_results
 from experiments.training import Training
 
 __all__ = [

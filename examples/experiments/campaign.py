@@ -21,10 +21,10 @@ from torch import Tensor
 from eqsets.training import run_in_parallel
 from experiments.experiment import Experiment, Job
 from experiments.finished import FinishedTrainings
-from experiments.plan import count_parameters
+from experiments.models.plan import count_parameters
 from experiments.progress import Board, show_progress
 from experiments.recipe import Data
-from experiments.rows import Row, write_results
+from experiments.tables.rows import Row, write_results
 from experiments.training import Training
 
 __all__ = ["run_campaign"]

@@ -16,7 +16,7 @@ from eqsets import OptionError
 from eqsets.errors import choices
 from experiments.campaign import run_campaign
 from experiments.experiment import Experiment
-from experiments.rows import Row
+from experiments.tables.rows import Row
 
 __all__ = ["command_line", "run_command", "run_parsed", "summary"]
 

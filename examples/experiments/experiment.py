@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from eqsets import FeatureType, FeatureTypeError, equivariance_error
-from experiments.designs import standard_titles
+from experiments.models.designs import standard_titles
 from experiments.recipe import Data, Recipe, accuracy, set_cross_entropy
 
 __all__ = ["Experiment", "Job", "Size"]

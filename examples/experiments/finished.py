@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.experiment import Experiment, Job, Size
-from experiments.rows import Row, write_json
+from experiments.tables.rows import Row, write_json
 
 __all__ = ["FinishedTrainings"]
 

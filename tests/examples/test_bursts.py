@@ -9,7 +9,7 @@ import torch.nn.functional as F
 import deblur_bursts
 import eqsets
 from experiments import DESIGNS
-from experiments.images import pixels, psnr, scaled, ssim
+from experiments.data.images import pixels, psnr, scaled, ssim
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from experiments import (
     run_campaign,
     shuffled,
 )
-from experiments.plots import draw
-from experiments.tables import table
+from experiments.tables.markdown import table
+from experiments.tables.plots import draw
 
 pytestmark = pytest.mark.slow  # trains models
 

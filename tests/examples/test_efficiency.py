@@ -8,8 +8,16 @@ import torch
 import data_efficiency
 from data_efficiency import SHAPE, base
 from eqsets.generative import SymmetryModel
-from experiments.efficiency import add_row, draw, markdown, plot, published, read_rows, render
-from experiments.published_invvae import PrototypeVAE, nats_of_prototypes
+from experiments.models.published_invvae import PrototypeVAE, nats_of_prototypes
+from experiments.tables.efficiency import (
+    add_row,
+    draw,
+    markdown,
+    plot,
+    published,
+    read_rows,
+    render,
+)
 
 ABOUT = {"tests": 500, "base": -600.0}
 BOUNDS = {("vae", 4000): (40.0, 60.0), ("vae", 1000): (-80.0, -80.0), ("aug", 4000): (100.0, 100.0)}

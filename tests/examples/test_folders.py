@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from eqsets import OptionError
-from experiments import folders
-from experiments.folders import clip_split, load_clips, load_images
+from experiments.data import folders
+from experiments.data.folders import clip_split, load_clips, load_images
 from select_frames import FRAMES, SIZE, experiment
 
 

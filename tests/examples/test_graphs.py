@@ -10,10 +10,10 @@ import torch
 from torch_geometric.data import Batch
 
 import bags_of_subgraphs
-from eqsets_permutations.esan import DSSGNN
-from eqsets_permutations.policies import NodeDeleted
+from eqsets_permutations.subgraphs.esan import DSSGNN
+from eqsets_permutations.subgraphs.policies import NodeDeleted
 from experiments import count_parameters
-from experiments.graphs import (
+from experiments.data.graphs import (
     cai_fuerer_immerman,
     indistinguishable,
     loops,

@@ -8,7 +8,7 @@ import torch
 import conformers
 import eqsets
 from experiments import count_parameters
-from experiments.molecules import ATOMS, FEATURES, embed, load_molecules, read_freesolv
+from experiments.data.molecules import ATOMS, FEATURES, embed, load_molecules, read_freesolv
 
 
 @pytest.fixture(scope="module")

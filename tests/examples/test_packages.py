@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from eqsets import OptionError
-from experiments.packages import package_folder
+from experiments.data.packages import package_folder
 
 
 def test_the_folder_of_a_package_is_found_without_importing_it():

@@ -11,9 +11,9 @@ import pytest
 from digits.tables import TABLES
 from eqsets import OptionError
 from experiments import Row, read_results, write_results
-from experiments.plots import draw
 from experiments.render import PAGES, render_page
-from experiments.tables import caption, mean_and_error, table
+from experiments.tables.markdown import caption, mean_and_error, table
+from experiments.tables.plots import draw
 from tests.examples.test_first_network_table import TASKS
 
 ROOT = Path(__file__).parents[2]

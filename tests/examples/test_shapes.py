@@ -11,10 +11,11 @@ import eqsets
 import select_clouds
 import select_meshes
 from eqsets import OptionError
-from experiments import accuracy, dfaust
-from experiments.dfaust import load_dfaust
-from experiments.plots import draw_frames
-from experiments.shapes import FRAMES, View, generated_shapes, make_sets, nearest_to_mean
+from experiments import accuracy
+from experiments.data import dfaust
+from experiments.data.dfaust import load_dfaust
+from experiments.data.shapes import FRAMES, View, generated_shapes, make_sets, nearest_to_mean
+from experiments.tables.plots import draw_frames
 
 SUBJECTS = ("50004", "50020", "50021", "50022", "50025")
 

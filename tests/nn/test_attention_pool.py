@@ -98,7 +98,7 @@ def test_weights_of_a_mean_are_refused() -> None:
 def test_graphs_of_a_bag_are_weighed_whatever_their_size() -> None:
     from torch_geometric.data import Batch, Data
 
-    from eqsets_permutations.bags import as_sets, bag
+    from eqsets_permutations.subgraphs.bags import as_sets, bag
 
     torch.manual_seed(0)
     ring = torch.tensor([[0, 1, 2], [1, 2, 0]])
@@ -121,7 +121,7 @@ def test_graphs_of_a_bag_are_weighed_whatever_their_size() -> None:
 def test_graphs_on_shared_nodes_attend_as_dense_sets_do() -> None:
     from torch_geometric.data import Data
 
-    from eqsets_permutations.bags import as_sets, bag
+    from eqsets_permutations.subgraphs.bags import as_sets, bag
 
     torch.manual_seed(0)
     ring = torch.tensor([[0, 1, 2], [1, 2, 0]])

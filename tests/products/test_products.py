@@ -146,7 +146,7 @@ def test_a_first_factor_without_a_finite_basis(conv: str) -> None:
 def test_molecules_of_different_sizes_in_one_batch_are_refused() -> None:
     from torch_geometric.data import Batch, Data
 
-    from eqsets_permutations.bags import OnBags, bag
+    from eqsets_permutations.subgraphs.bags import OnBags, bag
 
     graphs = [Data(x=torch.ones(n, 1), edge_index=EDGES[:, :2]) for n in (5, 5)]
     layer = OnBags(DSS(ATOMS, "1x0e", "1x0e", first={"conv": "graph"}))

@@ -17,7 +17,7 @@ from eqsets import DSS, LawViolation, OptionError, PluginError, element_group
 from eqsets.generated import cyclic
 from eqsets.groups import CyclicGroup
 from eqsets.testing import LAWS, ContractSpec, Report, SetCase, check, iter_checks
-from eqsets.testing.runner import Run, profile_of
+from eqsets.testing.running.runner import Run, profile_of
 from tests.testing.controls.groups import NoInverse
 from tests.testing.controls.sets import CONTROLS, RING, VECTORS, QuietNonlinear, Weighted
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eqsets import DSS, SetNetwork
-from eqsets.testing.set_cases import selects
+from eqsets.testing.cases.sets import selects
 
 
 @pytest.mark.parametrize(

@@ -9,33 +9,26 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from eqsets.testing.law import Law
-from eqsets.testing.laws import (
-    actions,
-    attention,
+from eqsets.testing.laws.deployment import (
     compiled,
-    completeness,
-    deployment,
+    copies,
     described,
     distributed,
-    families,
     functional,
-    geometry,
-    gradients,
-    groups,
-    halves,
-    layouts,
-    many,
-    numerics,
     onnx,
+)
+from eqsets.testing.laws.families import geometry, tensors, transformations
+from eqsets.testing.laws.layouts import layouts, many, padding, structures
+from eqsets.testing.laws.numbers import (
+    attention,
+    gradients,
+    halves,
+    numerics,
     options,
-    padding,
-    rows,
-    sets_symmetry,
-    structures,
     training,
-    transformations,
     validity,
 )
+from eqsets.testing.laws.symmetry import actions, completeness, groups, rows, sets
 
 __all__ = ["FAMILIES", "LAWS"]
 
@@ -67,7 +60,7 @@ LAWS: tuple[Law, ...] = tuple(
             *groups.LAWS,
             *actions.LAWS,
             *rows.LAWS,
-            *sets_symmetry.LAWS,
+            *sets.LAWS,
             *completeness.LAWS,
             *validity.LAWS,
             *gradients.LAWS,
@@ -79,7 +72,7 @@ LAWS: tuple[Law, ...] = tuple(
             *structures.LAWS,
             *numerics.LAWS,
             *halves.LAWS,
-            *deployment.LAWS,
+            *copies.LAWS,
             *compiled.LAWS,
             *onnx.LAWS,
             *functional.LAWS,
@@ -87,7 +80,7 @@ LAWS: tuple[Law, ...] = tuple(
             *distributed.LAWS,
             *described.LAWS,
             *transformations.LAWS,
-            *families.LAWS,
+            *tensors.LAWS,
             *geometry.LAWS,
         ),
         key=_position,

@@ -7,7 +7,7 @@ import torch
 
 from eqsets import transformation
 from eqsets_affine import AffineFamily
-from eqsets_affine.spline import spline_matrix
+from eqsets_affine.warping.spline import spline_matrix
 
 FAMILY = transformation("affine-no-shear")
 

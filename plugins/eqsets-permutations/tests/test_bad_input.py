@@ -12,9 +12,9 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from eqsets import DSS, FeatureTypeError, SetNetwork, ShapeError
-from eqsets_permutations.bags import BagData, OnBags, bag
 from eqsets_permutations.edges import Edges
-from eqsets_permutations.policies import EdgeDeleted, EgoNets, NodeDeleted
+from eqsets_permutations.subgraphs.bags import BagData, OnBags, bag
+from eqsets_permutations.subgraphs.policies import EdgeDeleted, EgoNets, NodeDeleted
 
 CONVS = ("gcn", "graph", "sage", "gin", "gat", "tag")
 LINKS = torch.tensor([[0, 1, 2], [1, 2, 3]])

@@ -9,9 +9,9 @@ from torch_geometric.data import Batch, Data
 
 import eqsets
 from eqsets import DSS, SetBatch, SetNetwork, ShapeError
-from eqsets_permutations.bags import BagData, OnBags, as_sets, bag
 from eqsets_permutations.edges import Edges
-from eqsets_permutations.policies import EdgeDeleted, EgoNets, NodeDeleted
+from eqsets_permutations.subgraphs.bags import BagData, OnBags, as_sets, bag
+from eqsets_permutations.subgraphs.policies import EdgeDeleted, EgoNets, NodeDeleted
 
 RING = torch.tensor([[0, 1, 2, 3, 1, 2, 3, 0], [1, 2, 3, 0, 0, 1, 2, 3]])
 PATH = torch.tensor([[0, 1], [1, 2]])

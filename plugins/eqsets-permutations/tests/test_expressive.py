@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from eqsets_permutations.esan import DSSGNN, vote
-from eqsets_permutations.policies import NodeDeleted, SubgraphPolicy
+from eqsets_permutations.subgraphs.esan import DSSGNN, vote
+from eqsets_permutations.subgraphs.policies import NodeDeleted, SubgraphPolicy
 
 SKIPS = (2, 3, 4, 5, 6, 9, 11, 12, 13, 16)  # circular skip links of the CSL graphs, 41 nodes
 

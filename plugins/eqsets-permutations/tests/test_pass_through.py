@@ -10,10 +10,10 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from eqsets import DSS
-from eqsets_permutations.bags import OnBags
 from eqsets_permutations.edges import Edges
-from eqsets_permutations.esan import DSSGNN, vote
-from eqsets_permutations.policies import EdgeDeleted, EgoNets, NodeDeleted, SubgraphPolicy
+from eqsets_permutations.subgraphs.bags import OnBags
+from eqsets_permutations.subgraphs.esan import DSSGNN, vote
+from eqsets_permutations.subgraphs.policies import EdgeDeleted, EgoNets, NodeDeleted, SubgraphPolicy
 
 GRAPH = torch.tensor([[0, 1, 2, 3, 4, 0, 2], [1, 2, 3, 4, 0, 2, 2]])
 

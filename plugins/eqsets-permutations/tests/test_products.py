@@ -11,7 +11,7 @@ from torch import Tensor
 
 from eqsets import DSS, SetBatch, SetNetwork
 from eqsets_permutations import Edges
-from eqsets_permutations.adjacency import (
+from eqsets_permutations.convolution.adjacency import (
     Adjacency,
     gcn_adjacency,
     mean_adjacency,

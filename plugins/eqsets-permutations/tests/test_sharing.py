@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eqsets import DSS, SetNetwork
-from eqsets_permutations import adjacency
+from eqsets_permutations.convolution import adjacency
 from eqsets_permutations.edges import Edges
 
 RING = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])

@@ -13,8 +13,9 @@ import torch
 
 from eqsets import DSS, PluginError, SetNetwork, element_group, equivariance_error, nn
 from eqsets.testing import parametrize_with_checks
-from eqsets_planar import Planar, escnn_interface
+from eqsets_planar import Planar
 from eqsets_planar.contract import subject_of
+from eqsets_planar.steerable import escnn_interface
 
 MIXED = "2 trivial + 2 irrep(1)"
 

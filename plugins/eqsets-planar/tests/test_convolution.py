@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError, ShapeError, equivariance_error
-from eqsets_planar import Planar, SteerableConv, escnn_interface
-from eqsets_planar.filters import polished
+from eqsets_planar import Planar, SteerableConv
+from eqsets_planar.steerable import escnn_interface
+from eqsets_planar.steerable.filters import polished
 
 EXACT = [Planar(1), Planar(1, True), Planar(2), Planar(2, True), Planar(4), Planar(4, True)]
 OTHER = [Planar(3), Planar(6, True), Planar(8), Planar(8, True), Planar(None), Planar(None, True)]

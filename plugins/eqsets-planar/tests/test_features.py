@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from eqsets import FeatureTypeError, ShapeError
-from eqsets_planar import Planar, escnn_interface
+from eqsets_planar import Planar
 from eqsets_planar.rotation import transform_image
+from eqsets_planar.steerable import escnn_interface
 
 SPEC = "2 trivial + 1 regular + 1 irrep(1)"
 

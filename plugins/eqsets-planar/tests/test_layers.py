@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from eqsets import FeatureType, FeatureTypeError, InvariantFeatures, equivariance_error
 from eqsets_planar import Planar
-from eqsets_planar.features import PlanarFields
+from eqsets_planar.fields.features import PlanarFields
 
 D4, C8, O2 = Planar(4, True), Planar(8), Planar(None, True)
 MIXED = "2 trivial + 1 regular + 2 irrep(1,1) + 1 quotient(0,2) + 1 irrep(1,0)"

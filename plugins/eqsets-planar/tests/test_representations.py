@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from eqsets import FeatureTypeError
-from eqsets_planar import Planar, escnn_interface
-from eqsets_planar.representations import Representation
+from eqsets_planar import Planar
+from eqsets_planar.fields.representations import Representation
+from eqsets_planar.steerable import escnn_interface
 
 GROUPS = [Planar(n, r) for n in (1, 2, 3, 4, 6, 8, None) for r in (False, True)]
 

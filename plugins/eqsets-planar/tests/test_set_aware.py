@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from eqsets import set_aware
 from eqsets.set_aware import SetAwareLayer
-from eqsets_planar.escnn_interface import load
+from eqsets_planar.steerable.escnn_interface import load
 
 
 def build(wrapped: bool) -> nn.Module:

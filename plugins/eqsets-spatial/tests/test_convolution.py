@@ -9,7 +9,7 @@ from torch import Tensor
 
 from eqsets import DSS, ElementSymmetry, SetBatch, SetNetwork, element_group
 from eqsets.equivariance import relative_error
-from eqsets_spatial.convolution import PointConvolution
+from eqsets_spatial.layers.convolution import PointConvolution
 from eqsets_spatial.neighbors import find_neighbours
 
 IN, OUT = "points: 2x0e + 2x1o + 1x2e", "points: 2x0e + 1x1o + 1x1e + 1x2e"

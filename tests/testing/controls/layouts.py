@@ -14,7 +14,7 @@ from eqsets.features import InvariantFeatures
 from eqsets.generated import cyclic
 from eqsets.layout import Layout
 from eqsets.tensors.tracing import values_known
-from eqsets.testing.loops import dss_by_loop
+from eqsets.testing.oracles.dss import dss_by_loop
 from tests.testing.controls.sets import Weighted, subject
 
 

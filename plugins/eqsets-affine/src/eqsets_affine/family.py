@@ -16,9 +16,9 @@ from eqsets_affine.chart import SPATIAL, AffineChart
 from eqsets_affine.exponential import Affine, exponential, logarithm
 from eqsets_affine.frame import AffineFrame
 from eqsets_affine.matrices import GENERATORS, PlaneGroup, entries, homogeneous, inverse
-from eqsets_affine.sampling import overlap
-from eqsets_affine.spline import SplineFilter
-from eqsets_affine.warp import nearest, warp
+from eqsets_affine.warping.sampling import overlap
+from eqsets_affine.warping.spline import SplineFilter
+from eqsets_affine.warping.warp import nearest, warp
 
 __all__ = ["AffineFamily"]
 
@@ -214,7 +214,7 @@ class AffineFamily(TransformationFamily):
         return width, height
 
     def _maps(self, g: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return maps of pixels ``(*batch, 2, 3)``; see :func:`eqsets_affine.warp.warp`.
+        """Return maps of pixels ``(*batch, 2, 3)``; see :func:`eqsets_affine.warping.warp.warp`.
 
         Counted from the middle, where the identity and whole-pixel shifts lose no digit.
         """

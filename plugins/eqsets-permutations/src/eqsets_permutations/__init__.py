@@ -9,13 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eqsets_permutations.bag_structure import BagStructure
-    from eqsets_permutations.bags import BagData, OnBags, as_sets, bag
-    from eqsets_permutations.convolutions import GCN, GIN, SAGE, GraphConvolution
+    from eqsets_permutations.convolution.linear import GCN, GIN, SAGE, GraphConvolution
     from eqsets_permutations.edges import Edges
-    from eqsets_permutations.esan import DSSGNN, vote
     from eqsets_permutations.features import NodeFeatures, PairFeatures
-    from eqsets_permutations.policies import EdgeDeleted, EgoNets, NodeDeleted, SubgraphPolicy
+    from eqsets_permutations.subgraphs.bag_structure import BagStructure
+    from eqsets_permutations.subgraphs.bags import BagData, OnBags, as_sets, bag
+    from eqsets_permutations.subgraphs.esan import DSSGNN, vote
+    from eqsets_permutations.subgraphs.policies import (
+        EdgeDeleted,
+        EgoNets,
+        NodeDeleted,
+        SubgraphPolicy,
+    )
     from eqsets_permutations.symmetry import Permutations
 
 __version__ = "0.1.0"
@@ -44,13 +49,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    "bag_structure": ("BagStructure",),
-    "bags": ("BagData", "OnBags", "as_sets", "bag"),
-    "convolutions": ("GCN", "GIN", "SAGE", "GraphConvolution"),
+    "convolution.linear": ("GCN", "GIN", "SAGE", "GraphConvolution"),
     "edges": ("Edges",),
-    "esan": ("DSSGNN", "vote"),
     "features": ("NodeFeatures", "PairFeatures"),
-    "policies": ("EdgeDeleted", "EgoNets", "NodeDeleted", "SubgraphPolicy"),
+    "subgraphs.bag_structure": ("BagStructure",),
+    "subgraphs.bags": ("BagData", "OnBags", "as_sets", "bag"),
+    "subgraphs.esan": ("DSSGNN", "vote"),
+    "subgraphs.policies": ("EdgeDeleted", "EgoNets", "NodeDeleted", "SubgraphPolicy"),
     "symmetry": ("Permutations",),
 }
 

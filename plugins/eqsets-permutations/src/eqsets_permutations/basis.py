@@ -16,9 +16,9 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from eqsets_permutations.bag_structure import NodeBatch, broadcast_to_nodes, reduce_nodes
 from eqsets_permutations.edges import Edges
 from eqsets_permutations.features import NodeFeatures, PairFeatures
+from eqsets_permutations.subgraphs.bag_structure import NodeBatch, broadcast_to_nodes, reduce_nodes
 
 __all__ = ["NodeLinear", "SecondOrderLinear"]
 

@@ -52,7 +52,9 @@ class _Rows(nn.Module):
         self.module = module
 
     def forward(self, batch: Any) -> Tensor:
-        from eqsets_permutations.bags import OnBags  # with torch_geometric, only where it is needed
+        from eqsets_permutations.subgraphs.bags import (
+            OnBags,  # with torch_geometric, only where it is needed
+        )
 
         y = OnBags(self.module)(batch)
         rows: Tensor = y if isinstance(y, Tensor) else y.x
@@ -63,7 +65,7 @@ def _bags(generator: torch.Generator) -> list[Any]:
     """Return sets of graphs of unequal sizes, with isolated nodes and a graph of one node."""
     from torch_geometric.data import Data
 
-    from eqsets_permutations.bags import bag
+    from eqsets_permutations.subgraphs.bags import bag
 
     bags = []
     for nodes, size in ((4, 3), (1, 2), (3, 1)):

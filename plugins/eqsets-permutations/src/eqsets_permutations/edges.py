@@ -120,7 +120,7 @@ class Edges:
                 raise ShapeError(
                     f"Edges.stack got {part.blocks} graphs of {count} nodes at position "
                     f"{position}, expected one graph of {nodes} nodes. Graphs of different sizes "
-                    "travel as a bag: see eqsets_permutations.bags."
+                    "travel as a bag: see eqsets_permutations.bag."
                 )
             part.check(nodes)
         shift = [part.index + position * nodes for position, part in enumerate(parts)]

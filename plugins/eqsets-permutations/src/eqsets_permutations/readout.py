@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.rows import InvariantPart
-from eqsets_permutations.bag_structure import NodeBatch, broadcast_to_nodes, reduce_nodes
 from eqsets_permutations.edges import Edges
 from eqsets_permutations.features import NodeFeatures, PairFeatures
+from eqsets_permutations.subgraphs.bag_structure import NodeBatch, broadcast_to_nodes, reduce_nodes
 
 __all__ = ["READOUTS", "Embedding", "NodePart", "NodeReadout", "PairPart", "PairReadout"]
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from eqsets.layout import Layout
 from eqsets.structure import Structure
-from eqsets_permutations.batching import edges_of_rows, edges_of_sets
+from eqsets_permutations.convolution.batching import edges_of_rows, edges_of_sets
 from eqsets_permutations.edges import Edges
 
 __all__ = ["GraphStructure"]

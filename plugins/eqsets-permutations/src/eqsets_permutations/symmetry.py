@@ -21,15 +21,14 @@ from eqsets.groups import SymmetricGroup
 from eqsets.layout import Layout
 from eqsets.structure import Structure
 from eqsets.symmetry import Conversion, SetCall
-from eqsets_permutations.bag_structure import BagStructure
 from eqsets_permutations.basis import NodeLinear, SecondOrderLinear
-from eqsets_permutations.batching import disjoint_union
 from eqsets_permutations.conversion import GraphCall, NodeConversion, call_graph_network
-from eqsets_permutations.convolutions import GCN, GIN, SAGE, GraphConvolution
+from eqsets_permutations.convolution.batching import disjoint_union
+from eqsets_permutations.convolution.linear import GCN, GIN, SAGE, GraphConvolution
+from eqsets_permutations.convolution.pyg import pyg_convolution
 from eqsets_permutations.edges import Edges, as_edges
 from eqsets_permutations.features import SAMPLE_NODES, NodeFeatures, PairFeatures, parse
 from eqsets_permutations.norm import NodeNorm
-from eqsets_permutations.pyg_convolution import pyg_convolution
 from eqsets_permutations.readout import (
     READOUTS,
     Embedding,
@@ -39,6 +38,7 @@ from eqsets_permutations.readout import (
     PairReadout,
 )
 from eqsets_permutations.structure import GraphStructure
+from eqsets_permutations.subgraphs.bag_structure import BagStructure
 
 __all__ = ["Permutations"]
 
@@ -138,7 +138,7 @@ class Permutations(ElementSymmetry):
         except TypeError as error:
             raise FeatureTypeError(
                 f"convolution {conv!r} got the options {sorted(options)}: {error}. Expected those "
-                "of its class in eqsets_permutations.convolutions; leave the others out."
+                "of its class in eqsets_permutations; leave the others out."
             ) from error
 
     def invariant(self, in_type: FeatureType) -> nn.Module:

@@ -21,21 +21,21 @@ from eqsets.errors import choices
 from eqsets.rows import pointwise_activation
 from eqsets.symmetry import Conversion, SetCall
 from eqsets_planar.conversion import CONVERSIONS, call_escnn_network
-from eqsets_planar.convolution import SteerableConv
-from eqsets_planar.dropout import FieldDropout
-from eqsets_planar.escnn_interface import blocks_of, is_field_type
-from eqsets_planar.features import PlanarFields
-from eqsets_planar.filters import steerable_filters
-from eqsets_planar.nonlinearities import FieldGate, NormThreshold
-from eqsets_planar.norm import FieldNorm
-from eqsets_planar.options import ConvOptions, whole
-from eqsets_planar.parsing import parse
+from eqsets_planar.fields.features import PlanarFields
+from eqsets_planar.fields.parsing import parse
+from eqsets_planar.fields.representations import Representation
+from eqsets_planar.fields.restriction import Restriction
+from eqsets_planar.layers.dropout import FieldDropout
+from eqsets_planar.layers.nonlinearities import FieldGate, NormThreshold
+from eqsets_planar.layers.norm import FieldNorm
+from eqsets_planar.layers.pooling import BlurPool, InvariantPool
+from eqsets_planar.layers.readout import FieldEmbedding, FieldInvariants, FieldMaxima, FieldPart
+from eqsets_planar.layers.upsampling import FieldUpsample, require_kind
 from eqsets_planar.point_group import PointGroup
-from eqsets_planar.pooling import BlurPool, InvariantPool
-from eqsets_planar.readout import FieldEmbedding, FieldInvariants, FieldMaxima, FieldPart
-from eqsets_planar.representations import Representation
-from eqsets_planar.restriction import Restriction
-from eqsets_planar.upsampling import FieldUpsample, require_kind
+from eqsets_planar.steerable.convolution import SteerableConv
+from eqsets_planar.steerable.escnn_interface import blocks_of, is_field_type
+from eqsets_planar.steerable.filters import steerable_filters
+from eqsets_planar.steerable.options import ConvOptions, whole
 
 __all__ = ["Planar"]
 
@@ -125,7 +125,7 @@ class Planar(ElementSymmetry):
     def linear(
         self, in_type: FeatureType, out_type: FeatureType, *, bias: bool = True, **options: Any
     ) -> SteerableConv:
-        """Return a steerable convolution; see :class:`~eqsets_planar.options.ConvOptions`.
+        """Return a steerable convolution; ``options`` are :class:`.ConvOptions`.
 
         Raises:
             FeatureTypeError: an option is unknown or out of range, or no filter fits the types.

@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eqsets_spatial.convolution import PointConvolution
-    from eqsets_spatial.dropout import CopyDropout
     from eqsets_spatial.features import Block, IrrepsFeatures
-    from eqsets_spatial.linear import IrrepsLinear, SpatialLinear
-    from eqsets_spatial.nonlinearities import Gate
-    from eqsets_spatial.norm import RootMeanSquareNorm
-    from eqsets_spatial.pooling import PointPool
-    from eqsets_spatial.readout import SpatialEmbedding, SpatialInvariant
+    from eqsets_spatial.layers.convolution import PointConvolution
+    from eqsets_spatial.layers.dropout import CopyDropout
+    from eqsets_spatial.layers.linear import IrrepsLinear, SpatialLinear
+    from eqsets_spatial.layers.nonlinearities import Gate
+    from eqsets_spatial.layers.norm import RootMeanSquareNorm
+    from eqsets_spatial.layers.pooling import PointPool
+    from eqsets_spatial.layers.readout import SpatialEmbedding, SpatialInvariant
     from eqsets_spatial.symmetry import Spatial
 
 __version__ = "0.1.0"
@@ -38,14 +38,14 @@ __all__ = [
 ]
 
 _MODULES = {
-    "convolution": ("PointConvolution",),
-    "dropout": ("CopyDropout",),
     "features": ("Block", "IrrepsFeatures"),
-    "linear": ("IrrepsLinear", "SpatialLinear"),
-    "nonlinearities": ("Gate",),
-    "norm": ("RootMeanSquareNorm",),
-    "pooling": ("PointPool",),
-    "readout": ("SpatialEmbedding", "SpatialInvariant"),
+    "layers.convolution": ("PointConvolution",),
+    "layers.dropout": ("CopyDropout",),
+    "layers.linear": ("IrrepsLinear", "SpatialLinear"),
+    "layers.nonlinearities": ("Gate",),
+    "layers.norm": ("RootMeanSquareNorm",),
+    "layers.pooling": ("PointPool",),
+    "layers.readout": ("SpatialEmbedding", "SpatialInvariant"),
     "symmetry": ("Spatial",),
 }
 

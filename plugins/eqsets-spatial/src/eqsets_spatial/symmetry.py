@@ -15,15 +15,15 @@ from eqsets.groups import OrthogonalGroup
 from eqsets.structure import Structure
 from eqsets.symmetry import Conversion
 from eqsets_spatial.conversion import CONVERSIONS
-from eqsets_spatial.convolution import PointConvolution
-from eqsets_spatial.dropout import CopyDropout
 from eqsets_spatial.features import IrrepsFeatures, merged_blocks, parse_blocks
-from eqsets_spatial.linear import SpatialLinear
-from eqsets_spatial.nonlinearities import Gate
-from eqsets_spatial.norm import RootMeanSquareNorm
-from eqsets_spatial.pooling import PointPool
+from eqsets_spatial.layers.convolution import PointConvolution
+from eqsets_spatial.layers.dropout import CopyDropout
+from eqsets_spatial.layers.linear import SpatialLinear
+from eqsets_spatial.layers.nonlinearities import Gate
+from eqsets_spatial.layers.norm import RootMeanSquareNorm
+from eqsets_spatial.layers.pooling import PointPool
+from eqsets_spatial.layers.readout import ScalarPart, SpatialEmbedding, SpatialInvariant
 from eqsets_spatial.positions import Positions
-from eqsets_spatial.readout import ScalarPart, SpatialEmbedding, SpatialInvariant
 
 __all__ = ["Spatial"]
 
@@ -120,7 +120,7 @@ class Spatial(ElementSymmetry):
             bias: whether to add one to the scalars.
             options: for clouds ``radius=`` or ``neighbors=`` (or both) ask for a convolution, with
                 ``degree=``, ``basis=`` and ``hidden=`` as
-                :class:`~eqsets_spatial.convolution.PointConvolution` has them.
+                :class:`~eqsets_spatial.layers.convolution.PointConvolution` has them.
 
         Raises:
             FeatureTypeError: only one of the types is on points, or an option is unknown or wrong.

@@ -1,0 +1,1 @@
+"""Parts of discovery: warps, steps of training, inference networks."""

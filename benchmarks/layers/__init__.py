@@ -1,0 +1,1 @@
+"""Set layers and networks: time and memory, relative to a lower bound."""

@@ -1,0 +1,1 @@
+"""What laws are tried on: the specs of symmetries, and every module that they make."""

@@ -1,0 +1,1 @@
+"""Laws of saving, copying, compiling, exporting, and of training by several processes."""

@@ -1,0 +1,1 @@
+"""Laws of families of transformations."""

@@ -1,0 +1,1 @@
+"""Laws of numbers: values, gradients, precision, training, and what options change."""

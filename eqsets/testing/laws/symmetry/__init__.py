@@ -1,0 +1,1 @@
+"""Laws of groups, actions, and of equivariance and completeness of layers."""

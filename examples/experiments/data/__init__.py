@@ -1,0 +1,1 @@
+"""Data of the experiments: generated, or read from files that packages ship."""

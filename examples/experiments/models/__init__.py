@@ -1,0 +1,1 @@
+"""The models that are compared, all of one size."""

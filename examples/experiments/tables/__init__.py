@@ -1,0 +1,1 @@
+"""Result rows, their tables and plots."""

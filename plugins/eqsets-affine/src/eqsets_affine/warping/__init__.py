@@ -1,0 +1,1 @@
+"""Read images at moved positions: interpolation, its derivatives, in batches."""

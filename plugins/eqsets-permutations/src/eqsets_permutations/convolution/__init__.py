@@ -1,0 +1,1 @@
+"""Convolutions on the graphs of a batch of sets: sparse products, and those of PyG."""

@@ -1,0 +1,1 @@
+"""Bags of subgraphs: policies, batches by PyG, and the networks on them."""

@@ -1,0 +1,1 @@
+"""Layers on fields other than convolutions: norms, nonlinearities, dropout, pooling, read-outs."""

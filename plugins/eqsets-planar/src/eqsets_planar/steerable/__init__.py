@@ -1,0 +1,1 @@
+"""Steerable convolutions: all that is asked of escnn, filters, and the layer."""

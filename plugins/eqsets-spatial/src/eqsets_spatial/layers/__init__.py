@@ -1,0 +1,1 @@
+"""Layers on irreps: linear maps, convolutions on clouds, gates, norms, pooling, read-outs."""

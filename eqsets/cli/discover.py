@@ -1,4 +1,4 @@
-"""``eqsets discover``: which transformations are symmetries of your images."""
+"""``eqsets discover``: which transformations are symmetries of your data."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ EXIT_INTERRUPTED = 130
 
 @click.command("discover", cls=JsonCommand)
 @click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--kind",
+    type=click.Choice(["images", "signals", "clouds", "volumes", "vectors", "graphs"]),
+    help="What the elements are; needed unless they can only be images.",
+)
 @click.option(
     "--family", default="auto", show_default=True, help="Which transformations to search."
 )
@@ -55,6 +60,7 @@ EXIT_INTERRUPTED = 130
 def command(
     ctx: click.Context,
     data: Path,
+    kind: str | None,
     family: str,
     preset: str,
     output: Path,
@@ -66,7 +72,7 @@ def command(
     quiet: bool,
     resume: bool,
 ) -> None:
-    """Say which symmetries images have, and how far: a data file or a folder of images.
+    """Say which symmetries data have, and how far: a data file, or a folder of images.
 
     Files may be .npy, .npz (dSprites), HDF5 (GalaxyMNIST, PatchCamelyon) or idx (MNIST), gzipped or
     not.
@@ -86,6 +92,7 @@ def command(
     try:
         report = discover(
             data,
+            kind=kind,
             family=family,
             preset=preset,
             seed=seed,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eqsets.errors import OptionError, ShapeError
-from eqsets.families.domain import Domain
+from eqsets.families.domains.domain import Domain
 from eqsets.families.parametrization import Parametrization
 
 __all__ = ["ORDERS", "Action"]

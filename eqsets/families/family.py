@@ -25,9 +25,9 @@ from torch import Tensor
 from eqsets.errors import OptionError
 from eqsets.families.action import Action
 from eqsets.families.chart import Chart, FamilyChart, ProductChart
-from eqsets.families.domain import Domain
+from eqsets.families.domains.domain import Domain
+from eqsets.families.domains.images import Images
 from eqsets.families.frame import DiscreteFrame, Frame, IdentityFrame, ProductFrame
-from eqsets.families.images import Images
 from eqsets.families.parameter import Parameter
 from eqsets.groups import ProductGroup
 

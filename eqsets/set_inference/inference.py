@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families import TransformationFamily
-from eqsets.families.encoders import zero_last_layer
+from eqsets.families.domains.encoders import zero_last_layer
 from eqsets.generative import Inference, LossWeights, StagePlan
 from eqsets.generative.canonicalization.canonical_model import renamed_shape
 from eqsets.generative.canonicalization.heads import CoordinateHead

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from eqsets import OptionError, ShapeError
-from eqsets.families import Domain, Grid, Images, Signals, Volumes
+from eqsets.families import Clouds, Domain, Grid, Images, Signals, Vectors, Volumes
 
 GRIDS: list[Grid] = [Signals(), Images(), Volumes()]
 
 
 @dataclass(frozen=True)
-class Vectors(Domain):
-    """The smallest domain: vectors of some length."""
+class Words(Domain):
+    """The smallest domain: numbers of some length."""
 
     length: int = 5
-    noun = "vectors"
+    noun = "words"
     layout = ("n",)
 
     @property
@@ -42,7 +42,7 @@ class Vectors(Domain):
         return torch.randn(*batch, self.length, generator=generator, dtype=torch.float64)
 
 
-DOMAINS: list[Domain] = [*GRIDS, Vectors()]
+DOMAINS: list[Domain] = [*GRIDS, Words(), Clouds(), Clouds(dims=2), Vectors(), Vectors(length=4)]
 
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=repr)
@@ -85,7 +85,9 @@ def test_no_flip_preserves_the_asymmetry(domain: Grid) -> None:
 
 def test_a_domain_of_both_is_the_narrower_one() -> None:
     assert Images().meet(Images(3)) == Images(3).meet(Images()) == Images(3).meet(Images(3))
-    assert Vectors().meet(Vectors()) == Vectors()
+    assert Words().meet(Words()) == Words()
+    assert Clouds().meet(Clouds(dims=2)) == Clouds(dims=2).meet(Clouds()) == Clouds(dims=2)
+    assert Vectors().meet(Vectors(length=3)) == Vectors(length=3)
 
     @dataclass(frozen=True)
     class Portraits(Images):
@@ -98,8 +100,12 @@ def test_a_domain_of_both_is_the_narrower_one() -> None:
         Images(1).meet(Images(3))
     with pytest.raises(OptionError, match=r"families of Images.*and of Signals"):
         Images().meet(Signals())
-    with pytest.raises(OptionError, match=r"Vectors\(length=5\) and of Vectors\(length=6\)"):
-        Vectors().meet(Vectors(6))
+    with pytest.raises(OptionError, match=r"Words\(length=5\) and of Words\(length=6\)"):
+        Words().meet(Words(6))
+    with pytest.raises(OptionError, match=r"Clouds\(dims=2\) and of Clouds\(dims=3\)"):
+        Clouds(dims=2).meet(Clouds(dims=3))
+    with pytest.raises(OptionError, match="dims=4, expected 2 or 3"):
+        Clouds(dims=4)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +141,17 @@ def test_integers_are_read_as_numbers_and_bytes_of_images_are_scaled() -> None:
     assert Images().as_batch(torch.tensor([[[[0, 255]]]], dtype=torch.uint8)).tolist() == [
         [[[-1.0, 1.0]]]
     ]
+
+
+@pytest.mark.parametrize("domain", [Clouds(), Clouds(dims=2)], ids=repr)
+def test_clouds_have_no_order_and_every_mirror_and_exchange_of_axes_is_seen(domain: Clouds) -> None:
+    x = domain.sample(2, generator=torch.Generator().manual_seed(0))
+    shuffled = x[:, torch.randperm(x.shape[1], generator=torch.Generator().manual_seed(1))]
+    encoder = domain.encoder(x.shape[1:], 3).double()
+    assert torch.allclose(encoder(shuffled), encoder(x))
+    assert torch.allclose(domain.asymmetry(shuffled), domain.asymmetry(x))
+    for moved in (x * x.new_tensor([-1.0, *[1.0] * (x.shape[-1] - 1)]), x.roll(1, -1)):
+        assert float((domain.asymmetry(moved) - domain.asymmetry(x)).abs().min()) > 1e-3
 
 
 @pytest.mark.parametrize("shape", [(8,), 8, (1, 0), (1.0, 8)])

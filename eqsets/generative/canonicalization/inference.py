@@ -26,7 +26,7 @@ from eqsets.families import (
     TransformationFamily,
     factors_of,
 )
-from eqsets.families.encoders import zero_last_layer
+from eqsets.families.domains.encoders import zero_last_layer
 from eqsets.generative.canonicalization.heads import CoordinateHead
 
 __all__ = ["BACKBONES", "Inference", "InferenceOutput", "canonical_frame"]

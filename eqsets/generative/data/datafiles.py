@@ -1,4 +1,4 @@
-"""Images and labels from one file, as the usual data sets come: arrays, HDF5, MNIST's idx.
+"""Elements and labels from one file, as the usual data sets come: arrays, HDF5, MNIST's idx.
 
 What a file is, its first bytes say, not its name; gzipped files are unpacked into a temporary one.
 
@@ -29,6 +29,7 @@ from typing import Any, BinaryIO
 import torch
 
 from eqsets.errors import OptionError
+from eqsets.families.domains.kinds import no_graphs
 from eqsets.optional import require
 
 __all__ = ["chosen", "read_file"]
@@ -40,15 +41,17 @@ _GZIP, _NPY, _ZIP, _HDF5, _IDX = b"\x1f\x8b", b"\x93NUMPY", b"PK", b"\x89HDF", b
 _BYTES = 8  # the dtype of an idx file that is read
 
 
-def read_file(path: Path, limit: int | None = None) -> tuple[Any, Any]:
-    """Return images and, if they are in it or in the file next to it, labels.
+def read_file(path: Path, limit: int | None = None, noun: str = "images") -> tuple[Any, Any]:
+    """Return elements and, if they are in it or in the file next to it, labels.
 
     Args:
         path: of the file.
-        limit: images that are taken, drawn at random; ``None``: all.
+        limit: elements that are taken, drawn at random; ``None``: all.
+        noun: of the elements, a name of the array in files that have several.
 
     Raises:
-        OptionError: the file is missing, damaged, or holds no images; h5py is not installed.
+        OptionError: the file is missing, damaged, or holds no elements, or graphs; h5py is not
+            installed.
     """
     if not path.exists():
         raise OptionError(
@@ -61,7 +64,7 @@ def read_file(path: Path, limit: int | None = None) -> tuple[Any, Any]:
             file.seek(0)
             for sign, reader in _READERS.items():
                 if start.startswith(sign):
-                    return reader(file, path, limit)
+                    return reader(file, path, limit, noun)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise OptionError(
             f"{str(path)!r} cannot be read ({error}), expected a whole .npy, .npz, HDF5 or idx "
@@ -74,7 +77,7 @@ def read_file(path: Path, limit: int | None = None) -> tuple[Any, Any]:
 
 
 def chosen(count: int, limit: int | None) -> torch.Tensor:
-    """Return the indices of at most ``limit`` of ``count`` images: drawn at random, in order.
+    """Return the indices of at most ``limit`` of ``count`` elements: drawn at random, in order.
 
     Example:
         >>> chosen(3, None)
@@ -105,18 +108,20 @@ def _plain(path: Path) -> BinaryIO:
     return unpacked
 
 
-def _npy(file: BinaryIO, path: Path, limit: int | None) -> tuple[Any, Any]:
+def _npy(file: BinaryIO, path: Path, limit: int | None, noun: str) -> tuple[Any, Any]:
     import numpy as np
 
     images = np.load(file, allow_pickle=False)
     return (images[chosen(len(images), limit).numpy()] if images.ndim else images), None
 
 
-def _npz(file: BinaryIO, path: Path, limit: int | None) -> tuple[Any, Any]:
+def _npz(file: BinaryIO, path: Path, limit: int | None, noun: str) -> tuple[Any, Any]:
     import numpy as np
 
     with np.load(file, allow_pickle=False) as content:
-        names = [n for n in _NAMES if n in content] or [
+        if "edge_index" in content:
+            raise no_graphs(f"{path.name} with edge_index")
+        names = [n for n in (noun, *_NAMES) if n in content] or [
             n for n in content if n != "metadata" and getattr(content[n], "ndim", 0) > 2
         ]
         if not names:
@@ -129,11 +134,11 @@ def _npz(file: BinaryIO, path: Path, limit: int | None) -> tuple[Any, Any]:
         return images[taken], None if known is None else _part(content[known], taken, len(images))
 
 
-def _hdf5(file: BinaryIO, path: Path, limit: int | None) -> tuple[Any, Any]:
+def _hdf5(file: BinaryIO, path: Path, limit: int | None, noun: str) -> tuple[Any, Any]:
     require("h5py", extra="hdf5")
     with import_module("h5py").File(file, "r") as content:
         arrays = {name: content[name] for name in content if hasattr(content[name], "dtype")}
-        name = next((n for n in _NAMES if n in arrays), None)
+        name = next((n for n in (noun, *_NAMES) if n in arrays), None)
         if name is None:
             raise _nothing_in(path, content)
         count = len(arrays[name])
@@ -152,7 +157,7 @@ def _hdf5(file: BinaryIO, path: Path, limit: int | None) -> tuple[Any, Any]:
         return images, _part(content[known][:], taken, count)
 
 
-def _idx(file: BinaryIO, path: Path, limit: int | None) -> tuple[Any, Any]:
+def _idx(file: BinaryIO, path: Path, limit: int | None, noun: str) -> tuple[Any, Any]:
     images = _idx_array(file, path)
     if images.ndim < 3:
         raise OptionError(
@@ -211,7 +216,7 @@ def _nothing_in(
     )
 
 
-_Reader = Callable[[BinaryIO, Path, "int | None"], tuple[Any, Any]]
+_Reader = Callable[[BinaryIO, Path, "int | None", str], tuple[Any, Any]]
 _READERS: Mapping[bytes, _Reader] = {
     _NPY: _npy,
     _ZIP: _npz,

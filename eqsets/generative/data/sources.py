@@ -1,4 +1,4 @@
-"""Images from whatever a person has: an array, a file, a folder, a data set."""
+"""Elements from whatever a person has: an array, a file, a folder, a data set."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ import torch
 from torch import Tensor
 
 from eqsets.errors import OptionError, ShapeError
-from eqsets.generative.data.axes import channels_first
+from eqsets.families import Domain, kind_named, kind_of
+from eqsets.families.domains.kinds import no_graphs
 from eqsets.generative.data.datafiles import chosen, read_file
-from eqsets.generative.data.images import as_images
+from eqsets.generative.data.images import require_images
 from eqsets.optional import require
 
 __all__ = ["Source", "aligned", "read"]
 
 _ENDINGS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_GRAPH = frozenset({"edge_index", "nodes", "edges"})
 
 
 class Source(NamedTuple):
-    """Images as the model takes them, and what was said about them."""
+    """Elements as the model takes them, and what was said about them."""
 
-    images: Tensor  # (n, C, H, W) in [-1, 1]
+    elements: Tensor  # (n, *element)
+    domain: Domain
     labels: Tensor | None  # (n)
     name: str
     skipped: tuple[str, ...]  # files that could not be read
@@ -32,69 +35,90 @@ class Source(NamedTuple):
 def read(
     data: Any,
     *,
+    kind: str | Domain | None = None,
     labels: Any = None,
     skip_unreadable: bool = False,
     limit: int | None = None,
     axes: str | None = None,
 ) -> Source:
-    """Return the images that ``data`` stands for.
+    """Return the elements that ``data`` stands for.
 
     Args:
-        data: an array or tensor ``(n, H, W)``, ``(n, C, H, W)`` or ``(n, H, W, C)``, uint8 or from
-            0 to 1 or from -1 to 1; the path of a data file (see
+        data: an array or tensor; the path of a data file (see
             :mod:`eqsets.generative.data.datafiles`) or of a folder of images of one size; or a
             map-style data set.
-        labels: one for each image, if known: images to show are chosen from all of them.
+        kind: of element, one of :data:`eqsets.families.KINDS`, or a domain; ``None``: images, if
+            the shape of the array can be nothing else.
+        labels: one for each element, if known: elements to show are chosen from all of them.
         skip_unreadable: leave files out that cannot be read, instead of raising.
-        limit: images that are taken at most, drawn at random; ``None``: all.
-        axes: of an array: ``"NHW"``, ``"NCHW"`` or ``"NHWC"``; default: by its shape, if that is
+        limit: elements that are taken at most, drawn at random; ``None``: all.
+        axes: of images: ``"NHW"``, ``"NCHW"`` or ``"NHWC"``; default: by the shape, if that is
             not ambiguous.
 
     Raises:
-        ShapeError: the images are of the wrong rank, dtype, range or of several sizes; or the shape
-            is ambiguous.
-        OptionError: there is no such file or folder, a file cannot be read, or no images may be
-            taken.
+        ShapeError: the elements are of the wrong rank, dtype, range or of several sizes; or the
+            shape is ambiguous.
+        OptionError: there is no such kind, file or folder, a file cannot be read, or no elements
+            may be taken; or these are graphs.
     """
+    domain = kind_named("images" if kind is None and axes is not None else kind or "images")
+    named = kind is not None or axes is not None
+    noun = domain.noun
     if limit is not None and limit < 1:
-        raise OptionError(f"got limit={limit}, expected 1 image at least. Leave it out for all.")
-    if isinstance(data, Mapping):
-        raise ShapeError(
-            f"got a {type(data).__name__} with {', '.join(map(repr, data)) or 'nothing'}, expected "
-            "images. Pass the array that holds them, such as data['images'], or the path of the "
-            "file."
+        raise OptionError(
+            f"got limit={limit}, expected 1 {noun[:-1]} at least. Leave it out for all."
         )
+    _refuse(data, noun)
     skipped: tuple[str, ...] = ()
-    name = "the images"
+    name = f"the {domain.noun}"
     if isinstance(data, str | Path):
         path = Path(data).expanduser()
         name = path.name
         if path.is_dir():
-            data, skipped = _folder(path, skip_unreadable, limit)
+            require_images(domain, "read a folder of")
+            (data, skipped), named = _folder(path, skip_unreadable, limit), True
         else:
-            data, own_labels = read_file(path, limit)
+            data, own_labels = read_file(path, limit, noun)
             labels = own_labels if labels is None else labels
     elif hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "shape"):
-        data, own_labels = _items(data, limit)
+        data, own_labels = _items(data, limit, noun)
         labels = own_labels if labels is None else labels
     elif limit is not None and getattr(data, "ndim", 0) > 0 and len(data) > limit:
         data = data[chosen(len(data), limit).numpy()]
-    images = as_images(_normal(channels_first(data, axes))).cpu()
-    known = None if labels is None else aligned(labels, len(images), limit, "labels")
-    return Source(images, known, name, skipped)
+    array = domain.as_tensor(data)
+    domain = domain if named else kind_of(array)
+    elements = domain.as_batch(domain.arrange(array, axes)).cpu()
+    known = None if labels is None else aligned(labels, len(elements), limit, "labels", noun)
+    return Source(elements, domain, known, name, skipped)
 
 
-def aligned(given: Any, count: int, limit: int | None, what: str) -> Tensor:
-    """Return numbers ``(count)``, one for each image that was taken.
+def _refuse(data: Any, noun: str) -> None:
+    """Raise if ``data`` is a mapping or holds graphs."""
+    first = next(iter(data), None) if isinstance(data, list | tuple) else None
+    for one in (data, first):
+        known = set(one) if isinstance(one, Mapping) else {n for n in _GRAPH if hasattr(one, n)}
+        if "edge_index" in known or {"nodes", "edges"} <= known:
+            raise no_graphs(f"a {type(one).__name__} with {', '.join(sorted(known & _GRAPH))}")
+    if isinstance(data, Mapping):
+        raise ShapeError(
+            f"got a {type(data).__name__} with {', '.join(map(repr, data)) or 'nothing'}, expected "
+            f"{noun}. Pass the array that holds them, such as data['{noun}'], or the path of the "
+            "file."
+        )
+
+
+def aligned(given: Any, count: int, limit: int | None, what: str, noun: str = "images") -> Tensor:
+    """Return numbers ``(count)``, one for each element that was taken.
 
     Args:
-        given: one for each image; words are numbered.
-        count: of the images that were taken.
+        given: one for each element; words are numbered.
+        count: of the elements that were taken.
         limit: as :func:`read` took it.
         what: they are, for the message.
+        noun: of the elements, for the message.
 
     Raises:
-        ShapeError: there are more or fewer of them than images, or they cannot be distinguished.
+        ShapeError: there are more or fewer of them than elements, or they cannot be distinguished.
     """
     import numpy as np
 
@@ -105,33 +129,17 @@ def aligned(given: Any, count: int, limit: int | None, what: str) -> Tensor:
     except (TypeError, ValueError) as error:
         raise ShapeError(
             f"got {what} that cannot be distinguished ({error}), expected one number or word for "
-            "each image. Number them, or write str(x) for each."
+            f"each of the {noun}. Number them, or write str(x) for each."
         ) from error
     numbers = torch.from_numpy(np.array(array))
     if limit is not None and len(numbers) > count:
         numbers = numbers[chosen(len(numbers), limit)]
     if len(numbers) != count:
         raise ShapeError(
-            f"got {len(numbers)} {what} for {count} images, expected one for each. Leave them out, "
+            f"got {len(numbers)} {what} for {count} {noun}, expected one for each. Leave them out, "
             "or bring all."
         )
     return numbers
-
-
-def _normal(x: Any) -> Any:
-    """Take [0, 1] to [-1, 1]; what is wrong otherwise is said later."""
-    if not isinstance(x, Tensor):
-        return x
-    if x.dim() == 4 and x.shape[1] not in (1, 3) and x.numel():
-        raise ShapeError(
-            f"got images of shape {tuple(x.shape)}: {x.shape[1]} channels, or {x.shape[-1]} if "
-            "they are last; expected 1 (grey) or 3 (colour). Drop the alpha channel: x[..., :3]."
-        )
-    if x.dtype == torch.bool or (x.dtype == torch.uint8 and x.numel() and int(x.max()) == 1):
-        x = x.to(torch.float32)  # a mask, as of dSprites
-    if x.is_floating_point() and x.numel() and bool(((x >= 0) & (x <= 1)).all()):
-        return 2 * x - 1
-    return x
 
 
 def _folder(path: Path, skip: bool, limit: int | None) -> tuple[Tensor, tuple[str, ...]]:
@@ -182,24 +190,24 @@ def _bytes(image: Any) -> Any:
     return np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
 
 
-def _items(data: Any, limit: int | None) -> tuple[Tensor, Any]:
-    """Stack a map-style data set of images, or of tuples that begin with image and label."""
-    images: list[Tensor] = []
+def _items(data: Any, limit: int | None, noun: str) -> tuple[Tensor, Any]:
+    """Stack a map-style data set of elements, or of tuples that begin with element and label."""
+    elements: list[Tensor] = []
     labels: list[Any] = []
     for index in chosen(len(data), limit).tolist():
         item = data[index]
         if isinstance(item, tuple | list) and item:
             labels += item[1:2]
             item = item[0]
-        images.append(_one(item, index, images))
-    if not images:
-        raise ShapeError("the data set is empty, expected images. Correct its path or split.")
+        elements.append(_one(item, index, elements, noun))
+    if not elements:
+        raise ShapeError(f"the data set is empty, expected {noun}. Correct its path or split.")
     whole = all(isinstance(x, int) or getattr(x, "ndim", 1) == 0 for x in labels)
-    known = len(labels) == len(images) and whole
-    return torch.stack(images), [int(x) for x in labels] if known else None
+    known = len(labels) == len(elements) and whole
+    return torch.stack(elements), [int(x) for x in labels] if known else None
 
 
-def _one(item: Any, index: int, before: Sequence[Tensor]) -> Tensor:
+def _one(item: Any, index: int, before: Sequence[Tensor], noun: str) -> Tensor:
     import numpy as np
 
     try:
@@ -207,11 +215,11 @@ def _one(item: Any, index: int, before: Sequence[Tensor]) -> Tensor:
     except (TypeError, ValueError, RuntimeError) as error:
         raise ShapeError(
             f"item {index} of the data set is a {type(item).__name__} that makes no tensor "
-            f"({error}), expected an image, or (image, label). Give it a transform."
+            f"({error}), expected one of the {noun}, or that and a label. Give it a transform."
         ) from error
     if before and one.shape != before[0].shape:
         raise ShapeError(
             f"item {index} of the data set has shape {tuple(one.shape)}, expected that of the "
-            f"first, {tuple(before[0].shape)}. Resize or crop the images."
+            f"first, {tuple(before[0].shape)}. Resize or crop the {noun}."
         )
     return one

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eqsets.errors import ShapeError
-from eqsets.families import TransformationFamily
+from eqsets.errors import OptionError, ShapeError
+from eqsets.families import Domain, Images, TransformationFamily, kind_named
 from eqsets.generative.analysis.cautions import cautions_of
 from eqsets.generative.analysis.curves import curves_of, dependence_of, draw
 from eqsets.generative.analysis.examine import examine
@@ -24,6 +24,7 @@ from eqsets.generative.fitting.presets import PRESETS, Preset, preset_of
 from eqsets.generative.model import SymmetryModel
 from eqsets.generative.report.data import ReportImages
 from eqsets.generative.report.report import SymmetryReport
+from eqsets.registry import transformation
 
 __all__ = ["FEWEST_IMAGES", "discover"]
 
@@ -36,6 +37,7 @@ _ROWS, _RESAMPLES = 8, 6
 def discover(
     data: Any,
     *,
+    kind: str | Domain | None = None,
     family: str | TransformationFamily = "auto",
     preset: str | Preset = "quick",
     seed: int = 0,
@@ -57,6 +59,9 @@ def discover(
     Args:
         data: an array, tensor, map-style data set, data file (``.npy``, ``.npz``, HDF5, idx) or
             folder of images; see the page "Discover symmetries".
+        kind: of element: ``"images"``, ``"signals"``, ``"clouds"``, ``"volumes"``, ``"vectors"``,
+            or a domain; default: that of the family, or images if the shape of the array can be
+            nothing else.
         family: the transformations that are searched; ``"auto"``: affine without shear, and HSV
             for colour images.
         preset: ``"quick"``, ``"default"``, ``"paper"`` or a :class:`~eqsets.generative.Preset`.
@@ -77,15 +82,22 @@ def discover(
     Raises:
         ShapeError: the images are not what the model takes, or fewer than :data:`FEWEST_IMAGES`;
             labels or groups are not one for each image; or groups leave too few on one side.
-        OptionError: a file or dependency is missing, or grey images meet a family of colours.
+        OptionError: a file or dependency is missing; grey images meet a family of colours; there
+            is no such kind, or the family transforms another one; or these are graphs.
         PluginError: there is no such family.
     """
     began = time.perf_counter()
-    if isinstance(family, TransformationFamily):
-        require_images(family.domain, "draw and compare")
     plan = preset_of(preset)
-    source = read(data, labels=labels, skip_unreadable=skip_unreadable, limit=limit, axes=axes)
-    images, chosen = _family(source.images, family)
+    source = read(
+        data,
+        kind=_kind(kind, family),
+        labels=labels,
+        skip_unreadable=skip_unreadable,
+        limit=limit,
+        axes=axes,
+    )
+    require_images(source.domain, "draw and compare")
+    images, chosen = _family(source.elements, family)
     parts = None if groups is None else aligned(groups, len(images), limit, "groups")
     known, held_out, picked = _split(images, source.labels, parts, seed)
     if min(len(known), len(held_out)) < FEWEST:
@@ -152,6 +164,23 @@ def discover(
         ),
         model,
     )
+
+
+def _kind(kind: str | Domain | None, family: str | TransformationFamily) -> str | Domain | None:
+    """Return the kind to read: that of a family of other elements than images needs no name."""
+    if family == "auto":
+        return kind
+    domain = transformation(family).domain
+    if kind is None:
+        return None if isinstance(domain, Images) else domain
+    named = kind_named(kind)
+    try:
+        return named.meet(domain)
+    except OptionError as error:
+        raise OptionError(
+            f"got kind={named.noun!r} and the family {family!r}, which transforms {domain.noun}, "
+            "expected one kind. Leave one of both out."
+        ) from error
 
 
 def _family(

@@ -50,7 +50,7 @@ def test_mnist(images, labels, tmp_path):
         whole = idx(array)
         (tmp_path / name).write_bytes(gzip.compress(whole) if name.endswith("gz") else whole)
     result = read(tmp_path / images)
-    assert torch.allclose(result.images[:, 0], scaled(DIGITS), atol=1e-6)
+    assert torch.allclose(result.elements[:, 0], scaled(DIGITS), atol=1e-6)
     check_labels(result)
     (tmp_path / labels).unlink()
     assert read(tmp_path / images).labels is None
@@ -110,7 +110,7 @@ def test_galaxy_mnist(packed, tmp_path):
         path.unlink()
         path = packed_path
     result = read(path)
-    assert torch.allclose(result.images, scaled(COLOUR).permute(0, 3, 1, 2), atol=1e-6)
+    assert torch.allclose(result.elements, scaled(COLOUR).permute(0, 3, 1, 2), atol=1e-6)
     check_labels(result)
 
 
@@ -121,7 +121,7 @@ def test_patch_camelyon(split, tmp_path):
     assert read(path).labels is None
     labels = write_hdf5(tmp_path / f"{stem}_y.h5", y=CLASSES.reshape(-1, 1, 1, 1))
     result = read(path)
-    assert torch.allclose(result.images, scaled(COLOUR).permute(0, 3, 1, 2), atol=1e-6)
+    assert torch.allclose(result.elements, scaled(COLOUR).permute(0, 3, 1, 2), atol=1e-6)
     check_labels(result)
     (tmp_path / f"{stem}_y.h5.gz").write_bytes(gzip.compress(labels.read_bytes()))
     labels.unlink()
@@ -169,7 +169,7 @@ def sprites(tmp_path):
 
 def test_dsprites(sprites):
     result = read(sprites)
-    assert torch.equal(result.images[:, 0], 2.0 * torch.from_numpy(DIGITS // 128) - 1)
+    assert torch.equal(result.elements[:, 0], 2.0 * torch.from_numpy(DIGITS // 128) - 1)
     check_labels(result, np.arange(12) // 4)
 
 
@@ -193,12 +193,12 @@ def test_some_images_with_their_labels(sprites, tmp_path):
     (tmp_path / "labels").write_bytes(idx(numbers))
     for given in ("x.npz", "x.h5", "images"):
         result = read(tmp_path / given, limit=5)
-        assert len(result.images) == 5
+        assert len(result.elements) == 5
         assert result.labels is not None
-        assert torch.allclose(result.images[:, 0, 0, 0], 20 * result.labels / 127.5 - 1)
+        assert torch.allclose(result.elements[:, 0, 0, 0], 20 * result.labels / 127.5 - 1)
     pairs = list(zip(images, numbers.tolist(), strict=True))
     for data, labels in ((tmp_path / "x.npy", numbers), (images, numbers), (pairs, None)):
         result = read(data, labels=labels, limit=5)
         assert result.labels is not None
-        assert torch.allclose(result.images[:, 0, 0, 0], 20 * result.labels / 127.5 - 1)
-    assert len(read(sprites, limit=100).images) == 12
+        assert torch.allclose(result.elements[:, 0, 0, 0], 20 * result.labels / 127.5 - 1)
+    assert len(read(sprites, limit=100).elements) == 12

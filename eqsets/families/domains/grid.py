@@ -1,4 +1,4 @@
-"""Elements on regular grids of one, two or three dimensions: signals, images, volumes.
+"""Elements on regular grids of one, two or three dimensions: the base of signals, images, volumes.
 
 An element is ``(C, *grid)``. Positions along each axis reach from -1, the centre of the first
 point, to 1, the centre of the last; so the unit of lengths is half an element ("half frames").
@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.errors import OptionError, ShapeError
-from eqsets.families.domain import Domain
-from eqsets.families.encoders import ConvEncoder, DenseEncoder
+from eqsets.families.domains.domain import Domain
+from eqsets.families.domains.encoders import ConvEncoder, DenseEncoder
 
-__all__ = ["Grid", "Signals", "Volumes"]
+__all__ = ["Grid"]
 
 
 @dataclass(frozen=True)
@@ -141,39 +141,3 @@ def _comparable(one: Grid, other: Grid) -> bool:
     if type(one) is type(other):
         return replace(one, channels=None) == replace(other, channels=None)
     return isinstance(one, type(other)) or isinstance(other, type(one))
-
-
-@dataclass(frozen=True)
-class Signals(Grid):
-    """Signals ``(*batch, C, T)``, of any range, 0 where there is nothing.
-
-    Arguments:
-        channels: how many a signal must have; ``None``: any number.
-
-    Example:
-        >>> Signals().size_of(torch.zeros(8, 1, 64))
-        (64,)
-    """
-
-    noun = "signals"
-    layout = ("C", "T")
-    spatial = 1
-    default_size = (64,)
-
-
-@dataclass(frozen=True)
-class Volumes(Grid):
-    """Volumes ``(*batch, C, D, H, W)``, of any range, 0 where there is nothing.
-
-    Arguments:
-        channels: how many a volume must have; ``None``: any number.
-
-    Example:
-        >>> Volumes(channels=1).sample(5).shape
-        torch.Size([5, 1, 16, 16, 16])
-    """
-
-    noun = "volumes"
-    layout = ("C", "D", "H", "W")
-    spatial = 3
-    default_size = (16, 16, 16)

@@ -1,4 +1,4 @@
-"""Networks from elements to numbers: dense layers, or strided convolutions on a regular grid."""
+"""Networks from elements to numbers: dense, convolutions on a grid, or invariant on points."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ConvEncoder", "DenseEncoder", "zero_last_layer"]
+__all__ = ["ConvEncoder", "DenseEncoder", "PointEncoder", "zero_last_layer"]
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -83,6 +83,51 @@ class ConvEncoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, *grid)`` to ``(B, out)``."""
         numbers: Tensor = self.dense(self.convolutions(x))
+        return numbers
+
+
+class PointEncoder(nn.Module):
+    r"""Invariant under the order of points: ``(B, P, d)`` to ``(B, out)``.
+
+    .. math:: y = \rho\Bigl(\tfrac1P \sum_p \varphi(x_p), \; \max_p \varphi(x_p)\Bigr)
+
+    References:
+        Zaheer et al., *Deep Sets*, NeurIPS 2017, theorem 2.
+
+    Arguments:
+        shape: ``(P, d)`` of one element; ``P`` may be another one later.
+        out: how many numbers.
+        width: of the layers on points.
+        hidden: width of the dense layer.
+        dropout: rate behind the dense layer.
+
+    Example:
+        >>> encoder, x = PointEncoder((5, 3), 2), torch.randn(4, 5, 3)
+        >>> torch.allclose(encoder(x), encoder(x.flip(1)), atol=1e-6)
+        True
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        out: int,
+        *,
+        width: int = 64,
+        hidden: int = 128,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.points = nn.Sequential(
+            nn.Linear(shape[-1], width), nn.GELU(), nn.Linear(width, width), nn.GELU()
+        )
+        self.dense = nn.Sequential(
+            nn.Linear(2 * width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, out)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, P, d)`` to ``(B, out)``."""
+        points = self.points(x)
+        numbers: Tensor = self.dense(torch.cat([points.mean(-2), points.amax(-2)], -1))
         return numbers
 
 

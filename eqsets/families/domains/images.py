@@ -10,9 +10,13 @@ import torch
 from torch import Tensor
 
 from eqsets.errors import OptionError, ShapeError
-from eqsets.families.grid import Grid
+from eqsets.families.domains.axes import channels_first
+from eqsets.families.domains.grid import Grid
 
 __all__ = ["Images"]
+
+_NARROW = 4  # pixels: an axis as short as this may hold coordinates or channels
+_ASPECT = 1.5  # of grey images that need no name
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,56 @@ class Images(Grid):
     spatial = 2
     background = -1.0
     default_size = (32, 32)
+
+    def reading(self, shape: tuple[int, ...]) -> str:
+        if len(shape) == 3:
+            return f"{shape[0]} grey images of {shape[1]} x {shape[2]} pixels"
+        if len(shape) != 4 or not {shape[1], shape[3]} & {1, 3}:
+            return ""
+        first = shape[1] in (1, 3)
+        size, channels = (shape[2:], shape[1]) if first else (shape[1:3], shape[3])
+        kind = "grey" if channels == 1 else "colour"
+        return f"{shape[0]} {kind} images of {size[0]} x {size[1]} pixels"
+
+    def certain(self, x: Tensor) -> bool:
+        """Return whether an array is of images by its shape and dtype alone.
+
+        Grey ones without an axis of channels must be more than 4 pixels wide, and square to a
+        factor of 1.5: signals ``(n, C, T)`` are not, nor are clouds ``(n, P, 3)``. Bytes may have
+        any proportions.
+        """
+        if x.dim() == 4:
+            return x.shape[1] in (1, 3) or x.shape[3] in (1, 2, 3, 4)
+        if x.dim() != 3 or 0 in x.shape:
+            return False
+        short, long = sorted(x.shape[1:])
+        bytes_ = x.dtype in (torch.uint8, torch.bool)
+        return short == long or (short > _NARROW and (bytes_ or long < _ASPECT * short))
+
+    def arrange(self, x: Tensor, axes: str | None = None) -> Tensor:
+        """Return images ``(n, C, H, W)``, of uint8 or in ``[-1, 1]``; what is wrong is said later.
+
+        Args:
+            x: ``(n, H, W)``, ``(n, C, H, W)`` or ``(n, H, W, C)``: uint8, from 0 to 1, or from -1
+                to 1.
+            axes: ``"NHW"``, ``"NCHW"`` or ``"NHWC"``; default: by the shape.
+
+        Raises:
+            OptionError: there are no such axes.
+            ShapeError: channels may be first or last, or ``axes`` does not fit the shape.
+        """
+        x = channels_first(x, axes)
+        if x.dim() == 4 and x.shape[1] not in (1, 3) and x.numel():
+            raise ShapeError(
+                f"got images of shape {tuple(x.shape)}: {x.shape[1]} channels, or {x.shape[-1]} if "
+                "they are last; expected 1 (grey) or 3 (colour). Drop the alpha channel: "
+                "x[..., :3]."
+            )
+        if x.dtype == torch.bool or (x.dtype == torch.uint8 and x.numel() and int(x.max()) == 1):
+            x = x.to(torch.float32)  # a mask, as of dSprites
+        if x.is_floating_point() and x.numel() and bool(((x >= 0) & (x <= 1)).all()):
+            return 2 * x - 1
+        return x
 
     def content(self, x: Tensor) -> Tensor:
         """Return what rises above the background.

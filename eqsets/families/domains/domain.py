@@ -7,8 +7,8 @@ Requirements that shaped this module:
 - a domain is an immutable value: equal by content, hashable, and its ``repr`` can be pasted back;
 - a new domain gives three methods; all others have defaults that hold for any tensor.
 
-Ready made are the regular grids of :mod:`eqsets.families.grid` and
-:mod:`eqsets.families.images`. Group elements are no part of a domain.
+Ready made are the kinds of :mod:`eqsets.families.domains.kinds`. Group elements are no part of a
+domain.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.errors import OptionError, ShapeError
-from eqsets.families.encoders import DenseEncoder
+from eqsets.families.domains.encoders import DenseEncoder
 
 __all__ = ["Domain"]
 
@@ -115,6 +115,35 @@ class Domain(ABC):
             raise ShapeError(
                 f"got {self.noun} with {bad} values that are not finite, expected finite numbers. "
                 "Remove these elements, or replace the values."
+            )
+        return x
+
+    def reading(self, shape: tuple[int, ...]) -> str:
+        """Return what an array of this shape is if it holds elements of this kind.
+
+        Nothing (``""``) if it cannot be. The words are for the question which kind is meant.
+        """
+        sizes = " x ".join(map(str, shape[1:]))
+        return f"{shape[0]} {self.noun} of {sizes}" if len(shape) == self.axes + 1 else ""
+
+    def arrange(self, x: Tensor, axes: str | None = None) -> Tensor:
+        """Return an array of this kind as ``(n, *element)``.
+
+        Here it is passed through. Kinds add a missing axis of channels, and refuse axes in another
+        order.
+
+        Args:
+            x: as a person has it.
+            axes: the names of its axes, for kinds that take them.
+
+        Raises:
+            OptionError: this kind takes no ``axes``.
+            ShapeError: the array cannot be of this kind.
+        """
+        if axes is not None:
+            raise OptionError(
+                f"got axes={axes!r} for {self.noun}, expected none: their axes are "
+                f"(n, {', '.join(self.layout)}). Leave it out; axes are named for images only."
             )
         return x
 

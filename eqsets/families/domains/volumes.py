@@ -1,0 +1,53 @@
+"""Volumes: channels on a grid of three dimensions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from eqsets.errors import ShapeError
+from eqsets.families.domains.grid import Grid
+
+__all__ = ["Volumes"]
+
+_THIN = 4  # voxels along an axis
+
+
+@dataclass(frozen=True)
+class Volumes(Grid):
+    """Volumes ``(*batch, C, D, H, W)``, of any range, 0 where there is nothing.
+
+    Arguments:
+        channels: how many a volume must have; ``None``: any number.
+
+    Example:
+        >>> Volumes(channels=1).sample(5).shape
+        torch.Size([5, 1, 16, 16, 16])
+        >>> Volumes().reading((200, 16, 16, 16))
+        '200 volumes of 16 x 16 x 16 voxels'
+    """
+
+    noun = "volumes"
+    layout = ("C", "D", "H", "W")
+    spatial = 3
+    default_size = (16, 16, 16)
+
+    def reading(self, shape: tuple[int, ...]) -> str:
+        if len(shape) not in (4, 5) or min(shape[-3:]) < _THIN:
+            return ""
+        voxels = f"{' x '.join(map(str, shape[-3:]))} voxels"
+        channels = f", {shape[1]} channels" if len(shape) == 5 and shape[1] > 1 else ""
+        return f"{shape[0]} volumes of {voxels}{channels}"
+
+    def arrange(self, x: Tensor, axes: str | None = None) -> Tensor:
+        """Return volumes ``(n, C, D, H, W)``; ``(n, D, H, W)`` are of one channel."""
+        x = super().arrange(x, axes)
+        x = x[:, None] if x.dim() == 4 else x
+        if x.dim() == 5 and min(x.shape[-3:]) < _THIN:
+            raise ShapeError(
+                f"got volumes of shape {tuple(x.shape)}, expected (n, C, D, H, W) with {_THIN} "
+                "voxels along each axis at least. If channels are last, move them: "
+                "np.moveaxis(x, -1, 1)."
+            )
+        return x

@@ -45,6 +45,21 @@ class Chart(ABC):
     def coordinates(self, g: Tensor) -> Tensor:
         """Return the coordinates of group elements."""
 
+    def along(self, z: Tensor, index: int, steps: Tensor) -> Tensor:
+        """Return poses moved along one coordinate, ``(n, A, *element_shape)``.
+
+        Here the other coordinates are 0. A chart of a group that is not commutative keeps what the
+        movement does not commute with, and multiplies from the left.
+
+        Args:
+            z: coordinates of the poses ``(n, k)``.
+            index: of the coordinate.
+            steps: by how much, ``(A,)``.
+        """
+        moved = z.new_zeros(len(z), len(steps), z.shape[-1])
+        moved[..., index] = z[:, index, None] + steps
+        return self.element(moved)
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the coordinates."""
@@ -147,6 +162,18 @@ class ProductChart(Chart):
         pieces = z.split([len(chart.parameters) for chart in self.charts], -1)
         pairs = zip(self.charts, pieces, strict=True)
         return self.group.pack(*(chart.element(piece) for chart, piece in pairs)).to(z.dtype)
+
+    def along(self, z: Tensor, index: int, steps: Tensor) -> Tensor:
+        parts, first = [], 0
+        for chart in self.charts:
+            count = len(chart.parameters)
+            own, place = z[:, first : first + count], index - first
+            if 0 <= place < count:
+                parts.append(chart.along(own, place, steps))
+            else:
+                parts.append(chart.element(z.new_zeros(len(z), len(steps), count)))
+            first += count
+        return self.group.pack(*parts).to(z.dtype)
 
     def coordinates(self, g: Tensor) -> Tensor:
         pairs = zip(self.charts, self.group.unpack(g), strict=True)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from eqsets import OptionError, ShapeError, element_group
 from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
-from eqsets.generative.analysis.examine import examine
 from eqsets.generative.vae import InvariantVAE, Resampling
 from eqsets.set_inference import SetInference
 from eqsets.testing import check
@@ -72,10 +71,20 @@ def test_networks_are_made_for_signals(backbone: str) -> None:
     assert model.orbit_variance(x[:4]).per_image.shape == (4,)
 
 
-def test_the_report_says_that_it_draws_images_only() -> None:
-    x, _ = signals(64)
-    with pytest.raises(OptionError, match="cannot draw and compare signals yet"):
-        discover(x, family=ShiftAndGain())
+@pytest.mark.slow
+def test_a_report_of_an_outside_kind_says_what_occurs() -> None:
+    x, _ = signals(256)
+    preset = SHORT.with_steps(2, 20)
+    report = discover(x, family=ShiftAndGain(), preset=preset, quiet=True)
+    assert report["delay"].verdict == report["gain"].verdict == "partial", report.sentence
+    assert report["delay"].extent == pytest.approx(DELAY, rel=0.3)
+    assert report["gain"].extent == pytest.approx(GAIN, rel=0.3)
+    assert "<svg" in report.to_html()
+    assert "256 signals" in report.summary()
+    still, _ = signals(1)
+    noise = 0.01 * torch.randn(256, 1, 48, generator=torch.Generator().manual_seed(1))
+    report = discover(still + noise, family=ShiftAndGain(), preset=preset, quiet=True)
+    assert report["delay"].verdict == report["gain"].verdict == "absent", report.sentence
 
 
 def test_a_saved_model_of_an_outside_family_is_loaded(tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -95,8 +104,6 @@ def test_what_is_for_images_refuses_a_model_of_signals() -> None:
         InvariantVAE(model)
     with pytest.raises(OptionError, match="cannot augment signals yet"):
         Resampling(model)
-    with pytest.raises(OptionError, match="cannot compare signals yet"):
-        examine(model.inference, x, x)
     with pytest.raises(ShapeError, match=r"signals of shape \(64, 1, 40\), expected \(n, 1, 48\)"):
         model.prototype(x[..., :40])
     with pytest.raises(ShapeError, match=r"as the shape of one of the signals, expected \(C, T\)"):

@@ -26,6 +26,7 @@ def channels_first(x: Tensor, axes: str | None = None) -> Tensor:
         ShapeError: the shape is ambiguous, or ``axes`` does not fit it.
 
     Example:
+        >>> import torch
         >>> channels_first(torch.zeros(5, 8, 9, 3)).shape
         torch.Size([5, 3, 8, 9])
         >>> channels_first(torch.zeros(5, 3, 9, 3), axes="NHWC").shape

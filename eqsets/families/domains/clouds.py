@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families.domains.domain import Domain
 from eqsets.families.domains.encoders import DenseEncoder, PointEncoder
+from eqsets.families.domains.pictures import scatter
 
 __all__ = ["Clouds"]
 
 _DIMS = (2, 3)
+_WAVES, _WIDTHS = 96, (0.35, 0.7, 1.4)  # wave vectors of a comparison; widths in radii
 _WEIGHTS = (1.0, 0.618, 0.347)  # of the axes; no permutation or mirror preserves them
 
 
@@ -105,6 +107,44 @@ class Clouds(Domain):
         along = x @ x.new_tensor(_WEIGHTS[: x.shape[-1]])
         size = self.content(x)[..., 0].square().clamp_min(1e-12)
         return (along**3 / size).sum(-1)
+
+    def standardise(self, x: Tensor) -> tuple[Tensor, str]:
+        """Return clouds in units of their radius: root mean square about their own centroids."""
+        away = x.double() - x.double().mean(-2, keepdim=True)
+        size = float(away.square().sum(-1).mean().sqrt())
+        return (x / size if size > 0 else x), f"1 = {size:.4g}, the root mean square radius"
+
+    def blank(self, x: Tensor) -> Tensor:
+        """Return which clouds are one point."""
+        away = (x - x[..., :1, :]).abs().flatten(-2).amax(-1)
+        return away <= 1e-6 * x.abs().flatten(-2).amax(-1)
+
+    def comparison(self, references: Tensor) -> Callable[[Tensor], Tensor]:
+        r"""Return waves averaged over the points, which no order of the points changes.
+
+        .. math:: \varphi_k(x) = \frac{1}{P} \sum_p e^{i w_k \cdot x_p}
+
+        with normal wave vectors of several widths, relative to the radius of the references: the
+        distances are those of smoothed densities of points.
+
+        References:
+            Rahimi and Recht, *Random Features for Large-Scale Kernel Machines*, NeurIPS 2007.
+        """
+        away = references - references.mean(-2, keepdim=True)
+        radius = away.square().sum(-1).mean(-1).sqrt().median().clamp_min(1e-12)
+        generator = torch.Generator().manual_seed(0)
+        drawn = torch.randn(references.shape[-1], _WAVES, generator=generator)
+        widths = torch.tensor(_WIDTHS).repeat(_WAVES // len(_WIDTHS))
+        waves = (drawn / widths).to(references) / radius
+
+        def features(x: Tensor) -> Tensor:
+            phase = x @ waves
+            return torch.cat([phase.cos().mean(-2), phase.sin().mean(-2)], -1)
+
+        return features
+
+    def picture(self, x: Tensor) -> Tensor:
+        return scatter(x)
 
     def encoder(
         self, shape: Sequence[int], out: int, *, dense: bool = False, dropout: float = 0.0

@@ -14,7 +14,7 @@ domain.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
 from operator import index
 from typing import Any, TypeVar
@@ -24,6 +24,8 @@ from torch import Tensor, nn
 
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families.domains.encoders import DenseEncoder
+from eqsets.families.domains.pictures import bars
+from eqsets.families.domains.recommend import Finding, Recommendation
 
 __all__ = ["Domain"]
 
@@ -39,6 +41,8 @@ class Domain(ABC):
         spatial: how many of the last axes are a regular grid; 0 where there is none.
         background: the value of an element where there is nothing.
         default_size: of the elements that :meth:`sample` draws unless asked otherwise.
+        values_apart: whether components that change values in place are compared apart from where
+            the values are, as colours of images.
     """
 
     noun: str = "elements"
@@ -46,6 +50,7 @@ class Domain(ABC):
     spatial: int = 0
     background: float = 0.0
     default_size: tuple[int, ...]
+    values_apart: bool = False
 
     @abstractmethod
     def check(self, x: Tensor, owner: object = "") -> None:
@@ -213,6 +218,64 @@ class Domain(ABC):
             dropout: rate behind its dense layers.
         """
         return DenseEncoder(shape, out, dropout=dropout)
+
+    def standardise(self, x: Tensor) -> tuple[Tensor, str]:
+        """Return a data set ``(n, *element)`` in units of its own, and these units in words.
+
+        Networks and densities expect values of about 1. Here: divided by the root of the mean
+        square.
+        """
+        size = float(x.double().square().mean().sqrt())
+        return (x / size if size > 0 else x), f"1 = {size:.4g}, the root mean square"
+
+    def blank(self, x: Tensor) -> Tensor:
+        """Return which elements have nothing to transform, ``(*batch)``. Here: constant ones."""
+        flat = x.flatten(x.dim() - self.axes)
+        return flat.amax(-1) - flat.amin(-1) <= 1e-6 * flat.abs().amax(-1)
+
+    def default_family(self, x: Tensor) -> tuple[Tensor, Any]:
+        """Return elements ``(n, *element)`` and the family to search in them: a name, or itself.
+
+        Raises:
+            OptionError: there is none.
+        """
+        raise OptionError(
+            f"there is no default family for {self.noun}, expected one. Pass family=, on the "
+            "command line --family."
+        )
+
+    def comparison(self, references: Tensor) -> Callable[[Tensor], Tensor]:
+        """Return a map from elements to features ``(*batch, f)``.
+
+        Squared distances of the features say how different two elements are. Here: the values
+        themselves.
+
+        Args:
+            references: typical elements ``(n, *element)``, for scales.
+        """
+        return lambda x: (x - self.background).flatten(x.dim() - self.axes)
+
+    def picture(self, x: Tensor) -> Tensor:
+        """Return a picture ``(1 or 3, H, W)`` in ``[-1, 1]`` of one element. Here: bars."""
+        return bars(x.flatten())
+
+    def cautions(self, x: Tensor) -> list[str]:
+        """Return what to know of a data set ``(n, *element)`` before believing claims on it."""
+        return []
+
+    def recommend(self, findings: Sequence[Finding], shape: tuple[int, ...]) -> Recommendation:
+        """Return the element group that fits what was found. Here: none.
+
+        Args:
+            findings: one for each component.
+            shape: of one element.
+        """
+        code = (
+            "import eqsets\n\n"
+            f'layer = eqsets.DSS("trivial", in_features={shape[0]}, out_features=16)'
+        )
+        why = f"no element group is known for {self.noun}: the set alone is symmetric."
+        return Recommendation("trivial", "pip install eqsets", code, (why,))
 
     def meet(self: D, other: Domain) -> D:
         """Return the domain of the elements that are in both.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,13 @@ from torch import Tensor
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families.domains.axes import channels_first
 from eqsets.families.domains.grid import Grid
+from eqsets.families.domains.recommend import Finding, Recommendation, recommend
 
 __all__ = ["Images"]
 
 _NARROW = 4  # pixels: an axis as short as this may hold coordinates or channels
 _ASPECT = 1.5  # of grey images that need no name
+_BORDER = 0.5  # light of a pixel of the outermost frame, relative to the mean of all pixels
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Images(Grid):
     spatial = 2
     background = -1.0
     default_size = (32, 32)
+    values_apart = True
 
     def reading(self, shape: tuple[int, ...]) -> str:
         if len(shape) == 3:
@@ -134,6 +138,44 @@ class Images(Grid):
                 "[-1, 1]. Convert them with x.astype('uint8') or scale them."
             )
         return _in_range(x.to(torch.float32))
+
+    def standardise(self, x: Tensor) -> tuple[Tensor, str]:
+        """Return images as they are: their range is known."""
+        return x, "values from -1 to 1"
+
+    def default_family(self, x: Tensor) -> tuple[Tensor, str]:
+        """Return affine maps without shear, and HSV unless all images are grey.
+
+        Grey images get one channel.
+        """
+        if float((x.amax(1) - x.amin(1)).amax()) < 0.02:
+            return x[:, :1], "affine-no-shear"
+        return x, "affine-no-shear+hsv"
+
+    def picture(self, x: Tensor) -> Tensor:
+        return x
+
+    def cautions(self, x: Tensor) -> list[str]:
+        light = self.content(x)[:, 0]
+        frame = torch.ones_like(light[0])
+        frame[1:-1, 1:-1] = 0
+        ratio = (light * frame).sum((-2, -1)) / frame.sum() / light.mean((-2, -1)).clamp_min(1e-6)
+        touching, warned = float((ratio > _BORDER).float().mean()), []
+        if touching > 0.05:
+            warned.append(
+                f"content at the border in {touching:.0%} of the images: what is cut off moves the "
+                "pose, and rotations, shifts and scales bring in what was not seen. Pad the "
+                'images, or look for exact symmetries: family="d4".'
+            )
+        if float(x[..., [0, -1], :].median()) > 0:
+            warned.append(
+                "the background is bright, and poses are inferred from what is bright. Invert the "
+                "images: 255 - x, or -x."
+            )
+        return warned
+
+    def recommend(self, findings: Sequence[Finding], shape: tuple[int, ...]) -> Recommendation:
+        return recommend(findings, shape[0])
 
     @property
     def _hint_rank(self) -> str:

@@ -65,6 +65,7 @@ def kind_of(x: Tensor) -> Domain:
             has all of them, and what to write.
 
     Example:
+        >>> import torch
         >>> from eqsets import ShapeError
         >>> kind_of(torch.zeros(300, 28, 28))
         Images(channels=None)

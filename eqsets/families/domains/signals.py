@@ -8,6 +8,7 @@ from torch import Tensor
 
 from eqsets.errors import ShapeError
 from eqsets.families.domains.grid import Grid
+from eqsets.families.domains.pictures import curves
 
 __all__ = ["Signals"]
 
@@ -22,6 +23,7 @@ class Signals(Grid):
         channels: how many a signal must have; ``None``: any number.
 
     Example:
+        >>> import torch
         >>> Signals().size_of(torch.zeros(8, 1, 64))
         (64,)
         >>> Signals().reading((300, 2, 64))
@@ -59,3 +61,12 @@ class Signals(Grid):
                 'samples at least. Shorter ones are vectors: kind="vectors" (--kind vectors).'
             )
         return x
+
+    def standardise(self, x: Tensor) -> tuple[Tensor, str]:
+        """Return signals minus the median of all values, divided by their standard deviation."""
+        middle, size = float(x.median()), float(x.double().std())
+        unit = f"offsets from {middle:.4g}, 1 = {size:.4g}, the standard deviation of all values"
+        return ((x - middle) / size if size > 0 else x - middle), unit
+
+    def picture(self, x: Tensor) -> Tensor:
+        return curves(x)

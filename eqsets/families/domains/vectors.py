@@ -72,6 +72,10 @@ class Vectors(Domain):
         steps = torch.arange(x.shape[-1], dtype=torch.float64, device=x.device)
         return x @ (steps * 2.399963229728653).cos().to(x.dtype)
 
+    def blank(self, x: Tensor) -> Tensor:
+        """Return which vectors are zero."""
+        return x.abs().amax(-1) <= 1e-12
+
     def encoder(
         self, shape: Sequence[int], out: int, *, dense: bool = False, dropout: float = 0.0
     ) -> nn.Module:

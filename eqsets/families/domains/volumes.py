@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from eqsets.errors import ShapeError
 from eqsets.families.domains.grid import Grid
+from eqsets.families.domains.pictures import projections
 
 __all__ = ["Volumes"]
 
@@ -51,3 +53,17 @@ class Volumes(Grid):
                 "np.moveaxis(x, -1, 1)."
             )
         return x
+
+    def standardise(self, x: Tensor) -> tuple[Tensor, str]:
+        """Return volumes minus the median of their surfaces, divided by their largest values."""
+        surface = torch.cat(
+            [x.select(axis, end).flatten() for axis in (2, 3, 4) for end in (0, -1)]
+        )
+        middle = float(surface.median())
+        above = (x - middle).abs().flatten(1).amax(1)
+        size = float(above.median())
+        unit = f"values above {middle:.4g}, the surface; 1 = {size:.4g}, the median of the largest"
+        return ((x - middle) / size if size > 0 else x - middle), unit
+
+    def picture(self, x: Tensor) -> Tensor:
+        return projections(x)

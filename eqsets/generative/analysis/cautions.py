@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import torch
 from torch import Tensor
 
-from eqsets.families import Images
+from eqsets.families import Domain, Images
 from eqsets.generative.analysis.claims import VISIBLE, Claim
 from eqsets.generative.analysis.evidence import Evidence
 
 __all__ = ["FEW", "cautions_of"]
 
 FEW = 200
-"""Fewer images than this are called little data."""
+"""Fewer elements than this are called little data."""
 
-_BORDER = 0.5  # light of a pixel of the outermost frame, relative to the mean of all pixels
 _POOR = 0.15  # share of the raw variance that prototypes keep over the orbit
 
 
@@ -27,14 +25,16 @@ def cautions_of(
     evidence: Sequence[Evidence],
     orbit_share: float,
     skipped: Sequence[str] = (),
+    domain: Domain | None = None,
 ) -> tuple[str, ...]:
     """Return warnings, most important first."""
-    cautions = [*_data(images, held_out), *_symmetric(claims, evidence), *_wide(claims)]
+    domain = domain or Images()
+    cautions = [*_data(images, held_out, domain), *_symmetric(claims, evidence), *_wide(claims)]
     if orbit_share > _POOR:
         cautions.append(
-            f"prototypes keep {orbit_share:.0%} of the variance of images that are transformed at "
-            "random: inference is poor on these images, and claims rest on it. Try a longer "
-            "preset, or a smaller family."
+            f"prototypes keep {orbit_share:.0%} of the variance of {domain.noun} that are "
+            f"transformed at random: inference is poor on these {domain.noun}, and claims rest on "
+            "it. Try a longer preset, or a smaller family."
         )
     if skipped:
         cautions.append(
@@ -44,28 +44,16 @@ def cautions_of(
     return tuple(cautions)
 
 
-def _data(images: Tensor, held_out: int) -> Iterator[str]:
-    if len(images) < FEW:
+def _data(x: Tensor, held_out: int, domain: Domain) -> Iterator[str]:
+    if len(x) < FEW:
         yield (
-            f"too little data: {len(images)} images, {held_out} of them held out. Small spreads "
+            f"too little data: {len(x)} {domain.noun}, {held_out} of them held out. Small spreads "
             f"are not seen, and intervals are wide; bring {FEW} or more."
         )
-    light = Images().content(images)[:, 0]
-    frame = torch.ones_like(light[0])
-    frame[1:-1, 1:-1] = 0
-    ratio = (light * frame).sum((-2, -1)) / frame.sum() / light.mean((-2, -1)).clamp_min(1e-6)
-    touching = float((ratio > _BORDER).float().mean())
-    if touching > 0.05:
-        yield (
-            f"content at the border in {touching:.0%} of the images: what is cut off moves the "
-            "pose, and rotations, shifts and scales bring in what was not seen. Pad the images, or "
-            'look for exact symmetries: family="d4".'
-        )
-    if float(images[..., [0, -1], :].median()) > 0:
-        yield (
-            "the background is bright, and poses are inferred from what is bright. Invert the "
-            "images: 255 - x, or -x."
-        )
+    blank = int(domain.blank(x).sum())
+    if blank:
+        yield f"{blank} {domain.noun} are constant: they say nothing, and widen all claims."
+    yield from domain.cautions(x)
 
 
 def _symmetric(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> Iterator[str]:
@@ -73,9 +61,9 @@ def _symmetric(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> Iterato
         share = float((one.symmetry_order > 1).float().mean())
         if claim.verdict == "unresolved" and one.contrast < VISIBLE:
             yield (
-                f"self-symmetric prototypes: {claim.name.replace('_', ' ')} changes the images "
-                "too little to be seen, so that whether it occurs cannot be known, and does not "
-                "matter."
+                f"self-symmetric prototypes: {claim.name.replace('_', ' ')} changes the "
+                f"{one.noun} too little to be seen, so that whether it occurs cannot be known, and "
+                "does not matter."
             )
         elif share > 0.1:
             yield (

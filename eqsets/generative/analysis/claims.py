@@ -139,13 +139,13 @@ def _verdict(numbers: Statistics, p_absent: float, p_uniform: float | None) -> s
 
 def _sentence(numbers: Statistics, verdict: str, p_uniform: float | None) -> str:
     parameter = numbers.evidence.parameter
-    name = parameter.name.replace("_", " ")
+    name, noun = parameter.name.replace("_", " "), numbers.evidence.noun
     if verdict == "unresolved":
         if not numbers.resolved:
             if numbers.evidence.contrast < VISIBLE:
-                return f"{name}: cannot be resolved, images are similar in all poses"
-            return f"{name}: cannot be resolved, images differ from each other by more"
-        return f"{name}: not resolved with {len(numbers.evidence.scores)} held-out images"
+                return f"{name}: cannot be resolved, {noun} are similar in all poses"
+            return f"{name}: cannot be resolved, {noun} differ from each other by more"
+        return f"{name}: not resolved with {len(numbers.evidence.scores)} held-out {noun}"
     if verdict == "absent":
         return f"{name}: absent"
     if verdict == "full":

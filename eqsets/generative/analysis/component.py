@@ -67,7 +67,7 @@ class Component:
 
     def moved(self, poses: Poses, steps: Tensor) -> Tensor:
         """Return images ``(n, A, C, H, W)`` moved by ``steps: (A,)``."""
-        g = self._element(poses.eta[:, self.index, None] + steps.to(poses.eta.device))
+        g = self.chart.along(poses.eta, self.index, steps.to(poses.eta.device))
         if self.in_place:
             back = self.chart.coordinates(poses.back) * self._colours.to(poses.back)
             whole = self.family.group.compose(g, self.chart.element(back)[:, None].to(g.dtype))
@@ -144,5 +144,6 @@ def components_of(inference: Inference, like: Tensor) -> list[Component]:
     count = len(inference.chart.parameters)
     unknown = torch.zeros(count, dtype=torch.bool)
     single = [Component(inference, index, unknown) for index in range(count)]
-    in_place = torch.tensor([one.changes_in_place(like) for one in single])
+    apart = inference.family.domain.values_apart
+    in_place = torch.tensor([apart and one.changes_in_place(like) for one in single])
     return [Component(inference, index, in_place) for index in range(count)]

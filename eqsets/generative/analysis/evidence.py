@@ -57,6 +57,7 @@ class Evidence:
             the spread that comes from inference and resolution alone.
         contrast: the largest change of an image along the component, as a squared distance in
             units of that between views of one image; the median.
+        noun: what is compared.
     """
 
     parameter: Parameter
@@ -65,6 +66,7 @@ class Evidence:
     symmetry_order: Tensor
     floor: Tensor
     contrast: float
+    noun: str = "images"
 
     @property
     def zero(self) -> int:
@@ -97,7 +99,8 @@ def gather(
     parameter, zero, origin = component.parameter, component.zero, torch.zeros(1)
     images = component.moved(references, origin)[:, 0]
     upright = component.upright(references) if component.in_place else images
-    similarity = similarity_of(images, upright, in_place=component.in_place)
+    domain = component.family.domain
+    similarity = similarity_of(images, upright, domain=domain, in_place=component.in_place)
     describe = partial(_describe, component, similarity)
     tuning = describe(references.pick(torch.arange(min(len(images), _SOME))), component.steps)
     held_out = describe(queries, component.steps)
@@ -118,7 +121,13 @@ def gather(
     same = box(same.masked_fill(invalid, -torch.inf).softmax(-1))
     floor = _entropy(same) - _entropy(own) - own[:, zero].log()
     return Evidence(
-        parameter, component.steps, probabilities.cpu(), order.cpu(), floor.cpu(), contrast
+        parameter,
+        component.steps,
+        probabilities.cpu(),
+        order.cpu(),
+        floor.cpu(),
+        contrast,
+        domain.noun,
     )
 
 

@@ -13,7 +13,6 @@ from eqsets.generative.analysis.component import components_of
 from eqsets.generative.analysis.evidence import Evidence, gather
 from eqsets.generative.analysis.poses import Poses, poses_of
 from eqsets.generative.canonicalization.inference import Inference
-from eqsets.generative.data.images import require_images
 
 __all__ = ["Examination", "examine"]
 
@@ -45,7 +44,6 @@ def examine(
         seed: of all random numbers.
         tell: is called with the name of each component before it is examined.
     """
-    require_images(inference.family.domain, "compare")
     generator = torch.Generator().manual_seed(seed)
     inference.eval()
     chosen = torch.randperm(len(known), generator=generator)[:_REFERENCES]

@@ -42,10 +42,14 @@ class Poses(NamedTuple):
         return Poses(*(part[chosen] for part in self))
 
 
-def gentle_bounds(inference: Inference, size: tuple[int, int]) -> Tensor:
-    """Return bounds ``(k, 2)`` of views that lose nothing but what is in the corners."""
+def gentle_bounds(inference: Inference, size: tuple[int, ...]) -> Tensor:
+    """Return bounds ``(k, 2)`` of views that lose nothing but what is in the corners.
+
+    Shifts are by a pixel at most; where there is no grid, by nothing.
+    """
     bounds = inference.family.bounds.clone()
-    pixel = 2.0 / max(min(size) - 1, 1)
+    grid = inference.family.domain.spatial > 0
+    pixel = 2.0 / max(min(size) - 1, 1) if grid else 0.0
     for index, parameter in enumerate(inference.family.parameters_of_eta):
         if parameter.period is None:
             reach = pixel if parameter.role == "shift" else 0.0
@@ -57,7 +61,7 @@ def gentle_bounds(inference: Inference, size: tuple[int, int]) -> Tensor:
 def poses_of(inference: Inference, images: Tensor, *, generator: torch.Generator) -> Poses:
     """Return prototypes and poses of images ``(n, C, H, W)``, each from one random view."""
     family = inference.family
-    bounds = gentle_bounds(inference, (images.shape[-2], images.shape[-1]))
+    bounds = gentle_bounds(inference, family.domain.size_of(images))
     parts = []
     for x in images.split(_CHUNK):
         view = random_view(inference, x, bounds=bounds, generator=generator)

@@ -21,6 +21,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from eqsets.families import Domain, Images
 from eqsets.generative.analysis.kernel import Distances
 from eqsets.generative.data.blur import blur
 
@@ -29,6 +30,7 @@ __all__ = ["ColourMoments", "ImageSimilarity", "WholeImages", "similarity_of"]
 _FEATURES = 48
 _BLUR = 0.7  # pixels: hides interpolation artifacts, but makes thin strokes darker than wide ones
 _ARTIFACT = 0.002  # of the energy of an image: the change of a disc that is rotated
+_ROUNDING = 1e-6  # the same, where there is no grid
 _ORDERS = 4
 
 
@@ -67,27 +69,38 @@ class ImageSimilarity(ABC):
 
 
 class WholeImages(ImageSimilarity):
-    """Compare pixels: their principal components among the references.
+    """Compare elements as a whole: principal components of their features among the references.
 
     Arguments:
-        references: images ``(N, C, H, W)``.
+        references: elements ``(N, *element)``.
+        domain: of the elements, which says what their features are.
     """
 
     pose_widths = tuple(2.0 ** (k / 2) for k in range(-8, 7))
     shape_widths = (1.0,)  # the distance of whole images includes that of shapes
 
-    def __init__(self, references: Tensor) -> None:
-        pixels = _blurred(references)
+    def __init__(self, references: Tensor, domain: Domain | None = None) -> None:
+        self.domain = domain or Images()
+        self.features = self.domain.comparison(references)
+        pixels = self._features(references)
         self.middle = pixels.mean(0)
         count = min(_FEATURES, *pixels.shape)
         centred = pixels - self.middle
         self.basis = torch.linalg.svd(centred, full_matrices=False).Vh[:count].mT
         self.references = centred @ self.basis
-        self.artifact = _ARTIFACT * float((pixels + 1).square().sum(-1).median())
+        artifact = _ARTIFACT if self.domain.spatial else _ROUNDING
+        self.artifact = artifact * float(pixels.square().sum(-1).median())
 
     def describe(self, images: Tensor) -> Tensor:
-        features: Tensor = (_blurred(images) - self.middle) @ self.basis
+        features: Tensor = (self._features(images) - self.middle) @ self.basis
         return features
+
+    def _features(self, x: Tensor) -> Tensor:
+        """Return features ``(*batch, f)`` of what is blurred along a grid, if there is one."""
+        domain, batch = self.domain, self.domain.batch(x)
+        flat = x.reshape(-1, *x.shape[len(batch) :])
+        soft = blur(flat, _BLUR, fill=domain.background, dims=domain.spatial)
+        return self.features(soft).reshape(*batch, -1)
 
     def shapes(self, upright: Tensor) -> Tensor:
         return self.references.new_zeros(len(upright), len(self.references))
@@ -125,20 +138,20 @@ class ColourMoments(ImageSimilarity):
         return torch.cdist(self.grey.describe(_light(upright)), self.grey.references).square()
 
 
-def similarity_of(references: Tensor, upright: Tensor, *, in_place: bool) -> ImageSimilarity:
+def similarity_of(
+    references: Tensor, upright: Tensor, *, in_place: bool, domain: Domain | None = None
+) -> ImageSimilarity:
     """Return how to compare images along one component.
 
     Args:
-        references: images ``(N, C, H, W)``.
+        references: elements ``(N, *element)``.
         upright: the same, in the position of prototypes.
         in_place: whether the component changes pixels in place.
+        domain: of the elements; default: images.
     """
-    return ColourMoments(references, upright) if in_place else WholeImages(references)
-
-
-def _blurred(images: Tensor) -> Tensor:
-    """Return pixels ``(*batch, P)``."""
-    return _batched(blur(images.flatten(0, -4), _BLUR).flatten(1), images)
+    if in_place:
+        return ColourMoments(references, upright)
+    return WholeImages(references, domain)
 
 
 def _waves(y: Tensor) -> Tensor:

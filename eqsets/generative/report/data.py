@@ -11,9 +11,10 @@ from typing import Any
 
 from torch import Tensor
 
+from eqsets.families import Domain, Images
+from eqsets.families.domains.recommend import Recommendation
 from eqsets.generative.analysis.claims import Claim
 from eqsets.generative.analysis.curves import Curve, Dependence
-from eqsets.generative.analysis.recommend import Recommendation
 from eqsets.generative.analysis.units import shown_per_unit, unit_of
 
 __all__ = ["ReportData", "ReportImages"]
@@ -21,16 +22,17 @@ __all__ = ["ReportData", "ReportImages"]
 
 @dataclass(frozen=True, eq=False)
 class ReportImages:
-    """Some images, one row each: ``(rows, C, H, W)``, resamples ``(rows, n, C, H, W)``."""
+    """Some elements, one row each: ``(rows, *element)``, resamples ``(rows, n, *element)``."""
 
     images: Tensor
     prototypes: Tensor
     resamples: Tensor
+    domain: Domain = field(default_factory=Images)
 
 
 @dataclass(frozen=True, eq=False)
 class ReportData:
-    """Which transformations are symmetries of images, and how far.
+    """Which transformations are symmetries of data, and how far.
 
     Attributes:
         facts: the data, the family, the preset, the seed, times and versions.

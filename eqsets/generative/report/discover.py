@@ -1,4 +1,4 @@
-"""From images to a report: read, fit, examine, conclude."""
+"""From elements to a report: read, fit, examine, conclude."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from eqsets.families import Domain, Images, TransformationFamily, kind_named
 from eqsets.generative.analysis.cautions import cautions_of
 from eqsets.generative.analysis.curves import curves_of, dependence_of, draw
 from eqsets.generative.analysis.examine import examine
-from eqsets.generative.analysis.recommend import recommend
-from eqsets.generative.data.images import FEWEST, require_images
+from eqsets.generative.data.images import FEWEST
 from eqsets.generative.data.sources import aligned, read
 from eqsets.generative.fitting.presets import PRESETS, Preset, preset_of
 from eqsets.generative.model import SymmetryModel
@@ -51,9 +50,9 @@ def discover(
     axes: str | None = None,
     tell: Callable[[str], object] = lambda text: None,
 ) -> SymmetryReport:
-    """Fit a :class:`~eqsets.generative.SymmetryModel` and say which symmetries images have.
+    """Fit a :class:`~eqsets.generative.SymmetryModel` and say which symmetries data have.
 
-    A quarter of the images, 400 at most, is held out: claims are tested on them, and nothing is
+    A quarter of the elements, 400 at most, is held out: claims are tested on them, and nothing is
     fitted to them or chosen by them.
 
     Args:
@@ -62,8 +61,8 @@ def discover(
         kind: of element: ``"images"``, ``"signals"``, ``"clouds"``, ``"volumes"``, ``"vectors"``,
             or a domain; default: that of the family, or images if the shape of the array can be
             nothing else.
-        family: the transformations that are searched; ``"auto"``: affine without shear, and HSV
-            for colour images.
+        family: the transformations that are searched; ``"auto"``: those that the kind searches,
+            for images affine without shear, and HSV if there is colour.
         preset: ``"quick"``, ``"default"``, ``"paper"`` or a :class:`~eqsets.generative.Preset`.
         seed: of all random numbers.
         folder: where the fit keeps its checkpoints: one that was interrupted is resumed from there.
@@ -80,8 +79,9 @@ def discover(
         tell: is called with a line of text at every step.
 
     Raises:
-        ShapeError: the images are not what the model takes, or fewer than :data:`FEWEST_IMAGES`;
-            labels or groups are not one for each image; or groups leave too few on one side.
+        ShapeError: the elements are not what the model takes, all constant, or fewer than
+            :data:`FEWEST_IMAGES`; labels or groups are not one for each element; or groups leave
+            too few on one side.
         OptionError: a file or dependency is missing; grey images meet a family of colours; there
             is no such kind, or the family transforms another one; or these are graphs.
         PluginError: there is no such family.
@@ -96,20 +96,26 @@ def discover(
         limit=limit,
         axes=axes,
     )
-    require_images(source.domain, "draw and compare")
-    images, chosen = _family(source.elements, family)
-    parts = None if groups is None else aligned(groups, len(images), limit, "groups")
-    known, held_out, picked = _split(images, source.labels, parts, seed)
+    domain = source.domain
+    images, unit = domain.standardise(source.elements)
+    _check_content(images, domain)
+    if family == "auto":
+        images, family = domain.default_family(images)
+    parts = None
+    if groups is not None:
+        parts = aligned(groups, len(images), limit, "groups", domain.noun)
+    known, held_out, picked = _split(images, source.labels, parts, seed, domain.noun)
     if min(len(known), len(held_out)) < FEWEST:
         raise ShapeError(
-            f"the groups leave {len(known)} images to learn from and {len(held_out)} to test on, "
-            f"expected {FEWEST} of each at least. Make groups smaller, or bring more of them."
+            f"the groups leave {len(known)} {domain.noun} to learn from and {len(held_out)} to "
+            f"test on, expected {FEWEST} of each at least. Make groups smaller, or bring more of "
+            "them."
         )
-    model = SymmetryModel(chosen, (images.shape[1], images.shape[2], images.shape[3]))
+    model = SymmetryModel(family, tuple(images.shape[1:]))
     model.family.check_content(images)
     known, held_out, picked = (part.to(model.dtype) for part in (known, held_out, picked))
-    named = chosen if isinstance(chosen, str) else repr(chosen)
-    tell(f"fitting {named} to {len(known)} images of {tuple(images.shape[1:])}")
+    named = family if isinstance(family, str) else repr(family)
+    tell(f"fitting {named} to {len(known)} {domain.noun} of {tuple(images.shape[1:])}")
     model.fit(
         known,
         preset=plan,
@@ -124,7 +130,7 @@ def discover(
         known,
         held_out,
         seed=seed,
-        tell=lambda name: tell(f"examining {name.replace('_', ' ')} on held-out images"),
+        tell=lambda name: tell(f"examining {name.replace('_', ' ')} on held-out {domain.noun}"),
     )
     tell("drawing resamples")
     generator = torch.Generator().manual_seed(seed)
@@ -134,6 +140,8 @@ def discover(
     share = model.orbit_variance(held_out[:64], generator=generator).share
     facts = {
         "data": source.name,
+        "kind": domain.noun,
+        "unit": unit,
         "images": len(images),
         "held_out": min(len(held_out), len(result.queries.eta)),
         "groups": None if parts is None else len(parts.unique()),
@@ -153,14 +161,21 @@ def discover(
         result.claims,
         dependence_of(model.chart.parameters, samples, result.claims),
         cautions_of(
-            images, len(held_out), result.claims, result.evidence, share, skipped=source.skipped
+            images,
+            len(held_out),
+            result.claims,
+            result.evidence,
+            share,
+            skipped=source.skipped,
+            domain=domain,
         ),
-        recommend(result.claims, images.shape[1]),
+        domain.recommend(result.claims, tuple(images.shape[1:])),
         curves_of(model.chart.parameters, samples),
         ReportImages(
             picked,
             model.prototype(picked),
             model.resample(picked, _RESAMPLES, generator=generator).transpose(0, 1),
+            domain,
         ),
         model,
     )
@@ -183,25 +198,23 @@ def _kind(kind: str | Domain | None, family: str | TransformationFamily) -> str 
         ) from error
 
 
-def _family(
-    images: Tensor, family: str | TransformationFamily
-) -> tuple[Tensor, str | TransformationFamily]:
-    """Return the images, of one channel if they are grey and may be, and the family."""
-    if family != "auto":
-        return images, family
-    if float((images.amax(1) - images.amin(1)).amax()) < 0.02:
-        return images[:, :1], "affine-no-shear"
-    return images, "affine-no-shear+hsv"
+def _check_content(x: Tensor, domain: Domain) -> None:
+    """Raise if no element has anything to transform, or all are the same."""
+    if bool(domain.blank(x).all()):
+        raise ShapeError(
+            f"all {len(x)} {domain.noun} are constant, expected {domain.noun} that a "
+            "transformation changes. Check how they were read."
+        )
 
 
 def _split(
-    images: Tensor, labels: Tensor | None, groups: Tensor | None, seed: int
+    images: Tensor, labels: Tensor | None, groups: Tensor | None, seed: int, noun: str = "images"
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return images to learn from, those held out, and some held-out ones to show."""
     if len(images) < FEWEST_IMAGES:
         raise ShapeError(
-            f"got {len(images)} images, expected {FEWEST_IMAGES} at least, better 1,000: a "
-            "symmetry is a statement about many. Bring more images."
+            f"got {len(images)} {noun}, expected {FEWEST_IMAGES} at least, better 1,000: a "
+            f"symmetry is a statement about many. Bring more {noun}."
         )
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(images), generator=generator)

@@ -28,6 +28,8 @@ def page_of(report: ReportData) -> str:
     return _template().render(
         report=report,
         rows=zip(images.images, images.prototypes, images.resamples, strict=True),
+        noun=images.domain.noun,
+        picture=lambda x: data_uri(images.domain.picture(x)),
         plots=zip(report.claims, report.curves, strict=True),
         plot=plot,
         alpha=ALPHA,
@@ -47,7 +49,6 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     page.filters |= {
-        "data_uri": data_uri,
         "number": number,
         "of": lambda value, claim: brief(value, claim.unit),
         "sentence": lambda text: text[:1].upper() + text[1:],

@@ -39,7 +39,8 @@ def print_summary(report: ReportData, console: Console) -> None:
     from rich.text import Text
 
     facts = report.facts
-    title = f"Symmetries of {facts['data']}: {facts['images']:,} images, {facts['family']}"
+    noun = report.images.domain.noun
+    title = f"Symmetries of {facts['data']}: {facts['images']:,} {noun}, {facts['family']}"
     # names of files may hold brackets, which are markup in a string
     table = Table(title=Text(title, style="table.title"), title_justify="left")
     for head in ("", "verdict", "95 % of the extent", "nats below uniform"):

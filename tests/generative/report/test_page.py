@@ -11,9 +11,9 @@ from html import escape
 
 import pytest
 
+from eqsets.families.domains.recommend import recommend
 from eqsets.generative.analysis.claims import Claim
 from eqsets.generative.analysis.curves import Curve
-from eqsets.generative.analysis.recommend import recommend
 from eqsets.generative.report.data import ReportImages
 from eqsets.generative.report.page import page_of
 from eqsets.generative.report.plots import plot

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import eqsets
+from eqsets.families.domains.recommend import recommend
 from eqsets.generative import Preset, StagePlan, SymmetryModel, discover
 from eqsets.generative.analysis.cautions import cautions_of
 from eqsets.generative.analysis.claims import Claim, claims_of
@@ -20,7 +21,6 @@ from eqsets.generative.analysis.curves import Curve
 from eqsets.generative.analysis.evidence import Evidence
 from eqsets.generative.analysis.examine import examine
 from eqsets.generative.analysis.hypotheses import holm
-from eqsets.generative.analysis.recommend import recommend
 from eqsets.generative.report.data import ReportData
 
 SHORT = Preset(

@@ -1,14 +1,40 @@
-"""From claims to the element group of a DSS network."""
+"""From claims to the element group of a DSS network, for images."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from eqsets.generative.analysis.claims import Claim
+__all__ = ["Finding", "Recommendation", "recommend"]
 
-__all__ = ["Recommendation", "recommend"]
+
+class Finding(Protocol):
+    """What a recommendation reads of a claim: :class:`eqsets.generative.Claim` has it."""
+
+    @property
+    def name(self) -> str:
+        """Of the component."""
+
+    @property
+    def role(self) -> str | None:
+        """Of the component, one of :data:`eqsets.families.ROLES`."""
+
+    @property
+    def verdict(self) -> str:
+        """``"absent"``, ``"partial"``, ``"full"`` or ``"unresolved"``."""
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+
+    @property
+    def levels(self) -> int | None:
+        """How many values a discrete component has."""
+
+    @property
+    def p_uniform(self) -> float | None:
+        """Of H0 "uniform"; ``None`` on lines."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +56,7 @@ class Recommendation:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
+def recommend(claims: Sequence[Finding], channels: int) -> Recommendation:
     """Return the composition that fits the claims."""
     reasons: list[str] = []
     rotations = _full(claims, "rotation")
@@ -86,12 +112,12 @@ def recommend(claims: Sequence[Claim], channels: int) -> Recommendation:
     return Recommendation(group, install, code.replace("'", '"'), tuple(reasons), options)
 
 
-def _full(claims: Sequence[Claim], role: str) -> list[Claim]:
+def _full(claims: Sequence[Finding], role: str) -> list[Finding]:
     """Return the claims of a full symmetry in a role."""
     return [claim for claim in claims if claim.role == role and claim.verdict == "full"]
 
 
-def _partial(claims: Sequence[Claim]) -> list[str]:
+def _partial(claims: Sequence[Finding]) -> list[str]:
     names = [
         claim.sentence for claim in claims if claim.verdict == "partial" and claim.role != "shift"
     ]

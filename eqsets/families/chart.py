@@ -167,9 +167,9 @@ class ProductChart(Chart):
         parts, first = [], 0
         for chart in self.charts:
             count = len(chart.parameters)
-            own, place = z[:, first : first + count], index - first
-            if 0 <= place < count:
-                parts.append(chart.along(own, place, steps))
+            own, position = z[:, first : first + count], index - first
+            if 0 <= position < count:
+                parts.append(chart.along(own, position, steps))
             else:
                 parts.append(chart.element(z.new_zeros(len(z), len(steps), count)))
             first += count

@@ -81,9 +81,9 @@ def test_a_report_of_an_outside_kind_says_what_occurs() -> None:
     assert report["gain"].extent == pytest.approx(GAIN, rel=0.3)
     assert "<svg" in report.to_html()
     assert "256 signals" in report.summary()
-    still, _ = signals(1)
+    static, _ = signals(1)
     noise = 0.01 * torch.randn(256, 1, 48, generator=torch.Generator().manual_seed(1))
-    report = discover(still + noise, family=ShiftAndGain(), preset=preset, quiet=True)
+    report = discover(static + noise, family=ShiftAndGain(), preset=preset, quiet=True)
     assert report["delay"].verdict == report["gain"].verdict == "absent", report.sentence
 
 

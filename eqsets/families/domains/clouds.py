@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families.domains.domain import Domain
 from eqsets.families.domains.encoders import DenseEncoder, PointEncoder
-from eqsets.families.domains.pictures import scatter
+from eqsets.families.domains.thumbnails import scatter
 
 __all__ = ["Clouds"]
 
@@ -143,7 +143,7 @@ class Clouds(Domain):
 
         return features
 
-    def picture(self, x: Tensor) -> Tensor:
+    def thumbnail(self, x: Tensor) -> Tensor:
         return scatter(x)
 
     def encoder(

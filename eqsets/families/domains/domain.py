@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families.domains.encoders import DenseEncoder
-from eqsets.families.domains.pictures import bars
 from eqsets.families.domains.recommend import Finding, Recommendation
+from eqsets.families.domains.thumbnails import bars
 
 __all__ = ["Domain"]
 
@@ -41,7 +41,7 @@ class Domain(ABC):
         spatial: how many of the last axes are a regular grid; 0 where there is none.
         background: the value of an element where there is nothing.
         default_size: of the elements that :meth:`sample` draws unless asked otherwise.
-        values_apart: whether components that change values in place are compared apart from where
+        separate_values: whether components that change values in place are compared without where
             the values are, as colours of images.
     """
 
@@ -50,7 +50,7 @@ class Domain(ABC):
     spatial: int = 0
     background: float = 0.0
     default_size: tuple[int, ...]
-    values_apart: bool = False
+    separate_values: bool = False
 
     @abstractmethod
     def check(self, x: Tensor, owner: object = "") -> None:
@@ -255,8 +255,8 @@ class Domain(ABC):
         """
         return lambda x: (x - self.background).flatten(x.dim() - self.axes)
 
-    def picture(self, x: Tensor) -> Tensor:
-        """Return a picture ``(1 or 3, H, W)`` in ``[-1, 1]`` of one element. Here: bars."""
+    def thumbnail(self, x: Tensor) -> Tensor:
+        """Return an image ``(1 or 3, H, W)`` in ``[-1, 1]`` of one element. Here: bars."""
         return bars(x.flatten())
 
     def cautions(self, x: Tensor) -> list[str]:

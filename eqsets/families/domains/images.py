@@ -39,7 +39,7 @@ class Images(Grid):
     spatial = 2
     background = -1.0
     default_size = (32, 32)
-    values_apart = True
+    separate_values = True
 
     def reading(self, shape: tuple[int, ...]) -> str:
         if len(shape) == 3:
@@ -152,7 +152,7 @@ class Images(Grid):
             return x[:, :1], "affine-no-shear"
         return x, "affine-no-shear+hsv"
 
-    def picture(self, x: Tensor) -> Tensor:
+    def thumbnail(self, x: Tensor) -> Tensor:
         return x
 
     def cautions(self, x: Tensor) -> list[str]:

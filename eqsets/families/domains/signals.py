@@ -8,7 +8,7 @@ from torch import Tensor
 
 from eqsets.errors import ShapeError
 from eqsets.families.domains.grid import Grid
-from eqsets.families.domains.pictures import curves
+from eqsets.families.domains.thumbnails import curves
 
 __all__ = ["Signals"]
 
@@ -68,5 +68,5 @@ class Signals(Grid):
         unit = f"offsets from {middle:.4g}, 1 = {size:.4g}, the standard deviation of all values"
         return ((x - middle) / size if size > 0 else x - middle), unit
 
-    def picture(self, x: Tensor) -> Tensor:
+    def thumbnail(self, x: Tensor) -> Tensor:
         return curves(x)

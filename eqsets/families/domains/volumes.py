@@ -9,7 +9,7 @@ from torch import Tensor
 
 from eqsets.errors import ShapeError
 from eqsets.families.domains.grid import Grid
-from eqsets.families.domains.pictures import projections
+from eqsets.families.domains.thumbnails import projections
 
 __all__ = ["Volumes"]
 
@@ -65,5 +65,5 @@ class Volumes(Grid):
         unit = f"values above {middle:.4g}, the surface; 1 = {size:.4g}, the median of the largest"
         return ((x - middle) / size if size > 0 else x - middle), unit
 
-    def picture(self, x: Tensor) -> Tensor:
+    def thumbnail(self, x: Tensor) -> Tensor:
         return projections(x)

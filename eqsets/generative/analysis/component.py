@@ -144,6 +144,6 @@ def components_of(inference: Inference, like: Tensor) -> list[Component]:
     count = len(inference.chart.parameters)
     unknown = torch.zeros(count, dtype=torch.bool)
     single = [Component(inference, index, unknown) for index in range(count)]
-    apart = inference.family.domain.values_apart
-    in_place = torch.tensor([apart and one.changes_in_place(like) for one in single])
+    separate = inference.family.domain.separate_values
+    in_place = torch.tensor([separate and one.changes_in_place(like) for one in single])
     return [Component(inference, index, in_place) for index in range(count)]

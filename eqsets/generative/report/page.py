@@ -29,7 +29,7 @@ def page_of(report: ReportData) -> str:
         report=report,
         rows=zip(images.images, images.prototypes, images.resamples, strict=True),
         noun=images.domain.noun,
-        picture=lambda x: data_uri(images.domain.picture(x)),
+        thumbnail=lambda x: data_uri(images.domain.thumbnail(x)),
         plots=zip(report.claims, report.curves, strict=True),
         plot=plot,
         alpha=ALPHA,

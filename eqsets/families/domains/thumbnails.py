@@ -1,4 +1,4 @@
-"""Small pictures of elements, as tensors: what a report shows of signals, clouds and vectors."""
+"""Small images of elements, as tensors: what a report shows of signals, clouds and vectors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _REACH = 3.0  # in units of the data
 
 
 def curves(x: Tensor, height: int = 48, width: int = 72) -> Tensor:
-    """Return one picture ``(1, height, width)`` of signals ``(C, T)``, all channels in it.
+    """Return one image ``(1, height, width)`` of signals ``(C, T)``, all channels in it.
 
-    Up is positive, and the picture reaches from -3 to 3 units.
+    Up is positive, and the image reaches from -3 to 3 units.
     """
     line = F.interpolate(x[None].float(), width, mode="linear", align_corners=True)[0]
     level = (_REACH - line.clamp(-_REACH, _REACH)) * ((height - 1) / (2 * _REACH))
@@ -26,9 +26,9 @@ def curves(x: Tensor, height: int = 48, width: int = 72) -> Tensor:
 
 
 def scatter(x: Tensor, size: int = 56) -> Tensor:
-    """Return one picture ``(1, size, size)`` of points ``(P, 2 or 3)``; nearer points are brighter.
+    """Return one image ``(1, size, size)`` of points ``(P, 2 or 3)``; nearer points are brighter.
 
-    Points of space are projected along their last axis. The picture reaches 2.5 units.
+    Points of space are projected along their last axis. The image reaches 2.5 units.
     """
     steps = torch.linspace(2.5, -2.5, size, device=x.device, dtype=x.dtype)
     spot = 5.0 / size
@@ -51,7 +51,7 @@ def projections(x: Tensor) -> Tensor:
 
 
 def bars(x: Tensor, height: int = 40, width: int = 4) -> Tensor:
-    """Return one picture of numbers ``(d,)``: bars up and down, from -3 to 3 units."""
+    """Return one image of numbers ``(d,)``: bars up and down, from -3 to 3 units."""
     x = x[:64].float().clamp(-_REACH, _REACH)
     level = torch.linspace(_REACH, -_REACH, height, device=x.device)[:, None]
     filled = ((level >= 0) & (level <= x)) | ((level <= 0) & (level >= x))

@@ -12,6 +12,7 @@ from eqsets.aggregation import Aggregation
 from eqsets.aggregation.centered import Centered
 from eqsets.aggregation.context import require_equal_sizes
 from eqsets.aggregation.coordinates import convert_weights, load_weights, require_same_function
+from eqsets.aggregation.part_norms import part_norms
 from eqsets.construction import Construction
 from eqsets.errors import FeatureTypeError, ShapeError, choices
 from eqsets.layout import Layout, as_rows
@@ -67,12 +68,17 @@ class DSS(nn.Module):
         context: options of the second map alone, such as ``{"kernel_size": 1}``, in place of the
             layer options; ``None``: the same for both maps. Both maps must give elements of one
             size.
+        normalization: ``"batch-parts"`` or ``"element-parts"``: a norm for what elements have of
+            their own and one for what they share, see :mod:`eqsets.aggregation.part_norms`. In the
+            centred form that of the mean starts at 0.3. Norms with a bias replace that of the
+            maps. ``None``: no norm.
         layer_options: what the symmetry's linear layer takes, such as ``kernel_size=3``.
 
     Raises:
         PluginError: the element group or the aggregation is unknown or cannot be loaded.
-        FeatureTypeError: a type is not understood, the aggregation would break its symmetry, or
-            ``context`` is given for a layer without a second map.
+        FeatureTypeError: a type is not understood or has no such norm, the aggregation would break
+            its symmetry, ``context`` is given for a layer without a second map, or
+            ``normalization`` for one that does not add two parts.
 
     Example:
         >>> from eqsets import element_group
@@ -94,6 +100,7 @@ class DSS(nn.Module):
         alignment: str = "shared",
         bias: bool = True,
         context: Mapping[str, Any] | None = None,
+        normalization: str | None = None,
         **layer_options: Any,
     ) -> None:
         super().__init__()
@@ -115,11 +122,14 @@ class DSS(nn.Module):
                 "alignment": alignment,
                 "bias": bias,
                 "context": None if context is None else dict(context),
+                "normalization": normalization,
             },
             layer_options,
         )
         combiner = self.aggregation.combiner
         local_type = combiner.local_type(self.out_type)
+        self.part_norms = part_norms(symmetry, local_type, self.aggregation, normalization)
+        bias = bias and (self.part_norms is None or not self.part_norms.biased)
         self.siamese = symmetry.linear(
             self.in_type, local_type, bias=combiner.local_bias(bias), **layer_options
         )
@@ -133,6 +143,8 @@ class DSS(nn.Module):
         )
         if context is not None:
             self._require_second_map(context)
+        if self.part_norms is not None:
+            self._require_two_parts(normalization)
         if self.context is not None:
             self.context.initialize(self.siamese)
 
@@ -185,19 +197,15 @@ class DSS(nn.Module):
         module = self.context
         if module is None:
             return layout.restore(self.siamese(rows, *side.rows(layout)))
-        if module.reads_local:
-            local = self.siamese(rows, *side.rows(layout))
-            context = module(layout, rows, side, local)
-        else:
-            # First the context: backward runs the other way around, and can then add the small
-            # gradient of the context to that of the rows in place.
-            given = {"local_map": self.siamese} if module.reads_map else {}
-            context = module(layout, rows, side, **given)
-            local = self.siamese(layout.branch(rows), *side.rows(layout))
-            if self.construction.arguments["context"] is not None and not module.per_element:
-                require_equal_sizes(context, local)
+        split = module.local_and_context if self.part_norms is None else module.parts
+        local, context = split(layout, rows, side, self.siamese)
+        each = module.per_element
+        if self.construction.arguments["context"] is not None and not each:
+            require_equal_sizes(context, local)
+        if self.part_norms is not None:
+            local, context = self.part_norms(layout, local, context, per_element=each)
         return self.aggregation.combiner.combine(
-            layout, local, context, out_type=self.out_type, per_element=module.per_element
+            layout, local, context, out_type=self.out_type, per_element=each
         )
 
     def reparametrize(
@@ -230,6 +238,13 @@ class DSS(nn.Module):
             True
         """
         target = resolve_aggregation(aggregation)
+        if self.part_norms is not None:
+            raise FeatureTypeError(
+                f"reparametrize got a layer with normalization="
+                f"{self.construction.arguments['normalization']!r}, expected one without: its two "
+                "parts are normalised by themselves, which is another function in other "
+                "coordinates. Keep the layer as it is."
+            )
         if self.alignment != "shared" or self.aggregate is None:
             raise FeatureTypeError(
                 f"reparametrize got alignment={self.alignment!r} and aggregation "
@@ -266,6 +281,15 @@ class DSS(nn.Module):
                 f"alignment={self.alignment!r}, expected a layer with a second map of the type of "
                 "the first: shared alignment, and an aggregation such as 'centered'. Leave context "
                 "out."
+            )
+
+    def _require_two_parts(self, normalization: str | None) -> None:
+        if self.context is None or not self.aggregation.combiner.adds_parts:
+            raise FeatureTypeError(
+                f"DSS got normalization={normalization!r} with aggregation={self.aggregation!r} "
+                f"and alignment={self.alignment!r}, expected a layer that adds what elements share "
+                "to what they have of their own, such as 'centered'. Put eqsets.nn.norm behind the "
+                "layer instead."
             )
 
     def _check_dtype(self, rows: Tensor) -> None:

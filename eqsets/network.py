@@ -15,7 +15,7 @@ from eqsets.construction import Construction
 from eqsets.dss import DSS
 from eqsets.errors import FeatureTypeError
 from eqsets.modules import register_module
-from eqsets.nn import Aggregations, Readout, SetPool, SetSequential, dropout, nonlinearity, norm
+from eqsets.nn import Aggregations, Readout, SetPool, SetSequential, dropout, nonlinearity
 from eqsets.nn.defaults import (
     before_pool,
     chosen_aggregation,
@@ -23,6 +23,7 @@ from eqsets.nn.defaults import (
     chosen_normalization,
 )
 from eqsets.nn.readout import reductions
+from eqsets.normalized import normalized_layer
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
@@ -43,7 +44,9 @@ class SetNetwork(nn.Module):
             sum over the set follows a centred layer, its differences would cancel: it has one map.
         alignment: as for :class:`~eqsets.DSS`.
         activation: name of the nonlinearity after every layer but the last.
-        normalization: ``"element"``, ``"batch"`` or ``None``, before the nonlinearity.
+        normalization: before the nonlinearity: ``"element"``, ``"batch"``, or a norm for each of
+            the two parts of a layer, ``"element-parts"``, ``"batch-parts"``, see
+            :class:`~eqsets.DSS` (layers with one part have one norm), or ``None``.
             ``"auto"``: ``"element"`` if there is a read-out and the type allows it, else ``None``.
         dropout_rate: probability to drop a channel of an element, after the nonlinearity.
         readout: length of an invariant output vector ``(B, readout)``; follows a nonlinearity.
@@ -134,22 +137,20 @@ class SetNetwork(nn.Module):
         form = [aggregation] * (len(types) - 1)
         form[-1] = before_pool(aggregation, alignment, set_pool)
         for position, (source, target) in enumerate(pairwise(types)):
-            blocks.append(
-                DSS(
-                    symmetry,
-                    source,
-                    target,
-                    aggregation=form[position],
-                    alignment=alignment,
-                    bias=bias,
-                    context=context,
-                    **layer_options,
-                )
+            ends = position == len(types) - 2 and readout is None
+            blocks += normalized_layer(
+                symmetry,
+                source,
+                target,
+                normalization=None if ends else normalization,
+                aggregation=form[position],
+                alignment=alignment,
+                bias=bias,
+                context=context,
+                **layer_options,
             )
-            if position == len(types) - 2 and readout is None:
+            if ends:
                 break
-            if normalization is not None:
-                blocks.append(norm(symmetry, target, normalization))
             blocks.append(nonlinearity(symmetry, target, activation))
             if dropout_rate:
                 blocks.append(dropout(symmetry, target, dropout_rate))

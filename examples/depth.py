@@ -30,7 +30,7 @@ from eqsets.nn import SetSequential
 from experiments import Experiment, Recipe, Size
 from experiments.command import command_line, run_parsed
 
-STEPS, SEEDS, RATES = 150, (0, 1), (1e-2,)
+STEPS, SEEDS, RATES = 150, (0, 1, 2), (1e-2,)
 DEPTHS = (4, 32)
 CLOUDS = {"symmetry": select_clouds.PLAN.symmetry, "features": [3, 24, 24]}
 FRAMES = {

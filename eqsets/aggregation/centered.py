@@ -134,6 +134,11 @@ class CenteredContext(Context):
         require_equal_sizes(common, local)
         return common - layout.mean(local)
 
+    def parts(
+        self, layout: Layout, rows: Tensor, structure: Structure, local_map: nn.Module
+    ) -> tuple[Tensor, Tensor]:
+        return _differences_and_mean(layout, rows, structure, local_map, self.aggregate)
+
 
 class MapCenteredContext(Context):
     r"""The context :math:`B m - A m = (B - A) m`.
@@ -171,6 +176,21 @@ class MapCenteredContext(Context):
         mapped: Tensor = local_map(mean, *side)
         require_equal_sizes(common, mapped)
         return common - mapped
+
+    def parts(
+        self, layout: Layout, rows: Tensor, structure: Structure, local_map: nn.Module
+    ) -> tuple[Tensor, Tensor]:
+        return _differences_and_mean(layout, rows, structure, local_map, self.aggregate)
+
+
+def _differences_and_mean(
+    layout: Layout, rows: Tensor, structure: Structure, local: nn.Module, common: nn.Module
+) -> tuple[Tensor, Tensor]:
+    """Return A (x_i - m) and B m, the first as differences of the outputs of A."""
+    mean: Tensor = common(Mean().reduce_input(layout, rows), *structure.sets(layout))
+    mapped: Tensor = local(layout.branch(rows), *structure.rows(layout))
+    require_equal_sizes(mean, mapped)
+    return layout.added(mapped, -layout.mean(mapped)), mean
 
 
 def start_near(common: nn.Module, local: nn.Module, start: float) -> None:
@@ -228,16 +248,36 @@ class InvariantCenteredContext(Context):
     ) -> Tensor:
         if local is None:
             raise AssertionError("the centred context is called with the output of the local map")
+        common = self._common(layout, rows, structure, local)
+        mean = self._mean_of_local(layout, structure, local)
+        return common if mean is None else common - mean
+
+    def parts(
+        self, layout: Layout, rows: Tensor, structure: Structure, local_map: nn.Module
+    ) -> tuple[Tensor, Tensor]:
+        """Return the outputs without the mean of their invariant part, and what is shared."""
+        local: Tensor = local_map(rows, *structure.rows(layout))
+        common = self._common(layout, rows, structure, local)
+        mean = self._mean_of_local(layout, structure, local)
+        return (local if mean is None else layout.added(local, -mean)), common
+
+    def _common(self, layout: Layout, rows: Tensor, structure: Structure, local: Tensor) -> Tensor:
+        """Return the mean of the invariants of the input as features, and the bias."""
         elements, side = structure.readout_layout(layout), structure.sets(layout)
         invariants = elements.mean(self.invariant(rows, *structure.rows(layout)))
-        context: Tensor = self.aggregate(invariants, *side, like=local)
-        if self.part is not None:
-            if elements is layout:  # one row for each element: fewer are read after the mean
-                shared = self.part.read(layout.mean(local), *side)
-            else:
-                shared = elements.mean(self.part.read(local, *structure.rows(layout)))
-            context = context - self.part.write(shared, *side, like=local)
+        common: Tensor = self.aggregate(invariants, *side, like=local)
         if self.offset is None:
-            return context
+            return common
         offset: Tensor = self.offset(invariants.new_ones(len(invariants), 1), *side, like=local)
-        return context + offset
+        return common + offset
+
+    def _mean_of_local(self, layout: Layout, structure: Structure, local: Tensor) -> Tensor | None:
+        """Return the mean of the invariant part of the outputs, which is exchanged."""
+        if self.part is None:
+            return None
+        elements, side = structure.readout_layout(layout), structure.sets(layout)
+        if elements is layout:  # one row for each element: fewer are read after the mean
+            shared = self.part.read(layout.mean(local), *side)
+        else:
+            shared = elements.mean(self.part.read(local, *structure.rows(layout)))
+        return self.part.write(shared, *side, like=local)

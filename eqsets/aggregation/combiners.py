@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -24,7 +25,13 @@ class Combiner(ABC):
 
     The context has one element a set, ``(B, *element)``, or one a row, ``(R, *element)``
     (``per_element``); axes of size 1 inside an element broadcast.
+
+    Attributes:
+        adds_parts: whether the output is the sum of what an element has of its own and of what it
+            shares, so that each can be normalised by itself.
     """
+
+    adds_parts: ClassVar[bool] = False
 
     def local_type(self, out_type: FeatureType) -> FeatureType:
         """Return the type of the local output, and of the context, for a layer's output type.
@@ -67,6 +74,8 @@ class Combiner(ABC):
 class Add(Combiner):
     r"""The sum: :math:`y_i = a_i + c_i`."""
 
+    adds_parts = True
+
     def combine(
         self,
         layout: Layout,
@@ -99,6 +108,8 @@ class Subtract(Add):
 
     The local map has no bias: it would cancel against its own mean, a weight that never learns.
     """
+
+    adds_parts = False
 
     def local_bias(self, bias: bool) -> bool:
         return False

@@ -64,6 +64,36 @@ class Context(nn.Module, ABC):
             local: ``(R, *element)``, the output of the local map if ``reads_local``, else ``None``.
         """
 
+    def local_and_context(
+        self, layout: Layout, rows: Tensor, structure: Structure, local_map: nn.Module
+    ) -> tuple[Tensor, Tensor]:
+        """Return the output of the local map, ``(R, *element)``, and the context.
+
+        Arguments:
+            layout: which rows form a set.
+            rows: ``(R, *element)``, the input.
+            structure: side information.
+            local_map: the local map of the layer.
+        """
+        if self.reads_local:
+            local: Tensor = local_map(rows, *structure.rows(layout))
+            return local, self(layout, rows, structure, local)
+        # First the context: backward runs the other way around, and can then add the small
+        # gradient of the context to that of the rows in place.
+        given = {"local_map": local_map} if self.reads_map else {}
+        context: Tensor = self(layout, rows, structure, **given)
+        return local_map(layout.branch(rows), *structure.rows(layout)), context
+
+    def parts(
+        self, layout: Layout, rows: Tensor, structure: Structure, local_map: nn.Module
+    ) -> tuple[Tensor, Tensor]:
+        """Return what elements have of their own, ``(R, *element)``, and what they share.
+
+        They add up to the same output; arguments as for :meth:`local_and_context`, whose result
+        they are by default.
+        """
+        return self.local_and_context(layout, rows, structure, local_map)
+
     def initialize(self, local: nn.Module) -> None:
         """Choose initial weights that depend on the local map of the layer; by default they stay.
 

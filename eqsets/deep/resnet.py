@@ -20,6 +20,7 @@ from eqsets.errors import FeatureTypeError, OptionError, choices
 from eqsets.features import FeatureType
 from eqsets.modules import register_module
 from eqsets.nn import Readout, Residual, SetPool, SetSequential, dropout, nonlinearity, norm
+from eqsets.normalized import norm_kind, normalized_layer
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
@@ -60,6 +61,8 @@ class SetResNet(nn.Module):
         alignment: as for :class:`~eqsets.DSS`.
         activation: name of the nonlinearity in front of every layer but the first.
         normalization: ``"element"``, ``"batch"`` or ``None``, in front of each nonlinearity.
+            ``"element-parts"``, ``"batch-parts"``: the second norm of each block is one for each
+            part of the layer before it, see :class:`~eqsets.DSS`; the norms of :math:`x` are whole.
         dropout_rate: probability to drop a channel of an element, after the nonlinearities.
         readout: length of an invariant output vector ``(B, readout)``; follows a nonlinearity.
         readout_aggregation: how the read-out reduces the set.
@@ -113,13 +116,7 @@ class SetResNet(nn.Module):
                 f"SetResNet got features={features!r}, expected at least three feature types: "
                 "input, hidden, output. Write for example [3, 32, 16]."
             )
-        if readout is not None and set_pool is not None:
-            raise FeatureTypeError(
-                f"SetResNet got readout={readout} and set_pool={set_pool!r}, expected one end at "
-                "most: a vector, or one element."
-            )
-        if start not in _STARTS:
-            raise OptionError(f"SetResNet got start={start!r}: {choices(start, _STARTS)}")
+        _check_choices(readout, set_pool, start)
         self.symmetry = symmetry = resolve(element_group)
         types = [symmetry.feature_type(spec) for spec in features]
         counts = _depths(depth, len(types) - 2)
@@ -146,18 +143,25 @@ class SetResNet(nn.Module):
         blocks_in_all = sum(counts)  # beyond 4, the sum of their outputs stays as large
         share = None if blocks_in_all <= _PLAIN else (_PLAIN / blocks_in_all) ** 0.5
 
+        form: dict[str, Any] = {"aggregation": aggregation, "alignment": alignment, "bias": bias}
+        form |= layer_options
+
         def layer(source: Any, target: Any, **changed: Any) -> DSS:
-            given = {"aggregation": aggregation, "bias": bias, **changed}
-            return DSS(symmetry, source, target, alignment=alignment, **given, **layer_options)
+            return DSS(symmetry, source, target, **{**form, **changed})
+
+        def after(kind: FeatureType) -> list[nn.Module]:
+            drops = [dropout(symmetry, kind, dropout_rate)] if dropout_rate else []
+            return [nonlinearity(symmetry, kind, activation), *drops]
+
+        whole = norm_kind(normalization)
 
         def before(kind: FeatureType) -> list[nn.Module]:
-            norms = [] if normalization is None else [norm(symmetry, kind, normalization)]
-            drops = [dropout(symmetry, kind, dropout_rate)] if dropout_rate else []
-            return [*norms, nonlinearity(symmetry, kind, activation), *drops]
+            return [*([norm(symmetry, kind, whole)] if whole else []), *after(kind)]
 
         def block(source: FeatureType, target: FeatureType) -> Residual:
+            first = normalized_layer(symmetry, source, target, normalization=normalization, **form)
             last = layer(target, target)
-            inner = [*before(source), layer(source, target), *before(target), last]
+            inner = [*before(source), *first, *after(target), last]
             zero = start == "zero" and set_to_zero(last)
             changes = source != target
             shortcut = layer(source, target, aggregation="none", bias=False) if changes else None
@@ -202,6 +206,16 @@ def _shown(layer: Any) -> tuple[str, str]:
     """Return the name of a layer and its types, as a line of the ``repr``."""
     name = type(getattr(layer, "module", layer)).__name__
     return name, f"{layer.in_type} -> {layer.out_type}"
+
+
+def _check_choices(readout: int | None, set_pool: str | Aggregation | None, start: str) -> None:
+    if readout is not None and set_pool is not None:
+        raise FeatureTypeError(
+            f"SetResNet got readout={readout} and set_pool={set_pool!r}, expected one end at "
+            "most: a vector, or one element."
+        )
+    if start not in _STARTS:
+        raise OptionError(f"SetResNet got start={start!r}: {choices(start, _STARTS)}")
 
 
 def _depths(depth: int | Sequence[int], stages: int) -> list[int]:

@@ -15,8 +15,9 @@ from eqsets.dss import DSS
 from eqsets.errors import FeatureTypeError, OptionError
 from eqsets.features import FeatureType, require_same_type
 from eqsets.modules import register_module
-from eqsets.nn import SetPool, SetSequential, Upsample, dropout, nonlinearity, norm
+from eqsets.nn import SetPool, SetSequential, Upsample, dropout, nonlinearity
 from eqsets.nn import pool as set_pooling
+from eqsets.normalized import normalized_layer
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
 from eqsets.sets import SetBatch
@@ -51,7 +52,7 @@ class SetUNet(nn.Module):
         aggregation: as for :class:`~eqsets.DSS`.
         alignment: as for :class:`~eqsets.DSS`.
         activation: name of the nonlinearity after every layer but the last.
-        normalization: ``"element"``, ``"batch"`` or ``None``, before the nonlinearity.
+        normalization: as for :class:`~eqsets.SetNetwork`, before the nonlinearity.
         dropout_rate: probability to drop a channel of an element, after the nonlinearity.
         set_pool: aggregation that reduces the set to one element ``(B, *element)``, or ``None``.
         pool: options of the symmetry's pooling.
@@ -124,16 +125,13 @@ class SetUNet(nn.Module):
             layer_options,
         )
 
-        def layer(a: FeatureType, b: FeatureType) -> DSS:
-            given: dict[str, Any] = {"aggregation": aggregation, "alignment": alignment}
-            given["bias"] = bias
-            return DSS(symmetry, a, b, **given, **layer_options)
+        form: dict[str, Any] = {"aggregation": aggregation, "alignment": alignment, "bias": bias}
+        form |= layer_options
 
         def block(*kinds: FeatureType) -> list[nn.Module]:
             parts: list[nn.Module] = []
             for a, b in pairwise(kinds):
-                parts.append(layer(a, b))
-                parts += [] if normalization is None else [norm(symmetry, b, normalization)]
+                parts += normalized_layer(symmetry, a, b, normalization=normalization, **form)
                 parts.append(nonlinearity(symmetry, b, activation))
                 parts += [dropout(symmetry, b, dropout_rate)] if dropout_rate else []
             return parts
@@ -153,7 +151,7 @@ class SetUNet(nn.Module):
             joins.append(SetSequential(*block(twice, *[kind] * depth, *above)))
         bottom = SetSequential(*block(levels[-1], coarse[-1]))
         ends = [] if set_pool is None else [SetPool(symmetry, target, set_pool)]
-        last = SetSequential(layer(levels[0], target), *ends)
+        last = SetSequential(DSS(symmetry, levels[0], target, **form), *ends)
         self.body = UNet(first, *steps, bottom, *ups[::-1], *joins[::-1], last)
         self.in_type, self.out_type = self.body.in_type, self.body.out_type
         self.keeps_set = self.body.keeps_set

@@ -74,6 +74,11 @@ class Layout(ABC):
     def add(self, rows: Tensor, sets: Tensor) -> Tensor | SetBatch:
         """Return rows plus what their set has, broadcasting inside the element, restored."""
 
+    def added(self, rows: Tensor, sets: Tensor) -> Tensor:
+        """Return :meth:`add` as rows ``(R, *element)``."""
+        y = self.add(rows, sets)
+        return y.values if isinstance(y, SetBatch) else y.reshape(rows.shape)
+
     @abstractmethod
     def restore(self, rows: Tensor) -> Tensor | SetBatch:
         """Return rows in the layout that the user gave."""

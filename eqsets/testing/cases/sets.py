@@ -29,6 +29,7 @@ def set_cases(symmetry: ElementSymmetry, subject: ContractSpec) -> Iterator[SetC
             if (aggregation, alignment) != ("none", "independent"):  # shares nothing: as shared
                 yield from _layer(symmetry, subject, layer, aggregation, alignment)
     yield from _layer(symmetry, subject, layer, LocalSum(), "shared")
+    yield from _normalized(symmetry, subject, layer)
     yield from _networks(symmetry, subject, layer)
     yield from _ends(symmetry, subject, layer)
     yield from _examples(symmetry, subject, layer)
@@ -64,6 +65,34 @@ def _layer(
         )
 
 
+def _normalized(
+    symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer
+) -> Iterator[SetCase]:
+    """Yield layers with a norm for each of their two parts."""
+    for alignment in ALIGNMENTS if subject.capabilities.independent else ALIGNMENTS[:1]:
+        build = partial(
+            DSS,
+            symmetry,
+            layer.in_type,
+            layer.out_type,
+            aggregation=subject.aggregations[0],
+            alignment=alignment,
+            normalization="element-parts",
+            **subject.options,
+            **layer.options,
+        )
+        if (module := offered(build)) is not None:
+            yield SetCase(
+                f"DSS, normalization=element-parts, alignment={alignment}",
+                build,
+                **_types(symmetry, module),
+                alignment=alignment,
+                principal=alignment == "shared",
+                oracle=None if symmetry.structured else dss_by_loop,
+                **_common(symmetry, subject),
+            )
+
+
 _SMALLER: Mapping[str | Aggregation, Aggregation] = {"attention": Attention(heads=2)}
 """Aggregations with fewer maps than by default, where each head has one."""
 
@@ -77,7 +106,7 @@ def _networks(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) ->
         ("network", {"dropout_rate": 0.1, "normalization": norms[0]}),
         # Without norms: before a maximum they amplify the rounding of weak samples.
         ("network with readout", {"readout": 2, "normalization": None}),
-        ("network with set_pool", {"set_pool": "mean", "normalization": norms[-2:][0]}),
+        ("network with set_pool", {"set_pool": "mean", "normalization": _of_parts(norms[-2:][0])}),
     ]
     for label, ending in ends:
         build = partial(
@@ -97,10 +126,14 @@ def _networks(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) ->
                 reduces=not module.keeps_set,
                 principal=label != "network with set_pool",
                 random="dropout_rate" in ending,
-                statistics=ending.get("normalization") == "batch",
+                statistics="batch" in (ending["normalization"] or ""),
                 selects=selects(module),
                 **_common(symmetry, subject),
             )
+
+
+def _of_parts(kind: str | None) -> str | None:
+    return None if kind is None else f"{kind}-parts"
 
 
 def _ends(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) -> Iterator[SetCase]:

@@ -53,7 +53,8 @@ def dss_by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
     if contexts is not None:
         return [(y + context)[0] for y, context in zip(local, contexts, strict=True)]
     if isinstance(aggregation, Centered):
-        return _centered(layer, elements, local)
+        whole = layer.part_norms is None
+        return (_centered if whole else _normalized)(layer, elements, local)
     if isinstance(aggregation, MappedMax):
         return _mapped(layer, aggregation, elements, local)
     read = local if aggregation.reads_local else [x[None] for x in elements]
@@ -85,6 +86,22 @@ def _centered(layer: DSS, elements: list[Tensor], local: list[Tensor]) -> list[T
         common = common + context.offset(mean.new_ones(1, 1), like=mean)
     shared = 0 if context.part is None else context.part(mean)
     return [(y - shared + common)[0] for y in local]
+
+
+def _normalized(layer: DSS, elements: list[Tensor], local: list[Tensor]) -> list[Tensor]:
+    """Return the centred layer whose parts have norms: rows that do not meet in them."""
+    norms = layer.part_norms
+    if norms is None or not isinstance(layer.aggregation, Centered):
+        raise AssertionError("the loop knows norms of the parts of a centred layer")
+    whole, mean = _centered(layer, elements, local), _mean(local)
+    context = layer.context
+    if isinstance(context, InvariantCenteredContext):
+        shared = 0 if context.part is None else context.part(mean)
+    else:
+        shared = mean
+    own = [(y - shared).expand_as(y) for y in local]
+    common = [y[None] - x for y, x in zip(whole, own, strict=True)]
+    return [(norms.own(x) + norms.common(y))[0] for x, y in zip(own, common, strict=True)]
 
 
 def _mapped(

@@ -14,7 +14,6 @@ from eqsets import DSS, ElementSymmetry, FeatureType, InvariantFeatures, OptionE
 from eqsets.errors import choices
 from eqsets.nn import Readout, SetSequential, invariant, nonlinearity, norm
 from experiments.models.designs import DESIGNS, INDEPENDENT, Design
-from experiments.models.parts import NormalisedParts
 
 __all__ = ["Plan", "SetModel", "build_model", "count_parameters", "fit_budget", "models_of"]
 
@@ -162,8 +161,14 @@ def _encoder(plan: Plan, design: Design, widths: tuple[int, ...]) -> list[nn.Mod
     for width, aggregation, options in zip(widths, aggregations, plan.layers, strict=True):
         target = width if plan.fields is None else f"{width} {plan.fields}"
         if design.parts and plan.normalization is not None:
-            both = NormalisedParts(
-                plan.symmetry, current, target, normalization=plan.normalization, **options
+            both = DSS(
+                plan.symmetry,
+                current,
+                target,
+                aggregation=aggregation,
+                alignment=design.alignment,
+                normalization=f"{plan.normalization}-parts",
+                **options,
             )
             parts += [both, nonlinearity(plan.symmetry, both.out_type, plan.activation)]
         else:

@@ -24,7 +24,6 @@ from eqsets import DSS, ElementSymmetry, FeatureType, element_group
 from eqsets.deep import UNet
 from eqsets.nn import SetPool, SetSequential, nonlinearity, norm
 from experiments.models.designs import DESIGNS, Design
-from experiments.models.parts import NormalisedParts
 from experiments.models.plan import fit_budget
 
 __all__ = ["UNetPlan", "unets_of"]
@@ -112,7 +111,8 @@ class _Restoring(nn.Module):
     ) -> SetSequential:
         aggregation = use or (design.first if first else design.rest)
         if design.parts and aggregation == "centered":
-            both = NormalisedParts(self.symmetry, source, target, normalization="batch", **options)
+            options["normalization"] = "batch-parts"
+            both = DSS(self.symmetry, source, target, aggregation=aggregation, **options)
             return SetSequential(both, nonlinearity(self.symmetry, both.out_type))
         layer = DSS(self.symmetry, source, target, aggregation=aggregation, **options)
         features: FeatureType = layer.out_type

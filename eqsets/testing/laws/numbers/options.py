@@ -72,7 +72,7 @@ def _choices(subject: ContractSpec) -> dict[str, tuple[Any, ...]]:
     result: dict[str, tuple[Any, ...]] = {
         "aggregation": subject.aggregations,
         "dropout_rate": (0.0, 0.5),
-        "normalization": (None, *kinds),
+        "normalization": (None, *kinds, *(f"{kind}-parts" for kind in kinds)),
         "set_pool": ("mean", "sum", "max"),
     }
     if _has_bias(subject):

@@ -193,6 +193,7 @@ class SetCase:
         statistics: whether it uses statistics of the batch while training.
         selects: whether it takes maxima of what it has computed: where two are nearly equal, half
             precision selects another, and gradients differ.
+        normalizes: whether it divides by the size of what it has computed, which may be small.
         weighs: whether it takes ``return_weights=True``, and then also returns the weights of
             attention, ``(B, N, heads)`` or, of pairs, ``(B, N, N, heads)``.
     """
@@ -215,6 +216,7 @@ class SetCase:
     random: bool = False
     statistics: bool = False
     selects: bool = False
+    normalizes: bool = False
     weighs: bool = False
 
 

@@ -89,6 +89,7 @@ def _normalized(
                 alignment=alignment,
                 principal=alignment == "shared",
                 oracle=None if symmetry.structured else dss_by_loop,
+                normalizes=True,
                 **_common(symmetry, subject),
             )
 

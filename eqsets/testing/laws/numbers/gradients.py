@@ -199,8 +199,10 @@ def gradients_of_the_loop(case: SetCase, trial: Trial) -> None:
     bench.x = _without_ties(bench.x, trial)
     below = -bench.x.abs()
     below[:, 0] = 0.0  # then the largest component of a set is exactly 0
-    # Gradients of weights that sum to one are differences: they have fewer digits.
-    budget = rounding(torch.float64) * (100 if case.weighs else 1)
+    # Gradients of weights that sum to one are differences: they have fewer digits. A norm of what
+    # is nearly zero multiplies by up to 1 / sqrt(eps), which is 316.
+    fewer = 1000 if case.normalizes else 100 if case.weighs else 1
+    budget = rounding(torch.float64) * fewer
     for training, x in ((False, bench.x), (True, bench.x), (False, below)):
         bench.module.train(training)
         expected = _gradients_of(bench, looped, x)

@@ -28,7 +28,7 @@ KINDS = ["batch-parts", "element-parts"]
 IMAGES = element_group("translations", stride=2)
 
 
-def trained(layer: nn.Module) -> nn.Module:
+def trained(layer: Any) -> Any:
     """Give weights and statistics values of their own, so that no part is hidden by a start."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -42,7 +42,7 @@ def sets(size: int = 3) -> Tensor:
     return torch.randn(2, size, 4, 2, generator=torch.Generator().manual_seed(1)).double()
 
 
-def by_loop(layer: DSS, members: Tensor) -> Tensor:
+def by_loop(layer: Any, members: Tensor) -> Tensor:
     """N1(A (x_i - m)) + N2(B m), or N1(L1 x_i) + N2(L2 m), one element after the other."""
     norms, mean = layer.part_norms, members.mean(0)
     common = norms.common(layer.aggregate(mean[None]))[0]
@@ -79,12 +79,12 @@ def test_training_counts_what_is_present(kind: str, alignment: str) -> None:
 def test_it_is_a_norm_of_the_differences_and_one_of_the_mean() -> None:
     """The composition of modules with which the form was measured first, bit by bit."""
     torch.manual_seed(0)
-    layer = DSS(RING, 2, 3, normalization="batch-parts")
+    layer: Any = DSS(RING, 2, 3, normalization="batch-parts")
     differences = DSS(RING, 2, 3, aggregation="sridhar", bias=False)
     common = DSS(RING, 2, 3, aggregation="none", bias=False)
     differences.siamese.load_state_dict(layer.siamese.state_dict())
     common.siamese.load_state_dict(layer.aggregate.state_dict())
-    norms = [norm(RING, 3, "batch") for _ in range(2)]
+    norms: list[Any] = [norm(RING, 3, "batch") for _ in range(2)]
     nn.init.constant_(norms[1].module.weight, 0.3)
     x = sets().float()
     mean = SetPool(RING, 2, "mean")(x)[:, None]
@@ -151,7 +151,7 @@ def test_networks_are_described_saved_and_loaded(build: Any, kind: str) -> None:
 @pytest.mark.parametrize("aggregation", ["none", "sridhar", "aittala"])
 def test_layers_with_one_part_have_one_norm_behind_them(aggregation: str) -> None:
     network = SetNetwork(RING, [2, 4, 4], aggregation=aggregation, normalization="element-parts")
-    layer, behind = network.blocks.layers[:2]
+    layer, behind = list[Any](network.blocks.layers)[:2]
     assert layer.part_norms is None
     assert isinstance(behind, Elementwise)
     with pytest.raises(FeatureTypeError, match=r"element-parts.*eqsets\.nn\.norm behind"):
@@ -159,7 +159,7 @@ def test_layers_with_one_part_have_one_norm_behind_them(aggregation: str) -> Non
 
 
 def test_the_norms_have_the_bias_where_they_have_one() -> None:
-    layer = DSS(RING, 2, 3, normalization="batch-parts")
+    layer: Any = DSS(RING, 2, 3, normalization="batch-parts")
     assert layer.siamese.bias is None
     assert layer.aggregate.bias is None
     assert layer.part_norms.biased

@@ -10,7 +10,7 @@ from eqsets.construction import Construction
 from eqsets.deep import SetResNet, SetUNet
 from eqsets.description import from_dict, load, save, to_dict
 from eqsets.dss import DSS
-from eqsets.equivariance import EquivarianceReport, equivariance_error
+from eqsets.equivariance import EquivarianceMonitor, EquivarianceReport, equivariance_error
 from eqsets.errors import (
     DescriptionError,
     EqsetsError,
@@ -29,11 +29,13 @@ from eqsets.hookspecs import hookimpl
 from eqsets.modules import register_aggregation, register_module
 from eqsets.nested import Sets
 from eqsets.network import SetNetwork, deep_sets
+from eqsets.network_cost import CostReport, cost
 from eqsets.products import Product
 from eqsets.registry import element_group, plugins, transformation
 from eqsets.set_aware import set_aware
 from eqsets.sets import SetBatch
 from eqsets.sets.collate import collate
+from eqsets.symmetrize import Symmetrized, symmetrize
 from eqsets.symmetry import ElementSymmetry
 
 __version__ = "0.1.0"
@@ -43,9 +45,11 @@ __all__ = [
     "Aggregation",
     "AuditReport",
     "Construction",
+    "CostReport",
     "DescriptionError",
     "ElementSymmetry",
     "EqsetsError",
+    "EquivarianceMonitor",
     "EquivarianceReport",
     "FeatureType",
     "FeatureTypeError",
@@ -63,9 +67,11 @@ __all__ = [
     "SetUNet",
     "Sets",
     "ShapeError",
+    "Symmetrized",
     "TransformationFamily",
     "audit",
     "collate",
+    "cost",
     "deep_sets",
     "element_group",
     "equivariance_error",
@@ -78,6 +84,7 @@ __all__ = [
     "register_module",
     "save",
     "set_aware",
+    "symmetrize",
     "to_dict",
     "transformation",
 ]

@@ -25,6 +25,7 @@ EXIT_NOTHING = 5
 _COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "check": "Hold a symmetry to the laws of its contract.",
+        "cost": "Count parameters, multiply-adds and memory of a saved network, by set size.",
         "demo": "Restore bursts of real photos: the main job of eqsets, in minutes.",
         "new-plugin": "Start a plugin: a folder that installs, works and passes its own tests.",
         "discover": "Say which transformations are symmetries of images, and how far.",

@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from eqsets.constants import on_cpu
 from eqsets.errors import FeatureTypeError, GroupError, choices
@@ -20,6 +20,7 @@ from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.features.direct_sum import DirectSum
 from eqsets.generated.features import PermutationFeatures
 from eqsets.generated.matrix_features import MatrixFeatures
+from eqsets.generated.vectors import MatrixVectors
 from eqsets.groups import FiniteGroup, Group, MatrixGroup
 from eqsets.groups.exact import exact_tensor
 from eqsets.symmetry import ElementSymmetry
@@ -150,6 +151,19 @@ class GeneratedSymmetry(ElementSymmetry):
                 "symmetry.feature_type(...)."
             )
         return given if given.owner is not None else expected
+
+    def vectors(self, in_type: FeatureType) -> nn.Module:
+        """Return the vectors of matrix features, or of those in a sum.
+
+        Raises:
+            FeatureTypeError: the type has none.
+        """
+        if isinstance(in_type, MatrixFeatures) or (
+            isinstance(in_type, DirectSum)
+            and any(isinstance(part, MatrixFeatures) for part in in_type.parts)
+        ):
+            return MatrixVectors(in_type)
+        return super().vectors(in_type)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GeneratedSymmetry) and self._content == other._content

@@ -3,6 +3,7 @@
 from eqsets.nn.elementwise import Elementwise, dropout, invariant, nonlinearity, norm, pool
 from eqsets.nn.pooling import SetPool
 from eqsets.nn.readout import Aggregations, Readout
+from eqsets.nn.relaxed import Relaxed
 from eqsets.nn.residual import Residual
 from eqsets.nn.resize import Upsample
 from eqsets.nn.sequential import SetSequential
@@ -11,6 +12,7 @@ __all__ = [
     "Aggregations",
     "Elementwise",
     "Readout",
+    "Relaxed",
     "Residual",
     "SetPool",
     "SetSequential",

@@ -145,6 +145,20 @@ class ElementSymmetry(FormerStructureMethods, ABC):
             )
         return derived_part(self.embed(1, one), self.group, one)
 
+    def vectors(self, in_type: FeatureType) -> nn.Module:
+        """Return a module ``(E, *in) -> (E, K, d)`` of vectors, which matrices ``(d, d)`` move.
+
+        For groups of orthogonal matrices: :func:`eqsets.symmetrize` reads poses from them. Its
+        ``.channels`` counts vectors of different meaning, the fast index of ``K``.
+
+        Raises:
+            FeatureTypeError: none are known.
+        """
+        raise FeatureTypeError(
+            f"{self!r} knows no vectors in {in_type!r}, from which a pose could be read. Use a "
+            "type with vectors, give symmetrize a pose=, or choose how='average'."
+        )
+
     def norm(self, in_type: FeatureType, kind: str = "element") -> nn.Module:
         """Return an equivariant normalisation; its forward takes ``(x, present=None)``.
 

@@ -31,6 +31,7 @@ from eqsets_planar.layers.norm import FieldNorm
 from eqsets_planar.layers.pooling import BlurPool, InvariantPool
 from eqsets_planar.layers.readout import FieldEmbedding, FieldInvariants, FieldMaxima, FieldPart
 from eqsets_planar.layers.upsampling import FieldUpsample, require_kind
+from eqsets_planar.layers.vectors import FieldMoments
 from eqsets_planar.point_group import PointGroup
 from eqsets_planar.steerable.convolution import SteerableConv
 from eqsets_planar.steerable.escnn_interface import blocks_of, is_field_type
@@ -161,6 +162,10 @@ class Planar(ElementSymmetry):
     def maximum(self, in_type: FeatureType) -> FieldMaxima:
         """Return the maximum over the image of each field, or of its length (irreps)."""
         return FieldMaxima(self._own(in_type))
+
+    def vectors(self, in_type: FeatureType) -> FieldMoments:
+        """Return the first moment of each field about the centre of the image."""
+        return FieldMoments(self._own(in_type))
 
     def embed(self, features: int, out_type: FeatureType) -> FieldEmbedding:
         """Return a module that writes invariants onto all pixels."""

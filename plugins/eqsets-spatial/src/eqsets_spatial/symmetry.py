@@ -23,6 +23,7 @@ from eqsets_spatial.layers.nonlinearities import Gate
 from eqsets_spatial.layers.norm import RootMeanSquareNorm
 from eqsets_spatial.layers.pooling import PointPool
 from eqsets_spatial.layers.readout import ScalarPart, SpatialEmbedding, SpatialInvariant
+from eqsets_spatial.layers.vectors import IrrepsVectors
 from eqsets_spatial.positions import Positions
 
 __all__ = ["Spatial"]
@@ -175,6 +176,14 @@ class Spatial(ElementSymmetry):
     def invariant_part(self, out_type: FeatureType) -> ScalarPart:
         """Return the projection onto the scalars, of each point of a cloud."""
         return ScalarPart(self.feature_type(out_type))
+
+    def vectors(self, in_type: FeatureType) -> IrrepsVectors:
+        """Return the irreps of degree 1 as vectors, over all points.
+
+        Raises:
+            FeatureTypeError: the type has none.
+        """
+        return IrrepsVectors(self._own(in_type, None))
 
     def norm(self, in_type: FeatureType, kind: str = "element") -> nn.Module:
         in_type = self.feature_type(in_type)

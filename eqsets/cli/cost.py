@@ -1,0 +1,45 @@
+"""``eqsets cost``: parameters, multiply-adds and memory of a saved network, by set size."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from eqsets.cli._output import JsonCommand, echo_json
+from eqsets.description import load
+from eqsets.network_cost import cost
+
+__all__ = ["command"]
+
+
+@click.command("cost", cls=JsonCommand)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--sizes", default="1,2,4,8,16,32", show_default=True, metavar="N,N,...", help="Set sizes."
+)
+@click.option(
+    "--element", metavar="N,N,...", help="Sizes of the open axes of an element, such as 64,64."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def command(file: Path, sizes: str, element: str | None, as_json: bool) -> None:
+    """Count what a network costs that eqsets.save has written to FILE."""
+    report = cost(
+        load(file),
+        sizes=_numbers("--sizes", sizes),
+        element_sizes=None if element is None else _numbers("--element", element),
+    )
+    if as_json:
+        echo_json(json.dumps(report.to_dict(), indent=2))
+    else:
+        click.echo(str(report))
+
+
+def _numbers(option: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.UsageError(
+            f"{option} got {text!r}, expected whole numbers with commas, such as 1,8,32."
+        ) from error

@@ -10,6 +10,7 @@ Requirements that shaped this module:
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -25,8 +26,23 @@ __all__ = [
 ]
 
 
+# Matrices as a ``repr`` writes them out: all of the rotations of 64 axes are 40 million characters.
+_MATRICES = re.compile(r"(\({2}[-+\d.e, ()]{40})[-+\d.e, ()]{160,}\)")
+
+
 class EqsetsError(Exception):
-    """Base class of every error that eqsets raises."""
+    """Base class of every error that eqsets raises.
+
+    Matrices of more than about 200 characters in a message are abbreviated.
+
+    Example:
+        >>> len(str(EqsetsError(f"the group of {((0.0,) * 1000,) * 2} has order 1"))) < 100
+        True
+    """
+
+    def __init__(self, *args: object) -> None:
+        texts = (_MATRICES.sub(r"\1 ... )", one) if isinstance(one, str) else one for one in args)
+        super().__init__(*texts)
 
 
 class ShapeError(EqsetsError, ValueError):

@@ -121,6 +121,15 @@ class SetBench:
             options["structure"] = pytree.tree_map(self._cast, side)
         return options
 
+    def looped(self, x: Tensor) -> list[Tensor]:
+        """Return the output for each set, as the oracle of the case computes it."""
+        oracle = self.case.oracle
+        if oracle is None:
+            raise AssertionError("the law ranges over modules with an oracle")
+        given = tuple(self.options().values())
+        loops = [oracle(self.module, list(one), *given) for one in x]
+        return [one[0] if self.case.reduces else torch.stack(one) for one in loops]
+
     def layouts(self, x: Tensor) -> list[tuple[str, Any, Tensor | None]]:
         """Return ``(layout, sets, mask)``: the same sets in every layout that the case claims.
 

@@ -186,7 +186,8 @@ class SetCase:
         reduces: whether the output is one element ``(B, *element)`` for the whole set.
         principal: whether the costly laws (saving, copying, compiling) are tried on it.
         oracle: the same module as a plain Python loop over the elements of one set:
-            ``oracle(module, [x_1, ..., x_n])`` returns the list of outputs.
+            ``oracle(module, [x_1, ..., x_n])`` returns the list of outputs; where the module takes
+            a structure, ``oracle(module, [x_1, ..., x_n], structure)``.
         symmetry: whose structure it takes, where it takes any.
         stack: how structures of single elements are put together, where each may have its own.
         random: whether it draws random numbers while training, as dropout does.
@@ -206,7 +207,7 @@ class SetCase:
     alignment: str = "shared"
     reduces: bool = False
     principal: bool = True
-    oracle: Callable[[nn.Module, list[Tensor]], list[Tensor]] | None = None
+    oracle: Callable[..., list[Tensor]] | None = None
     symmetry: ElementSymmetry | None = None
     structure: Structure | None = None
     stack: Stack | None = None

@@ -57,6 +57,7 @@ class Fault:
         before: the text that was there.
         after: the text that is there instead.
         source: the whole mutated file.
+        law: the id of the law that is expected to fail, if any: it is tried first.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Fault:
     before: str
     after: str
     source: str
+    law: str = ""
 
     @property
     def id(self) -> str:
@@ -88,7 +90,8 @@ def planted(root: Path) -> Iterator[Fault]:
         mutated = source.replace(before, after)
         ast.parse(mutated)
         line = source[: source.index(before)].count("\n") + 1
-        yield Fault(entry["name"], entry["path"], line, before, after, mutated)
+        law = entry.get("law", "")
+        yield Fault(entry["name"], entry["path"], line, before, after, mutated, law)
 
 
 def generic(root: Path, paths: list[str], count: int, seed: int) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ __all__ = ["files", "subjects", "tests"]
 
 _NO_TARGET = ("testing", "cli", "registry", "_", "builtin", "hookspecs", "bursts", "errors", "demo")
 _CHECKED = {
+    "eqsets/groups/finite.py": ["symmetric", "product", "d4"],
     "eqsets/groups": ["cyclic", "dihedral", "symmetric", "product"],
     "eqsets/generated": ["cyclic", "dihedral", "grid-rotations", "symmetric", "trivial"],
     "eqsets/solve": ["cyclic", "dihedral", "symmetric"],

@@ -17,13 +17,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["preload", "stages"]
+from tools.mutants.line_map import OPTIONS, QUICK
+
+__all__ = ["forked", "preload", "stages"]
 
 _HEAVY = (
     "torch",
     "torch._dynamo",
     "torch._inductor.compile_fx",
     "pytest",
+    "hypothesis.extra.numpy",
+    "hypothesis.strategies",
     "click.testing",
     "rich.table",
     "torch_geometric.nn",
@@ -91,14 +95,22 @@ def enter(root: Path) -> None:
     sys.dont_write_bytecode = True
 
 
-def contract(root: Path, names: list[str], only: str | None = None) -> dict[str, Any]:
-    """Check the subjects with the profile ``quick`` up to the first law that fails."""
+def contract(
+    root: Path, names: list[str], only: str | None = None, seconds: float = 1e9
+) -> dict[str, Any]:
+    """Check the subjects with the profile ``quick`` up to the first law that fails.
+
+    No law is begun after so many seconds of CPU time.
+    """
     enter(root)
+    until = time.process_time() + seconds
     from eqsets.errors import EqsetsError
     from eqsets.testing import iter_checks
 
     for name in names:
         for law_id, law in iter_checks(name, profile="quick", only=only):
+            if time.process_time() > until:
+                return {"status": "survived", "by": f"not all laws: {name} up to {law_id}"}
             try:
                 law()
             except Exception as error:  # noqa: BLE001 - a skipped law is an exception, too
@@ -108,27 +120,58 @@ def contract(root: Path, names: list[str], only: str | None = None) -> dict[str,
     return {"status": "survived", "by": ""}
 
 
-def unit_tests(root: Path, paths: list[str]) -> dict[str, Any]:
-    """Run the tests of a file, without those of laws and of what was imported in this process."""
+def unit_tests(
+    root: Path, paths: list[str], ordered: list[str] | None = None, seconds: float = 1e9
+) -> dict[str, Any]:
+    """Run the tests of a file, without those of laws and of what was imported in this process.
+
+    Args:
+        root: of the copy.
+        paths: files and folders of tests.
+        ordered: names of tests, run in this order; all tests of ``paths`` if None.
+        seconds: CPU time after which no further test is begun.
+    """
     enter(root)
     import pytest
 
-    failed: list[str] = []
-
-    class Failures:
-        def pytest_runtest_logreport(self, report: Any) -> None:
-            if report.failed:
-                failed.append(report.nodeid)
-
-        def pytest_collectreport(self, report: Any) -> None:
-            if report.failed:
-                failed.append(report.nodeid)
-
-    options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    code = pytest.main([*options, "-k", "not laws and not is_imported", *paths], [Failures()])
-    if code == 0 or (code == 5 and not failed):
+    run = _Run(ordered, time.process_time() + seconds)
+    options = ["-x", "-q", "--no-header", *OPTIONS]
+    if ordered is not None:
+        paths = sorted({name.partition("::")[0] for name in ordered})
+    code = pytest.main([*options, "-k", QUICK, *paths], [run])
+    if not run.failed and (code in (0, 5) or run.ended):
         return {"status": "survived", "by": ""}
-    return {"status": "killed", "by": failed[0] if failed else f"pytest ended with {code}"}
+    return {"status": "killed", "by": run.failed[0] if run.failed else f"pytest ended with {code}"}
+
+
+class _Run:
+    """A plugin of pytest: which tests are run in which order, up to when, and which failed."""
+
+    def __init__(self, ordered: list[str] | None, until: float) -> None:
+        self.ordered, self.until = ordered, until
+        self.failed: list[str] = []
+        self.ended = False
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        if self.ordered is not None:
+            position = {name: number for number, name in enumerate(self.ordered)}
+            chosen = [item for item in items if item.nodeid in position]
+            items[:] = sorted(chosen, key=lambda item: position[item.nodeid])
+
+    def pytest_runtest_logfinish(self) -> None:
+        self.ended = time.process_time() > self.until
+
+    def pytest_runtest_protocol(self, item: Any) -> None:
+        if self.ended:
+            item.session.shouldstop = "the time is over"
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
 
 
 def clean(root: Path, row: dict[str, Any], paths: list[str], seconds: float) -> bool:
@@ -150,21 +193,38 @@ def clean(root: Path, row: dict[str, Any], paths: list[str], seconds: float) -> 
 
 
 def stages(
-    root: Path, names: list[str], paths: list[str], seconds: float, *, tests_first: bool = False
+    root: Path,
+    names: list[str],
+    paths: list[str],
+    seconds: float,
+    ordered: list[str] | None = None,
+    law: str = "",
 ) -> dict[str, Any]:
     """Return what killed a fault: ``contract``, ``tests``, or nothing.
 
-    The contract is first, so that its share is known; the tests of the file are faster.
+    Without a map of lines the contract is first, so that its share is known. With one, the tests
+    that execute the line are first, since they are faster; then the contract; then the slow tests.
+
+    Args:
+        root: of the copy.
+        names: of ``eqsets check``.
+        paths: test files and folders of the fault's file.
+        seconds: limit of one stage, CPU time.
+        ordered: the tests of :meth:`~tools.mutants.line_map.LineMap.tests`.
+        law: the law that is tried before all others, if any.
     """
     started = time.monotonic()
-    checks: list[tuple[str, Callable[[], dict[str, Any]]]] = [
-        ("contract", lambda: contract(root, names)),
-        ("tests", lambda: unit_tests(root, paths)),
-    ]
-    for stage, work in reversed(checks) if tests_first else checks:
-        if stage == "contract" and not names:
-            continue
-        outcome = forked(work, seconds)
+    checks: list[tuple[str, Callable[[], dict[str, Any]]]] = []
+    if names and law:
+        checks.append(("contract", lambda: contract(root, names, law)))
+    if ordered:
+        checks.append(("tests", lambda: unit_tests(root, [], ordered, seconds / 2)))
+    if names:
+        checks.append(("contract", lambda: contract(root, names, seconds=seconds)))
+    checks.append(("tests", lambda: unit_tests(root, paths, None, seconds)))
+    outcome = {"status": "survived", "by": ""}
+    for stage, work in checks:
+        outcome = forked(work, 2 * seconds)
         if outcome["status"] != "survived":
             return {"stage": stage, **outcome, "seconds": time.monotonic() - started}
     return {"stage": "none", **outcome, "seconds": time.monotonic() - started}

@@ -60,10 +60,14 @@ def symmetric_spec() -> ContractSpec:
 
 
 def grid_rotations_spec() -> ContractSpec:
-    """Return the spec of ``"grid-rotations"``: a square grid and an oblong one."""
+    """Return the spec of ``"grid-rotations"``: a square grid and an oblong one.
+
+    The turns of the oblong one alone are a group of two; its reflections make the half turn.
+    """
+    turns = ContractSpec("oblong, turns", group=grid_rotations(2, 3).group, order=2)
     oblong = _subject("oblong", grid_rotations(2, 3, reflections=True), 1, 2)
     spec = _subject("grid-rotations", grid_rotations(3, 3, reflections=True), 1, 2, "2 trivial")
-    return replace(spec, order=8, variants=(replace(oblong, order=4, plugin=False),))
+    return replace(spec, order=8, variants=(replace(oblong, order=4, plugin=False), turns))
 
 
 def product_spec() -> ContractSpec:

@@ -36,7 +36,11 @@ class Profile:
     slow: bool = True
 
 
-PROFILES = (Profile("quick", 10, slow=False), Profile("default", 50), Profile("nightly", 1000))
+PROFILES = (
+    Profile("quick", 10, least=2, slow=False),
+    Profile("default", 50),
+    Profile("nightly", 1000),
+)
 
 
 def profile_of(name: str) -> Profile:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from eqsets import DSS, SetNetwork
 from eqsets.testing import Capabilities, CollatedCase, ContractSpec, SetCase
 from eqsets_permutations.edges import Edges
+from eqsets_permutations.oracle import convolved_by_loop
 from eqsets_permutations.symmetry import Permutations
 
 __all__ = ["subject"]
@@ -118,6 +119,7 @@ def subject() -> ContractSpec:
             structure=_weighted_edges if conv in ("gcn", "graph") else _random_edges,
             stack=_stack,
             principal=aggregation == "sum",
+            oracle=convolved_by_loop,
             **common,  # type: ignore[arg-type]
         )
         for conv in _CONVOLUTIONS

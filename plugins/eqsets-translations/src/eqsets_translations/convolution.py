@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eqsets import FeatureTypeError, ShapeError
+from eqsets.tensors.convolution import convolved
 from eqsets_translations.features import GridFeatures
 from eqsets_translations.options import flag, per_axis
 
@@ -134,7 +135,8 @@ class Convolution(nn.Module):
                 padding = (0,) * len(sides)
                 x = _pad(x, sides, self.circular)
         convolve = _CONV[self.in_type.dims]
-        return convolve(x, weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        options = (self.stride, padding, self.dilation, self.groups)
+        return convolved(convolve, x, weight, self.bias, *options)
 
     def _transposed(self, x: Tensor, weight: Tensor) -> Tensor:
         cut, ahead, beyond, extra, shifts = [], [], [], [], []
@@ -150,7 +152,8 @@ class Convolution(nn.Module):
         if self.circular:
             x = _pad(x, list(zip(ahead, beyond, strict=True)), True)
         convolve = _TRANSPOSED[self.in_type.dims]
-        y = convolve(x, weight, self.bias, self.stride, 0, extra, self.groups, self.dilation)
+        options = (self.stride, 0, extra, self.groups, self.dilation)
+        y = convolved(convolve, x, weight, self.bias, *options)
         for axis, (start, size) in enumerate(zip(cut, sizes, strict=True), start=2):
             y = y.narrow(axis, start, size)
         if any(shifts):  # what comes round has the bias only

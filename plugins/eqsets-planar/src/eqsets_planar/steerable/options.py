@@ -10,6 +10,7 @@ from torch import Tensor
 
 from eqsets import FeatureTypeError, ShapeError
 from eqsets.errors import choices
+from eqsets.tensors.convolution import convolved
 from eqsets_planar.point_group import PointGroup
 from eqsets_planar.steerable.output_grid import check_output_grid
 
@@ -130,7 +131,8 @@ class ConvOptions:
         if self.padding_mode != "zeros" and padding:
             x = torch.nn.functional.pad(x, [padding] * 4, mode=self.padding_mode)
             padding = 0
-        return torch.nn.functional.conv2d(x, weight, bias, self.stride, padding, self.dilation)
+        convolve = torch.nn.functional.conv2d
+        return convolved(convolve, x, weight, bias, self.stride, padding, self.dilation)
 
     def __str__(self) -> str:
         parts = [f"kernel_size={self.kernel_size}"]

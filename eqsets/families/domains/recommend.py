@@ -6,7 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-__all__ = ["Finding", "Recommendation", "recommend"]
+__all__ = ["Finding", "Multiples", "Recommendation", "recommend"]
+
+_PLANAR = 'pip install "eqsets[planar]" && pip install --no-deps escnn==1.0.11'
+
+
+class Multiples(Protocol):
+    """What a recommendation reads of poses at multiples of a part of a circle."""
+
+    @property
+    def order(self) -> int:
+        """How many there are."""
+
+    @property
+    def equal(self) -> bool:
+        """Whether it is not rejected that they are equally frequent."""
 
 
 class Finding(Protocol):
@@ -22,7 +36,7 @@ class Finding(Protocol):
 
     @property
     def verdict(self) -> str:
-        """``"absent"``, ``"partial"``, ``"full"`` or ``"unresolved"``."""
+        """``"absent"``, ``"partial"``, ``"full"``, ``"discrete"`` or ``"unresolved"``."""
 
     @property
     def sentence(self) -> str:
@@ -36,6 +50,10 @@ class Finding(Protocol):
     def p_uniform(self) -> float | None:
         """Of H0 "uniform"; ``None`` on lines."""
 
+    @property
+    def discrete(self) -> Multiples | None:
+        """The multiples of a part of a circle, if there are any."""
+
 
 @dataclass(frozen=True)
 class Recommendation:
@@ -46,7 +64,8 @@ class Recommendation:
         install: what installs it.
         code: lines that can be pasted: they build ``layer``.
         reasons: why, and what not.
-        options: of the group: ``eqsets.element_group(group, **options)`` is the one in the code.
+        options: of the group: ``eqsets.element_group(group, **options)`` is the one in the code,
+            or a factor of it.
     """
 
     group: str
@@ -58,63 +77,121 @@ class Recommendation:
 
 def recommend(claims: Sequence[Finding], channels: int) -> Recommendation:
     """Return the composition that fits the claims."""
-    reasons: list[str] = []
-    rotations = _full(claims, "rotation")
+    options, reasons = _rotations(claims)
     mirrors = bool(_full(claims, "reflection"))
-    options: dict[str, Any] = {}
-    if rotations:
-        options["rotations"] = rotations[0].levels or 8
-        measured = rotations[0].sentence
-        reasons.append(f"{measured}: layers that know rotations need not learn them.")
-        if rotations[0].levels is None:
-            reasons.append(
-                "eight rotations: exact for quarter turns, nearly so in between; "
-                "rotations=None knows all angles and is slower."
-            )
-        if mirrors:
-            options["reflections"] = True
-            reasons.append("reflections occur as often as not: reflections=True.")
-        group, width = "planar", "8 regular"
-        install = 'pip install "eqsets[planar]" && pip install --no-deps escnn==1.0.11'
+    if mirrors and options:
+        options["reflections"] = True
+        reasons.append("reflections occur as often as not: reflections=True.")
+    if options:
+        group, width, install = "planar", "8 regular", _PLANAR
         reasons.append("planar layers are convolutions: they know shifts as well.")
     else:
-        group, width = "translations", "16"
-        install = 'pip install "eqsets[translations]"'
-        shifts = [claim for claim in claims if claim.role == "shift"]
-        if any(claim.verdict in ("partial", "full") for claim in shifts):
-            reasons.append("shifts occur: convolutions know them.")
-        else:
-            reasons.append(
-                "no transformation of the whole image occurs that a layer should be built on; "
-                "convolutions are recommended because features of images are local, not for "
-                "a symmetry that was found."
-            )
+        group, width, install = "translations", "16", 'pip install "eqsets[translations]"'
+        reasons += _shifts(claims)
         if mirrors:
             reasons.append(
                 'reflections occur as often as not: element_group("planar", rotations=1, '
                 "reflections=True) knows them, or augmentation by flips."
             )
     reasons += _partial(claims)
-    if _full(claims, "hue"):
+    thirds = _thirds(claims) and channels == 3
+    reasons += _colours(claims, thirds)
+    code = _code(group, options, channels, width, thirds)
+    return Recommendation(group, install, code, tuple(reasons), options)
+
+
+def _rotations(claims: Sequence[Finding]) -> tuple[dict[str, Any], list[str]]:
+    """Return the options of ``planar`` that the rotations ask for, and why."""
+    full, discrete = _full(claims, "rotation"), _discrete(claims, "rotation")
+    if full:
+        known = full[0]
+        reasons = [f"{known.sentence}: layers that know rotations need not learn them."]
+        if known.levels is None:
+            reasons.append(
+                "eight rotations: exact for quarter turns, nearly so in between; "
+                "rotations=None knows all angles and is slower."
+            )
+        return {"rotations": known.levels or 8}, reasons
+    multiples = discrete[0].discrete if discrete else None
+    if multiples is None:
+        return {}, []
+    order = multiples.order
+    reasons = [
+        f"{discrete[0].sentence}: layers that know these {order} rotations need not learn them; "
+        "others do not occur."
+    ]
+    if not multiples.equal:
         reasons.append(
+            "the rotations are not equally frequent: where a label depends on the orientation (6 "
+            "and 9), an equivariant layer cannot use that; augment with model.resample(x) instead."
+        )
+    if order in (2, 4):
+        reasons.append(
+            'they are exact on a grid of pixels. Small square images: element_group("grid-'
+            'rotations", height=H, width=W) has one weight for each pair of pixels.'
+        )
+    return {"rotations": order}, reasons
+
+
+def _shifts(claims: Sequence[Finding]) -> list[str]:
+    shifts = [claim for claim in claims if claim.role == "shift"]
+    if any(claim.verdict in ("partial", "full") for claim in shifts):
+        return ["shifts occur: convolutions know them."]
+    return [
+        "no transformation of the whole image occurs that a layer should be built on; "
+        "convolutions are recommended because features of images are local, not for "
+        "a symmetry that was found."
+    ]
+
+
+def _thirds(claims: Sequence[Finding]) -> bool:
+    """Return whether hues are turned by thirds: that exchanges red, green and blue."""
+    hues = _discrete(claims, "hue")
+    return any(one.discrete is not None and one.discrete.order % 3 == 0 for one in hues)
+
+
+def _colours(claims: Sequence[Finding], thirds: bool) -> list[str]:
+    if thirds:
+        sentence = _discrete(claims, "hue")[0].sentence
+        return [
+            f"{sentence}: a third of a turn exchanges red, green and blue, which the first factor "
+            "knows. Pass images as x.unsqueeze(-3), (3, 1, H, W): each colour is an image."
+        ]
+    if _full(claims, "hue"):
+        return [
             "hue: all hues are equally frequent. No plugin of eqsets has hue as a symmetry; turns "
             "of hue by thirds exchange the channels, and augmentation by resample() has the rest."
-        )
-    out = repr(width) if not width.isdigit() else width
+        ]
+    return [
+        f"{claim.sentence}: no plugin of eqsets has these turns of hue; augment with "
+        "model.resample(x)."
+        for claim in _discrete(claims, "hue")
+    ]
+
+
+def _code(group: str, options: Mapping[str, Any], channels: int, width: str, thirds: bool) -> str:
     named = "".join(f", {name}={value!r}" for name, value in options.items())
-    code = (
-        "import eqsets\n\n"
-        f"images = eqsets.element_group('{group}'{named})\n"
-        "layer = eqsets.DSS(\n"
-        f"    element_group=images, in_features={channels}, out_features={out}, kernel_size=3\n"
-        ")"
-    )
-    return Recommendation(group, install, code.replace("'", '"'), tuple(reasons), options)
+    lines = ["import eqsets", "", f"images = eqsets.element_group('{group}'{named})"]
+    out = repr(width) if not width.isdigit() else width
+    if thirds:
+        lines.append("images = eqsets.element_group('cyclic', size=3) * images")
+        channels = 1
+    lines += [
+        "layer = eqsets.DSS(",
+        f"    element_group=images, in_features={channels}, out_features={out}, kernel_size=3",
+        ")",
+    ]
+    return "\n".join(lines).replace("'", '"')
 
 
 def _full(claims: Sequence[Finding], role: str) -> list[Finding]:
     """Return the claims of a full symmetry in a role."""
     return [claim for claim in claims if claim.role == role and claim.verdict == "full"]
+
+
+def _discrete(claims: Sequence[Finding], role: str) -> list[Finding]:
+    """Return the claims of a discrete subgroup in a role."""
+    return [claim for claim in claims if claim.role == role and claim.verdict == "discrete"]
 
 
 def _partial(claims: Sequence[Finding]) -> list[str]:

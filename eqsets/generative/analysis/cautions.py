@@ -9,6 +9,7 @@ from torch import Tensor
 from eqsets.families import Domain, Images
 from eqsets.generative.analysis.claims import VISIBLE, Claim
 from eqsets.generative.analysis.evidence import Evidence
+from eqsets.generative.analysis.units import quantity
 
 __all__ = ["FEW", "cautions_of"]
 
@@ -68,7 +69,15 @@ def _symmetric(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> Iterato
         elif share > 0.1:
             yield (
                 f"self-symmetric prototypes: {share:.0%} look the same after a part of a turn. "
-                "Their poses are known up to it only, and extents are counted within it."
+                "That is a symmetry of each object, not of the data: their poses are known up to "
+                "it only, and extents are counted within it."
+            )
+        if claim.discrete is not None and claim.discrete.symmetric_objects:
+            angle = quantity(claim.discrete.step, claim.unit)
+            yield (
+                f"symmetric objects: most images are the same after {claim.name.replace('_', ' ')} "
+                f"by {angle}, each by itself. Whether the data have this symmetry cannot be known "
+                "from them, and does not matter."
             )
 
 

@@ -9,6 +9,7 @@ from math import log
 
 import torch
 
+from eqsets.generative.analysis.discrete import Discrete, discrete_of
 from eqsets.generative.analysis.evidence import Evidence
 from eqsets.generative.analysis.hypotheses import (
     TIMES,
@@ -39,7 +40,8 @@ class Claim:
         name: of the component.
         unit: of its numbers.
         verdict: ``"absent"``, ``"partial"``, ``"full"`` (uniform on the circle, on all levels, or
-            as wide as was searched) or ``"unresolved"``.
+            as wide as was searched), ``"discrete"`` (at multiples of a part of the circle) or
+            ``"unresolved"``.
         sentence: the verdict in words.
         extent: half width, in the unit; of the levels: the effective number of them.
         interval: 95 % bootstrap interval of the extent.
@@ -53,6 +55,8 @@ class Claim:
         symmetry_order: median number of rotations that an image is invariant under.
         role: of the component, one of :data:`eqsets.families.ROLES`, if known.
         levels: how many values a discrete component has.
+        discrete: the multiples of a part of the circle that predict references best, if they are
+            better than none; claimed only if the verdict is ``"discrete"``.
     """
 
     name: str
@@ -71,6 +75,7 @@ class Claim:
     symmetry_order: float
     role: str | None = None
     levels: int | None = None
+    discrete: Discrete | None = None
 
     @property
     def folds(self) -> float:
@@ -85,28 +90,42 @@ def claims_of(evidence: Sequence[Evidence], *, generator: torch.Generator) -> tu
     """Return a claim for each component; the tests are corrected for their number."""
     statistics = [statistics_of(one, generator) for one in evidence]
     present = holm([one.p_absent for one in statistics])
-    tested = [index for index, one in enumerate(statistics) if one.p_uniform is not None]
-    corrected = dict(
-        zip(tested, holm([statistics[i].p_uniform or 0.0 for i in tested]), strict=True)
-    )
-    return tuple(
-        _claim(one, present[index], corrected.get(index)) for index, one in enumerate(statistics)
-    )
+    uniform = _corrected([one.p_uniform for one in statistics])
+    peaked = _corrected([None if one.peaks is None else one.peaks.p_discrete for one in statistics])
+    return tuple(_claim(*one) for one in zip(statistics, present, uniform, peaked, strict=True))
 
 
-def _claim(numbers: Statistics, p_absent: float, p_uniform: float | None) -> Claim:
-    parameter = numbers.evidence.parameter
-    verdict = _verdict(numbers, p_absent, p_uniform)
-    unit_entropy = log(len(numbers.evidence.steps)) - numbers.below
+def _corrected(p: Sequence[float | None]) -> list[float | None]:
+    """Return p-values corrected for their number; ``None`` where there is no test."""
+    known = iter(holm([one for one in p if one is not None]))
+    return [None if one is None else next(known) for one in p]
+
+
+def _claim(
+    numbers: Statistics, p_absent: float, p_uniform: float | None, p_discrete: float | None
+) -> Claim:
+    evidence, parameter = numbers.evidence, numbers.evidence.parameter
+    discrete = None
+    if numbers.peaks is not None and p_discrete is not None:
+        discrete = discrete_of(
+            parameter,
+            numbers.peaks,
+            p=p_discrete,
+            spacing=evidence.spacing,
+            floor=numbers.floor,
+            alpha=ALPHA,
+        )
+    verdict = _verdict(numbers, p_absent, p_uniform, p_discrete)
+    unit_entropy = log(len(evidence.steps)) - numbers.below
     if parameter.levels is None:
-        unit_entropy += log(numbers.evidence.spacing)
+        unit_entropy += log(evidence.spacing)
     low, high = numbers.below_interval
     longer = extra_length(parameter)
     return Claim(
         parameter.name,
         parameter.unit,
         verdict,
-        _sentence(numbers, verdict, p_uniform),
+        _sentence(numbers, verdict, p_uniform, discrete),
         numbers.extent,
         numbers.interval,
         numbers.searched,
@@ -116,13 +135,19 @@ def _claim(numbers: Statistics, p_absent: float, p_uniform: float | None) -> Cla
         (low - longer, high - longer),
         p_absent,
         p_uniform,
-        float(numbers.evidence.symmetry_order.float().median()),
+        float(evidence.symmetry_order.float().median()),
         parameter.role,
         parameter.levels,
+        discrete,
     )
 
 
-def _verdict(numbers: Statistics, p_absent: float, p_uniform: float | None) -> str:
+def _verdict(
+    numbers: Statistics, p_absent: float, p_uniform: float | None, p_discrete: float | None
+) -> str:
+    peaks = numbers.peaks
+    if peaks is not None and p_discrete is not None and p_discrete < ALPHA and peaks.nearly_equal:
+        return "discrete"
     if not numbers.resolved:
         return "unresolved"
     if p_absent >= ALPHA:
@@ -137,9 +162,13 @@ def _verdict(numbers: Statistics, p_absent: float, p_uniform: float | None) -> s
     return "full" if numbers.below_interval[1] < 0.35 else "unresolved"
 
 
-def _sentence(numbers: Statistics, verdict: str, p_uniform: float | None) -> str:
+def _sentence(
+    numbers: Statistics, verdict: str, p_uniform: float | None, discrete: Discrete | None
+) -> str:
     parameter = numbers.evidence.parameter
     name, noun = parameter.name.replace("_", " "), numbers.evidence.noun
+    if verdict == "discrete" and discrete is not None:
+        return f"{name}: {discrete.words(parameter)}"
     if verdict == "unresolved":
         if not numbers.resolved:
             if numbers.evidence.contrast < VISIBLE:

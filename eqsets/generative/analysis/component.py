@@ -24,7 +24,7 @@ from eqsets.generative.canonicalization.inference import Inference
 __all__ = ["Component", "components_of", "steps_of"]
 
 _STEPS = 48
-_ROUND = 96
+_ROUND = 120  # divisible by 2, 3, 4, 5, 6, 8 and 12: the orders of subgroups that are tried
 _LOST = 0.01  # of the content: more is another image
 
 

@@ -96,7 +96,9 @@ def dependence_of(
 
     .. math:: I = \tfrac12 \log \frac{\det \Sigma_1 \det \Sigma_2}{\det \Sigma_{12}} .
     """
-    present = [i for i, claim in enumerate(claims) if claim.verdict in ("partial", "full")]
+    present = [
+        i for i, claim in enumerate(claims) if claim.verdict in ("partial", "full", "discrete")
+    ]
     features = {i: _centred(parameters[i], samples[..., i]) for i in present}
     dependence = []
     for number, i in enumerate(present):

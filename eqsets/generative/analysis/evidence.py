@@ -13,10 +13,9 @@ data have ``a`` as a symmetry, then :math:`y_i(a)` is similar to other images, n
 
 .. math:: q_i(a) \propto \sum_j K(y_i(a), y_j(0))
 
-over reference images ``j``: a kernel estimate
-(:class:`~eqsets.generative.analysis.kernel.Kernel`) of the distribution of the component, relative
-to the coordinate of image ``i``. What is compared, whole images or their colours, depends on the
-component (:mod:`~eqsets.generative.analysis.similarity`). Moves that would clip colours are not
+over reference images ``j``: a kernel estimate (:mod:`~eqsets.generative.analysis.comparison`) of
+the distribution of the component, relative to the coordinate of image ``i``. What is compared,
+whole images or their colours, depends on the component. Moves that would clip colours are not
 valid. Kernels are no narrower than the resolution of the grid and interpolation artifacts.
 Probabilities are spread over a quarter of what moves content by a pixel. Scores
 :math:`-\log q_i(0)` of held-out images estimate the entropy, from above.
@@ -27,17 +26,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import log
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from eqsets.families import Parameter
+from eqsets.generative.analysis.comparison.kernel import Distances
+from eqsets.generative.analysis.comparison.similarity import ImageSimilarity, similarity_of
+from eqsets.generative.analysis.comparison.widths import tune
 from eqsets.generative.analysis.component import Component
-from eqsets.generative.analysis.kernel import Distances, Kernel, best_kernel, scores_of
 from eqsets.generative.analysis.poses import Poses
-from eqsets.generative.analysis.similarity import ImageSimilarity, similarity_of
+from eqsets.generative.analysis.subgroup import Subgroup, choose_order
 
 __all__ = ["Evidence", "gather"]
 
@@ -58,6 +58,8 @@ class Evidence:
         contrast: the largest change of an image along the component, as a squared distance in
             units of that between views of one image; the median.
         noun: what is compared.
+        subgroup: the finite subgroup that predicts references best; ``None`` if none is better
+            than no subgroup.
     """
 
     parameter: Parameter
@@ -67,6 +69,7 @@ class Evidence:
     floor: Tensor
     contrast: float
     noun: str = "images"
+    subgroup: Subgroup | None = None
 
     @property
     def zero(self) -> int:
@@ -106,20 +109,32 @@ def gather(
     held_out = describe(queries, component.steps)
     views = [similarity.describe(component.moved(one, origin))[:, 0] for one in repeats]
     others = torch.stack(views, 1)
-    kernel = _kernel(similarity, tuning.distances(similarity), parameter, zero)
+    tuned = tune(similarity, tuning.distances(similarity), parameter, zero)
+    kernel, distances = tuned[1].kernel, held_out.distances(similarity)
     box = _box(parameter, component.steps, component.reach(images) / 4)
-    probabilities = box(kernel.probabilities(held_out.distances(similarity)))
+    probabilities = box(kernel.probabilities(distances))
     features, invalid = held_out.features, ~held_out.valid
     change = (features - features[:, zero : zero + 1]).square().sum(-1)
     noise = (features[:, zero, None] - others).square().sum(-1).median().clamp_min(1e-6)
     contrast = float(change.amax(-1).median() / noise)
-    own = box((-change / kernel.pose).masked_fill(invalid, -torch.inf).softmax(-1))
+
+    def copies(width: float) -> Tensor:
+        return box((-change / width).masked_fill(invalid, -torch.inf).softmax(-1))
+
+    own = copies(kernel.pose)
     order = torch.ones(len(own))
     if parameter.period and not parameter.levels:
         order = _symmetry_order(own)
     same = (-torch.cdist(features, others).square() / kernel.pose).logsumexp(-1)
     same = box(same.masked_fill(invalid, -torch.inf).softmax(-1))
     floor = _entropy(same) - _entropy(own) - own[:, zero].log()
+    subgroup = None
+    gains = {one: each.gain for one, each in tuned.items()}
+    best = choose_order(gains)
+    if best > 1:
+        narrow = tuned[best].kernel
+        seen = box(narrow.probabilities(distances))
+        subgroup = Subgroup(best, seen.cpu(), copies(narrow.pose).cpu(), gains)
     return Evidence(
         parameter,
         component.steps,
@@ -128,6 +143,7 @@ def gather(
         floor.cpu(),
         contrast,
         domain.noun,
+        subgroup,
     )
 
 
@@ -172,30 +188,6 @@ def _describe(
 
 def _entropy(probabilities: Tensor) -> Tensor:
     return -(probabilities * probabilities.clamp_min(1e-30).log()).sum(-1)
-
-
-def _kernel(
-    similarity: ImageSimilarity, distances: Distances, parameter: Parameter, zero: int
-) -> Kernel:
-    """Return the widths with the best score among the references, the first of which are moved."""
-    count, steps = distances.pose.shape[:2]
-    one = torch.arange(count)
-    step = float(distances.pose[one, (zero + 1) % steps, one].median())
-    distances.shape[one, one] = torch.inf
-    own = distances.pose[:, zero].masked_fill(distances.shape.isinf(), torch.inf)
-    nearest = float(own.amin(-1).median().clamp_min(1e-6))
-    # Not below the resolution of a fine grid. The next level of a discrete one is another image,
-    # and between two steps of a colour on a line there are enough images.
-    coarse = parameter.levels is not None or (similarity.artifact == 0 and parameter.period is None)
-    poses = [
-        max(nearest * factor, 0.0 if coarse else step / 2) for factor in similarity.pose_widths
-    ]
-    unlike = float(distances.shape.amin(-1).median().clamp_min(1e-6))
-    shapes = [unlike * factor for factor in similarity.shape_widths]
-    uniform = None if parameter.period is None else log(steps)
-    least = max(0.99 * nearest, similarity.artifact) if similarity.artifact else 0.0
-    scores = scores_of(distances, zero, poses, shapes)
-    return best_kernel(poses, shapes, scores, least=least, uniform=uniform)
 
 
 def _box(parameter: Parameter, steps: Tensor, reach: float) -> Callable[[Tensor], Tensor]:

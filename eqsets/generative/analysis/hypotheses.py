@@ -4,8 +4,8 @@ With scores :math:`s_i = -\log q_i(0)` of ``m`` held-out images:
 
 **H0 "uniform"** (circles and discrete components): moving each image by a random amount changes
 nothing. Then :math:`q_i(0)` and :math:`q_i(A_i)`, ``A_i`` uniform, have the same distribution,
-whatever ``q`` is, and the p-value is the rank of the mean score among those of 999 random moves:
-exact.
+whatever ``q`` is, and the p-value is the rank of the mean score among those of 9,999 random
+moves: exact.
 
 **H0 "absent"**: the spread is at most 1.5 times the noise floor, the spread that inference assigns
 to other views of *the same image*, to a quarter pixel at the edge of the content. One-sided t test
@@ -30,11 +30,11 @@ from torch import Tensor
 
 from eqsets.families import Parameter
 from eqsets.generative.analysis.evidence import Evidence
+from eqsets.generative.analysis.peaks import Peaks, peaks_of, rank_of_moves
 from eqsets.optional import require
 
 __all__ = ["TIMES", "Statistics", "extra_length", "holm", "one_sided_t_test", "statistics_of"]
 
-_MOVES = 999
 _RESAMPLES = 1000
 _RESOLVED = 0.7  # nats that an image must gain by being moved: else all poses are similar
 TIMES = 1.5
@@ -58,6 +58,7 @@ class Statistics:
         p_absent: of H0 "absent".
         p_uniform: of H0 "uniform"; ``None`` on lines.
         resolved: whether the poses of an image can be distinguished.
+        peaks: what is known of poses at multiples of a part of a circle, if that was chosen.
     """
 
     evidence: Evidence
@@ -70,6 +71,7 @@ class Statistics:
     p_absent: float
     p_uniform: float | None
     resolved: bool
+    peaks: Peaks | None = None
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -116,6 +118,7 @@ def statistics_of(evidence: Evidence, generator: torch.Generator) -> Statistics:
     gain = log(count) - extra_length(parameter) - float(evidence.floor.mean())
     resolved = gain > (0.5 * log(count) if discrete else _RESOLVED)
     largest = count if discrete else searched
+    group = evidence.subgroup
     return Statistics(
         evidence,
         min(float(extent(reduced.mean(), floor.mean())), largest),
@@ -125,8 +128,9 @@ def statistics_of(evidence: Evidence, generator: torch.Generator) -> Statistics:
         float(log(count) - scores.mean()),
         (around[0], around[1]),
         one_sided_t_test(excess - margin),
-        None if parameter.period is None else _random_moves(evidence, generator),
+        None if parameter.period is None else _p_uniform(evidence, generator),
         resolved,
+        None if group is None else peaks_of(group, evidence.zero, generator),
     )
 
 
@@ -142,10 +146,7 @@ def one_sided_t_test(values: Tensor) -> float:
     return float(stats.t.sf(float(values.mean()) / max(error, 1e-9), len(values) - 1))
 
 
-def _random_moves(evidence: Evidence, generator: torch.Generator) -> float:
+def _p_uniform(evidence: Evidence, generator: torch.Generator) -> float:
     """Return the exact p-value of "a random move changes nothing"."""
-    logs = evidence.probabilities.double().clamp_min(1e-30).log()
-    seen = float(logs[:, evidence.zero].mean())
-    moves = torch.randint(logs.shape[1], (_MOVES, len(logs)), generator=generator)
-    moved = logs[torch.arange(len(logs)), moves].mean(-1)
-    return (1 + int((moved >= seen - 1e-12).sum())) / (1 + _MOVES)
+    logs = evidence.probabilities.double().roll(-evidence.zero, 1).clamp_min(1e-30).log()
+    return rank_of_moves(logs, logs.shape[1], generator)

@@ -15,6 +15,7 @@ from eqsets.families import Domain, Images
 from eqsets.families.domains.recommend import Recommendation
 from eqsets.generative.analysis.claims import Claim
 from eqsets.generative.analysis.curves import Curve, Dependence
+from eqsets.generative.analysis.discrete import Discrete
 from eqsets.generative.analysis.units import shown_per_unit, unit_of
 
 __all__ = ["ReportData", "ReportImages"]
@@ -83,7 +84,7 @@ class ReportData:
         """
         claims = {claim.name: claim for claim in self.claims}
         return {
-            "format": "eqsets.SymmetryReport 3",
+            "format": "eqsets.SymmetryReport 4",
             "facts": dict(self.facts),
             "sentence": self.sentence,
             "claims": [_claim(claim) for claim in self.claims],
@@ -109,6 +110,16 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "searched": claim.searched * factor,
         "floor": claim.floor * factor,
         "entropy": claim.entropy + log(factor),
+        "discrete": None if claim.discrete is None else _discrete(claim.discrete, factor),
+    }
+
+
+def _discrete(one: Discrete, factor: float) -> dict[str, Any]:
+    return {
+        **asdict(one),
+        "step": one.step * factor,
+        "within": one.within * factor,
+        "within_interval": [end * factor for end in one.within_interval],
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from eqsets.generative.analysis.claims import Claim
 from eqsets.generative.analysis.curves import Curve
+from eqsets.generative.analysis.discrete import Discrete
 from eqsets.generative.analysis.units import brief
 from eqsets.optional import require
 
@@ -37,11 +38,16 @@ def plot(curve: Curve, claim: Claim) -> Markup:
     figure.patch.set_visible(False)
     axes = figure.add_subplot(projection="polar" if circle else None)
     axes.patch.set_visible(False)
-    {"circle": _circle, "line": _line, "levels": _levels}[curve.kind](axes, curve, claim)
+    discrete = claim.discrete if claim.verdict == "discrete" and circle else None
+    if discrete is not None:
+        _rose(axes, discrete)
+    else:
+        {"circle": _circle, "line": _line, "levels": _levels}[curve.kind](axes, curve, claim)
     file = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": claim.name}):
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    label = f"Learned distribution of {claim.name.replace('_', ' ')}. {claim.sentence}"
+    what = "Learned distribution" if discrete is None else "Differences between poses"
+    label = f"{what} of {claim.name.replace('_', ' ')}. {claim.sentence}"
     start = Markup('<svg role="img" aria-label="{}" class="{}" ').format(label, curve.kind)
     return start + Markup(_inline(file.getvalue(), claim.name))
 
@@ -70,6 +76,23 @@ def _circle(axes: Any, curve: Curve, claim: Claim) -> None:
         arc = [-reach + 2 * reach * i / 90 for i in range(91)]
         axes.plot(arc, [1.95] * len(arc), gid="extent", linewidth=4)
     axes.set(ylim=(0, 2), xticks=[i * pi / 2 for i in range(4)], yticks=[])
+    axes.set_xticklabels([])
+    axes.spines["polar"].set_visible(False)
+    axes.grid(gid="axis", linewidth=0.6)
+
+
+def _rose(axes: Any, discrete: Discrete) -> None:
+    """Up is no difference; areas are probabilities, and spokes are the multiples."""
+    bins = len(discrete.rose)
+    highest = max(discrete.rose)
+    radii = [sqrt(height / highest) for height in discrete.rose]
+    angles = [2 * pi * i / bins for i in range(bins)]
+    axes.set_theta_zero_location("N")
+    axes.bar(angles, radii, width=2 * pi / bins, gid="density")
+    turn = [i * 2 * pi / 90 for i in range(91)]
+    axes.plot(turn, [sqrt(1 / highest)] * len(turn), gid="uniform", linestyle="--", linewidth=1)
+    spokes = [2 * pi * i / discrete.order for i in range(discrete.order)]
+    axes.set(ylim=(0, 1.1), xticks=spokes, yticks=[])
     axes.set_xticklabels([])
     axes.spines["polar"].set_visible(False)
     axes.grid(gid="axis", linewidth=0.6)

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = ["print_summary", "summary_of"]
 
-_STYLES = {"full": "bold green", "partial": "yellow", "absent": "dim", "unresolved": "magenta"}
+_STYLES = {
+    "full": "bold green",
+    "discrete": "bold green",
+    "partial": "yellow",
+    "absent": "dim",
+    "unresolved": "magenta",
+}
 
 
 def summary_of(report: ReportData, width: int = 100) -> str:
@@ -46,11 +52,13 @@ def print_summary(report: ReportData, console: Console) -> None:
     for head in ("", "verdict", "95 % of the extent", "nats below uniform"):
         table.add_column(head)
     for claim in report.claims:
-        low, high = (brief(end, claim.unit) for end in claim.interval)
+        discrete = claim.discrete if claim.verdict == "discrete" else None
+        ends = claim.interval if discrete is None else discrete.within_interval
+        low, high = (brief(end, claim.unit) for end in ends)
         table.add_row(
             Text(claim.name.replace("_", " ")),
             Text(claim.sentence.partition(": ")[2], style=_STYLES[claim.verdict]),
-            Text(f"±{low} to ±{high}" if claim.verdict == "partial" else ""),
+            Text(f"±{low} to ±{high}" if claim.verdict in ("partial", "discrete") else ""),
             Text(number(claim.below_uniform)),
         )
     console.print(table)

@@ -9,10 +9,14 @@ import torch
 
 import eqsets
 from eqsets.generative import SymmetryModel
+from eqsets.generative.analysis.comparison.similarity import (
+    ColourMoments,
+    WholeImages,
+    similarity_of,
+)
 from eqsets.generative.analysis.component import components_of
 from eqsets.generative.analysis.examine import examine
 from eqsets.generative.analysis.poses import Poses, poses_of
-from eqsets.generative.analysis.similarity import ColourMoments, WholeImages, similarity_of
 from eqsets.generative.canonicalization.views import View
 
 SIZE = 20

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import eqsets
 from eqsets.generative import SymmetryModel
+from eqsets.generative.analysis.comparison.kernel import Distances, Kernel, best_kernel, scores_of
+from eqsets.generative.analysis.comparison.similarity import ColourMoments, WholeImages
 from eqsets.generative.analysis.examine import examine
-from eqsets.generative.analysis.kernel import Distances, Kernel, best_kernel, scores_of
-from eqsets.generative.analysis.similarity import ColourMoments, WholeImages
 from eqsets.generative.data.blur import blur
 
 SIZE = 16
@@ -97,13 +97,13 @@ def test_scores_are_those_of_each_kernel_without_the_image_itself(seed):
     near.pose[some, 2, some] = 0.0  # each finds itself at step 2
     near.shape[some, some] = inf
     poses, shapes = (0.05, 1.0), (0.3, inf)
-    scores = scores_of(near, 2, poses, shapes)
+    scores = scores_of(near, 2, poses, shapes)[0]
     for row, pose in zip(scores, poses, strict=True):
         for score, shape in zip(row, shapes, strict=True):
             probabilities = Kernel(pose, shape).probabilities(near)[:, 2]
             torch.testing.assert_close(score, -probabilities.log().mean(), rtol=1e-3, atol=1e-4)
     near.shape[some, some] = 0.0
-    assert float(scores_of(near, 2, poses, shapes)[0, 1]) < float(scores[0, 1])
+    assert float(scores_of(near, 2, poses, shapes)[0, 0, 1]) < float(scores[0, 1])
 
 
 def test_a_kernel_far_narrower_than_all_distances_is_finite():

@@ -14,6 +14,7 @@ import pytest
 from eqsets.families.domains.recommend import recommend
 from eqsets.generative.analysis.claims import Claim
 from eqsets.generative.analysis.curves import Curve
+from eqsets.generative.analysis.discrete import Discrete
 from eqsets.generative.report.data import ReportImages
 from eqsets.generative.report.page import page_of
 from eqsets.generative.report.plots import plot
@@ -38,7 +39,12 @@ def report() -> SymmetryReport:
             (0.4, 0.6), 1e-9, 0.5, 1.0,
         )  # fmt: skip
 
-    claims = (claim("hue", "partial"), claim("shift_x", "absent"), claim("mirror_x", "full"))
+    rose = tuple(3.0 if i % 40 == 0 else 0.2 for i in range(120))
+    thirds = Discrete(
+        3, 1 / 3, True, None, 0.93, (0.9, 0.95), 0.02, (0.01, 0.03), 1e-4, 0.5, False, rose
+    )
+    hue = replace(claim("hue", "discrete"), discrete=thirds, role="hue")
+    claims = (hue, claim("shift_x", "absent"), claim("mirror_x", "full"))
     bins = tuple(i / 48 - 0.49 for i in range(48))
     curves = (
         Curve("hue", "circle", bins, (1.0,) * 48),
@@ -107,7 +113,7 @@ def test_units_of_other_plugins_are_text_in_plots():
     result = plot(curve, replace(claim, sentence='hue: within 3"><script>x</script>'))
     assert "<script>" not in result
     assert "&#34;&gt;&lt;script&gt;" in result
-    assert "hue: partial" in plot(curve, claim)  # control: what needs no escape stays
+    assert "hue: discrete" in plot(curve, claim)  # control: what needs no escape stays
 
 
 @pytest.mark.parametrize("forced", [False, True])
@@ -118,3 +124,14 @@ def test_the_summary_is_plain_and_names_files_as_they_are(monkeypatch, forced):
     result = replace(report(), facts={**FACTS, "data": "photos[bold].npz"}).summary()
     assert "Symmetries of photos[bold].npz" in result
     assert "\x1b" not in result
+
+
+def test_discrete_poses_are_a_rose_with_their_fraction():
+    """The control is the same page with a range instead."""
+    discrete = report()
+    assert "Differences between poses of hue" in page_of(discrete)
+    assert "at least 93% of the images are in the peaks" in page_of(discrete)
+    partial = replace(discrete.claims[0], verdict="partial")
+    control = page_of(replace(discrete, claims=(partial, *discrete.claims[1:])))
+    assert "Differences between poses" not in control
+    assert "in the peaks" not in control

@@ -18,6 +18,7 @@ from eqsets.generative.analysis.cautions import cautions_of
 from eqsets.generative.analysis.claims import Claim, claims_of
 from eqsets.generative.analysis.component import steps_of
 from eqsets.generative.analysis.curves import Curve
+from eqsets.generative.analysis.discrete import Discrete
 from eqsets.generative.analysis.evidence import Evidence
 from eqsets.generative.analysis.examine import examine
 from eqsets.generative.analysis.hypotheses import holm
@@ -116,7 +117,7 @@ def test_holm_is_at_least_as_careful_as_each_test():
     ("peak", "verdict", "words"),
     [
         (0.0, "full", "rotation: uniform over the circle, p ="),
-        (0.03, "full", r"rotation: nearly uniform over the circle, 0.03 nats below (p = 0.001)"),
+        (0.03, "full", r"rotation: nearly uniform over the circle, 0.03 nats below (p = 0.0001)"),
         (0.5, "partial", "rotation: within ±"),
     ],
 )
@@ -141,11 +142,22 @@ ROLES = {
 }
 
 
-def claim(name: str, verdict: str, p_uniform: float | None = None) -> Claim:
+def claim(
+    name: str, verdict: str, p_uniform: float | None = None, order: int = 0, equal: bool = True
+) -> Claim:
+    multiples = None
+    if order:
+        multiples = Discrete(
+            order, 1 / order, equal, None, 0.9, (0.8, 1.0), 0.1, (0.0, 0.2), 1e-4, 0.5, False
+        )
     return Claim(
         name, "u", verdict, f"{name}: {verdict}", 0.1, (0.1, 0.1), 1.0, 0.0, 0.0, 0.0, (0.0, 0.0),
-        0.0, p_uniform, 1.0, *ROLES[name],
+        0.0, p_uniform, 1.0, *ROLES[name], multiples,
     )  # fmt: skip
+
+
+def discrete(name: str, order: int, equal: bool = True) -> Claim:
+    return claim(name, "discrete", 0.0, order, equal)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +170,15 @@ def claim(name: str, verdict: str, p_uniform: float | None = None) -> Claim:
         ([claim("quarter_turns", "full", 0.5)], "planar", "rotations=4"),
         (
             [claim("quarter_turns", "full", 0.5), claim("mirror_x", "full", 0.5)],
+            "planar",
+            "rotations=4, reflections=True",
+        ),
+        *[
+            ([discrete("rotation", order)], "planar", f"rotations={order})")
+            for order in (2, 3, 4, 5, 6, 8, 12)
+        ],
+        (
+            [discrete("rotation", 4), claim("mirror_x", "full", 0.5)],
             "planar",
             "rotations=4, reflections=True",
         ),
@@ -182,6 +203,24 @@ def test_the_recommended_group_is_there_as_a_value():
     assert (result.group, result.options) == ("planar", {"rotations": 4, "reflections": True})
     result = recommend([claim("rotation", "absent")], 1)
     assert (result.group, result.options) == ("translations", {})
+
+
+def test_hues_by_thirds_exchange_the_channels():
+    """The control is hue by halves, which no permutation of the channels is."""
+    pytest.importorskip("eqsets_translations")
+    result = recommend([discrete("hue", 3)], 3)
+    scope: dict[str, object] = {}
+    exec(result.code, scope)
+    x, layer = torch.randn(2, 4, 3, 1, 9, 9), scope["layer"]
+    assert torch.allclose(layer(x.roll(1, 2)), layer(x).roll(1, 2), atol=1e-5)
+    assert "cyclic" not in recommend([discrete("hue", 2)], 3).code
+    assert "cyclic" not in recommend([discrete("hue", 3)], 1).code
+
+
+def test_rotations_that_are_not_equally_frequent_are_said_to_be():
+    unequal = " ".join(recommend([discrete("rotation", 2, equal=False)], 1).reasons)
+    assert "not equally frequent" in unequal
+    assert "not equally" not in " ".join(recommend([discrete("rotation", 2)], 1).reasons)
 
 
 def test_partial_symmetries_are_left_to_augmentation():
@@ -230,7 +269,7 @@ def test_written_angles_are_in_degrees_as_they_are_shown():
         {}, (turned, counted), (), (), recommend((turned,), 3), tuple(curves), images=None
     )
     written = json.loads(data.to_json())
-    assert written["format"] == "eqsets.SymmetryReport 3"
+    assert written["format"] == "eqsets.SymmetryReport 4"
     first, second = written["claims"]
     assert first["unit"] == written["curves"][0]["unit"] == "degrees"
     angles = [first["extent"], *first["interval"], first["searched"], first["floor"]]

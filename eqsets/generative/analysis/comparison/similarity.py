@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from eqsets.families import Domain, Images
-from eqsets.generative.analysis.kernel import Distances
+from eqsets.generative.analysis.comparison.kernel import Distances
 from eqsets.generative.data.blur import blur
 
 __all__ = ["ColourMoments", "ImageSimilarity", "WholeImages", "similarity_of"]

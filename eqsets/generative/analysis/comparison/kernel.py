@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Distances", "Kernel", "best_kernel", "scores_of"]
+__all__ = ["Distances", "Kernel", "best_kernel", "multiples", "scores_of"]
 
 _NEARLY = 0.05  # nats
 _TIE = 1e-4
@@ -58,25 +58,44 @@ class Kernel:
 
 
 def scores_of(
-    distances: Distances, zero: int, poses: Sequence[float], shapes: Sequence[float]
+    distances: Distances,
+    zero: int,
+    poses: Sequence[float],
+    shapes: Sequence[float],
+    orders: Sequence[int] = (1,),
 ) -> Tensor:
-    """Return mean scores, ``(poses, shapes)``, of kernels of all these widths.
+    """Return mean scores, ``(orders, poses, shapes)``, of kernels of all these widths.
 
     Args:
         distances: of reference images; infinite where one is compared with itself.
         zero: which step is 0.
         poses: widths ``h``.
         shapes: widths ``v``: they share the exponentials of ``D``, which dominate the cost.
+        orders: divisors ``k`` of the number of steps: moves by multiples of one ``k``-th of them
+            count as no move.
     """
     parts = torch.stack([_part(distances.shape, one) for one in shapes], -1)
     weights = (parts.amin(1, keepdim=True) - parts).exp()
     nearest = distances.pose.masked_fill(distances.shape.isinf()[:, None], torch.inf)
     above = (distances.pose - nearest.amin((1, 2), keepdim=True)).clamp_min(0)
+    unmoved = [multiples(zero, order, above.shape[1]) for order in orders]
     rows = []
     for width in poses:
         probabilities = (above / -width).exp() @ weights + 1e-30  # (n, A, shapes)
-        rows.append(probabilities.sum(1).log().sub(probabilities[:, zero].log()).mean(0))
-    return torch.stack(rows)
+        whole = probabilities.sum(1).log()
+        scores = [whole.sub(probabilities[:, at].sum(1).log()).mean(0) for at in unmoved]
+        rows.append(torch.stack(scores))
+    return torch.stack(rows, 1)
+
+
+def multiples(zero: int, order: int, steps: int) -> Tensor:
+    """Return the indices ``(order)`` of the steps at multiples of one ``order``-th of a circle.
+
+    Example:
+        >>> multiples(6, 4, 12)
+        tensor([6, 9, 0, 3])
+    """
+    return (zero + torch.arange(order) * (steps // order)) % steps
 
 
 def best_kernel(

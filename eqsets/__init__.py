@@ -3,7 +3,7 @@
 import importlib
 from types import ModuleType
 
-from eqsets import nn
+from eqsets import nn, representations
 from eqsets.aggregation import Aggregation
 from eqsets.audit import AuditReport, audit
 from eqsets.construction import Construction
@@ -82,6 +82,7 @@ __all__ = [
     "plugins",
     "register_aggregation",
     "register_module",
+    "representations",
     "save",
     "set_aware",
     "symmetrize",

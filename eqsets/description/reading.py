@@ -16,7 +16,7 @@ from eqsets.description.writing import AGGREGATIONS, FORMAT, TYPES
 from eqsets.errors import DescriptionError, EqsetsError, PluginError, choices
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated import GeneratedSymmetry
-from eqsets.groups import MatrixGroup, SymmetricGroup
+from eqsets.groups import MatrixGroup, OrthogonalGroup, SymmetricGroup
 from eqsets.modules import (
     RegisteredModule,
     register_module,
@@ -147,6 +147,9 @@ def _generated(plain: Mapping[str, Any], path: str) -> GeneratedSymmetry:
     }
     if "symmetric" in plain:
         given: dict[str, Any] = {"group": SymmetricGroup(_get(plain, "symmetric", int, path))}
+    elif "orthogonal" in plain:
+        dimension = _get(plain, "orthogonal", int, path)
+        given = {"group": OrthogonalGroup(dimension, _get(plain, "special", bool, path))}
     elif "lie_algebra" in plain:
         parts = [_get(plain, name, list, path) for name in ("lie_algebra", "matrices")]
         given = {"group": _calling(MatrixGroup, parts, {}, path)}

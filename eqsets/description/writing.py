@@ -20,7 +20,7 @@ from eqsets.construction import Construction
 from eqsets.errors import DescriptionError, FeatureTypeError
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated import GeneratedSymmetry
-from eqsets.groups import FiniteGroup, MatrixGroup, SymmetricGroup
+from eqsets.groups import FiniteGroup, MatrixGroup, OrthogonalGroup, SymmetricGroup
 from eqsets.modules import reference_of, registered_aggregations, registered_modules
 from eqsets.registry import arguments_of, built_by_name, origin_of
 from eqsets.symmetry import ElementSymmetry
@@ -173,11 +173,14 @@ def _generators(symmetry: GeneratedSymmetry, path: str) -> dict[str, Any]:
         return {"symmetric": group.size, **plain}
     if isinstance(group, FiniteGroup):
         return {"permutations" if group.permutes else "matrices": _lists(group.content), **plain}
+    if isinstance(group, OrthogonalGroup):
+        return {"orthogonal": group.dimension, "special": group.special, **plain}
     if isinstance(group, MatrixGroup):
         return {"lie_algebra": _lists(group.algebra), "matrices": _lists(group.discrete), **plain}
     raise DescriptionError(
         f"{path or 'element_group'}: the symmetry {symmetry!r} has the group {group!r}, "
-        "expected a FiniteGroup, SymmetricGroup or MatrixGroup. Make the symmetry from generators."
+        "expected a FiniteGroup, SymmetricGroup, OrthogonalGroup or MatrixGroup. Make the symmetry "
+        "from generators."
     )
 
 

@@ -16,7 +16,7 @@ from eqsets.errors import FeatureTypeError
 from eqsets.features.feature_type import FeatureType, TypeOwner
 from eqsets.groups import Group
 
-__all__ = ["DirectSum"]
+__all__ = ["DirectSum", "parts_of"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,6 +84,10 @@ class DirectSum(FeatureType):
         """The sum of the dual types, where all parts have one."""
         return replace(self, parts=tuple(part.dual for part in self.parts))
 
+    def __rmul__(self, channels: int) -> FeatureType:
+        """Return so many copies of each part."""
+        return replace(self, parts=tuple(channels * part for part in self.parts))
+
     def split(self, x: Tensor) -> list[Tensor]:
         """Return the parts of ``x: (*batch, dim)``, each ``(*batch, *part)``."""
         pieces = x.split(list(self.sizes), -1)
@@ -123,3 +127,8 @@ class DirectSum(FeatureType):
         if self.maker is not None:
             return f"{self.maker!r}.feature_type('{self}')"
         return f"DirectSum({self.parts!r})"
+
+
+def parts_of(feature_type: FeatureType) -> tuple[FeatureType, ...]:
+    """Return the parts of a direct sum, or the type itself."""
+    return feature_type.parts if isinstance(feature_type, DirectSum) else (feature_type,)

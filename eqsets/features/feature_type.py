@@ -99,6 +99,77 @@ class FeatureType(ABC):
     ) -> Tensor:
         """Return random features ``(*batch, *element)``, of unit size in each component."""
 
+    def __add__(self, other: FeatureType) -> FeatureType:
+        """Return the direct sum, by the names of both: ``feature_type("2 points + 3 trivial")``.
+
+        Raises:
+            FeatureTypeError: the types belong to no symmetry that could read the sum.
+        """
+        if not isinstance(other, FeatureType):
+            return NotImplemented
+        owner = self._owner_with(other, "+")
+        return owner.feature_type(f"{self.spec} + {other.spec}")
+
+    def __rmul__(self, channels: int) -> FeatureType:
+        """Return so many copies: ``3 * V`` has three times the channels.
+
+        Raises:
+            FeatureTypeError: the number is none, or the type has no channels to multiply.
+        """
+        if isinstance(channels, bool) or not isinstance(channels, int) or channels < 1:
+            raise FeatureTypeError(
+                f"{self!r} got {channels!r} copies, expected a whole number of at least 1."
+            )
+        return self.with_channels(channels * self.channels)
+
+    def __mul__(self, other: FeatureType) -> FeatureType:
+        """Return the tensor product, for symmetries that have one; channels multiply.
+
+        Raises:
+            FeatureTypeError: the symmetry has no tensor products of these types.
+        """
+        if not isinstance(other, FeatureType):
+            return NotImplemented
+        owner = self._owner_with(other, "*")
+        product = getattr(owner, "tensor_product", None)
+        if product is None:
+            raise FeatureTypeError(
+                f"{owner!r} has no tensor products of feature types, asked for with {self!r} and "
+                f"{other!r}. Use types of representations.defining(group)."
+            )
+        result: FeatureType = product(self, other)
+        return result
+
+    def __pow__(self, degree: int) -> FeatureType:
+        """Return the tensor product of so many copies of this type.
+
+        Raises:
+            FeatureTypeError: the degree is no whole number of at least 1.
+        """
+        if isinstance(degree, bool) or not isinstance(degree, int) or degree < 1:
+            raise FeatureTypeError(
+                f"{self!r} got the power {degree!r}, expected a whole number of at least 1."
+            )
+        result: FeatureType = self
+        for _ in range(degree - 1):
+            result = result * self
+        return result
+
+    def _owner_with(self, other: FeatureType, sign: str) -> TypeOwner:
+        owner, second = self.owner, other.owner
+        if owner is not None and second is not None and owner != second:
+            raise FeatureTypeError(
+                f"got {self!r} {sign} {other!r}, expected types of one symmetry, got those of "
+                f"{owner!r} and {second!r}."
+            )
+        owner = owner or second
+        if owner is None:
+            raise FeatureTypeError(
+                f"got {self!r} {sign} {other!r}, which belong to no symmetry, expected at least "
+                "one that was made by symmetry.feature_type(...)."
+            )
+        return owner
+
     def interior(self, x: Tensor) -> Tensor:
         """Return the part of ``x: (*batch, *element)`` in which the action is claimed: all of it.
 

@@ -15,11 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.constants import on_cpu
-from eqsets.errors import FeatureTypeError, GroupError, choices
+from eqsets.errors import FeatureTypeError, GroupError
 from eqsets.features import FeatureType, InvariantFeatures
-from eqsets.features.direct_sum import DirectSum
+from eqsets.features.direct_sum import DirectSum, parts_of
 from eqsets.generated.features import PermutationFeatures
 from eqsets.generated.matrix_features import MatrixFeatures
+from eqsets.generated.spaces import Space, parse
+from eqsets.generated.tensor_features import TensorFeatures
 from eqsets.generated.vectors import MatrixVectors
 from eqsets.groups import FiniteGroup, Group, MatrixGroup
 from eqsets.groups.exact import exact_tensor
@@ -98,11 +100,13 @@ class GeneratedSymmetry(ElementSymmetry):
         return self._group
 
     def feature_type(self, spec: Any) -> FeatureType:
-        """Return the type for ``4``, ``"4 points"``, ``"4 trivial"``, ``"2 points + 3 trivial"``.
+        """Return the type for ``4``, ``"4 trivial"``, ``"2 points + 3 dual*points"`` and the like.
 
         ``points`` are the group's own features and ``trivial`` ones are invariant. Permutations
         also have ``pairs``, on ordered pairs of points; matrices have ``dual`` vectors, which
-        the inverse transpose acts on. A sum is a
+        the inverse transpose acts on. Products and powers of these are tensors,
+        ``"points*dual"``, ``"points^3"``, and ``"sym(points^2)"``, ``"alt(points^2)"`` their parts
+        (:class:`~eqsets.generated.TensorFeatures`). A sum is a
         :class:`~eqsets.features.direct_sum.DirectSum`, in the order given, with terms of one space
         added up.
 
@@ -111,28 +115,45 @@ class GeneratedSymmetry(ElementSymmetry):
         """
         if isinstance(spec, FeatureType):
             return self._own(spec)
-        terms = spec.split("+") if isinstance(spec, str) else [spec]
-        counts: dict[str, int] = {}
-        for term in terms:
-            count, space = self._term(term, spec)
-            counts[space] = counts.get(space, 0) + count
-        parts = tuple(self._part(count, space) for space, count in counts.items())
+        known = ["trivial", "points", "pairs" if self._permutes else "dual"]
+        parts = tuple(self._part(count, space) for count, space in parse(spec, known, repr(self)))
         return parts[0] if len(parts) == 1 else DirectSum(parts, self)
 
-    def _term(self, term: Any, spec: Any) -> tuple[int, str]:
-        known = ["trivial", "points", "pairs" if self._permutes else "dual"]
-        count, space = _parse(term, "points, trivial or " + known[-1])
-        if space not in known:
-            raise FeatureTypeError(
-                f"{self!r} knows no feature type {space!r} (in {spec!r}): {choices(space, known)}"
-            )
-        return count, "trivial" if not self.points else space
+    def tensor_product(self, first: FeatureType, second: FeatureType) -> FeatureType:
+        r"""Return the type of products :math:`x \otimes y`; channels multiply.
 
-    def _part(self, count: int, space: str) -> FeatureType:
-        if space == "trivial":
+        Sums are multiplied out. A symmetric or antisymmetric part is no factor of another product.
+
+        Raises:
+            FeatureTypeError: a type has no tensor product, or is one of another symmetry.
+        """
+        terms = []
+        for a in parts_of(self._own(first)):
+            for b in parts_of(self._own(second)):
+                (m, (left, part)), (n, (right, other)) = _space(a), _space(b)
+                if (part and right) or (other and left):
+                    raise FeatureTypeError(
+                        f"{self!r} got a product of {a!r} and {b!r}, expected factors that are "
+                        "products of vectors: the parts sym and alt have none. Take the part last."
+                    )
+                product = "*".join((*left, *right)) or "trivial"
+                name = part or other
+                terms.append(f"{m * n} {name}({product})" if name else f"{m * n} {product}")
+        return self.feature_type(" + ".join(terms))
+
+    def _part(self, count: int, space: Space) -> FeatureType:
+        factors, part = space
+        if factors == ("trivial",) or not self.points:
             return InvariantFeatures(count)
-        if not self._permutes:
-            return MatrixFeatures(count, self._group, space, self)
+        if len(factors) == 1:
+            if not self._permutes:
+                return MatrixFeatures(count, self._group, factors[0], self)
+            return self._on_points(count, "points")
+        if self._permutes and len(factors) == 2 and not part:
+            return self._on_points(count, "pairs")
+        return TensorFeatures(count, self._group, factors, part, self)
+
+    def _on_points(self, count: int, space: str) -> PermutationFeatures:
         return PermutationFeatures(
             count, self._group, self.points, space, self.channels_first, self
         )
@@ -201,16 +222,11 @@ def _whole(permutations: Tensor | Sequence[object]) -> list[Tensor]:
     return [row.long() for row in rows]
 
 
-def _parse(spec: Any, kinds: str) -> tuple[int, str]:
-    """Return (channels, space) of ``4``, ``"4"`` or ``"4 trivial"``."""
-    count, space = spec, "points"
-    if isinstance(spec, str):
-        words = spec.split()
-        if words and words[0].isascii() and words[0].isdecimal() and len(words) <= 2:
-            count, space = int(words[0]), (words[1] if len(words) == 2 else space)
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise FeatureTypeError(
-            f"got the feature type {spec!r}, expected a number of channels of at least 1, alone or "
-            f"followed by {kinds}. Write for example 8 or '8 trivial'."
-        )
-    return count, space
+def _space(part: FeatureType) -> tuple[int, Space]:
+    """Return the channels and the space of a type that is no sum; that of scalars is empty."""
+    if isinstance(part, TensorFeatures):
+        return part.count, (part.factors, part.part)
+    if isinstance(part, InvariantFeatures):
+        return part.count, ((), "")
+    space = getattr(part, "space", "points")
+    return part.channels, (("points", "points") if space == "pairs" else (space,), "")

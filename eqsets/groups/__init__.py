@@ -3,6 +3,7 @@
 import warnings
 from typing import Any
 
+from eqsets.groups.classical import lorentz_group, su2_group, symplectic_group
 from eqsets.groups.finite import CyclicGroup, SymmetricGroup, TrivialGroup
 from eqsets.groups.generated import FiniteGroup
 from eqsets.groups.group import Group
@@ -30,6 +31,9 @@ __all__ = [
     "SymmetricGroup",
     "TrivialGroup",
     "dihedral_group",
+    "lorentz_group",
+    "su2_group",
+    "symplectic_group",
     "wreath_product",
 ]
 

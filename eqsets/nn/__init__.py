@@ -1,6 +1,14 @@
 """Building blocks around DSS, each equivariant or invariant by construction."""
 
-from eqsets.nn.elementwise import Elementwise, dropout, invariant, nonlinearity, norm, pool
+from eqsets.nn.elementwise import (
+    Elementwise,
+    bilinear,
+    dropout,
+    invariant,
+    nonlinearity,
+    norm,
+    pool,
+)
 from eqsets.nn.pooling import SetPool
 from eqsets.nn.readout import Aggregations, Readout
 from eqsets.nn.relaxed import Relaxed
@@ -17,6 +25,7 @@ __all__ = [
     "SetPool",
     "SetSequential",
     "Upsample",
+    "bilinear",
     "dropout",
     "invariant",
     "nonlinearity",

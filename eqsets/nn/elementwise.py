@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from eqsets.construction import Construction
-from eqsets.errors import FeatureTypeError
+from eqsets.errors import FeatureTypeError, OptionError
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.layout import as_rows
 from eqsets.modules import register_module
@@ -16,7 +16,7 @@ from eqsets.sets import SetBatch
 from eqsets.structure import NO_STRUCTURE
 from eqsets.symmetry import ElementSymmetry
 
-__all__ = ["Elementwise", "dropout", "invariant", "nonlinearity", "norm", "pool"]
+__all__ = ["Elementwise", "bilinear", "dropout", "invariant", "nonlinearity", "norm", "pool"]
 
 
 class Elementwise(nn.Module):
@@ -117,6 +117,49 @@ def nonlinearity(
         symmetry.nonlinearity(feature_type, name),
         feature_type,
         feature_type,
+        construction=construction,
+    )
+
+
+@register_module("bilinear", returns=Elementwise)
+def bilinear(
+    element_group: str | ElementSymmetry, in_features: Any, out_features: Any, channels: int = 8
+) -> Elementwise:
+    """Return a set module of products of the features of each element with themselves.
+
+    With it, networks on vectors and tensors approximate functions that linear maps and gates do
+    not: see :class:`~eqsets.solve.bilinear.EquivariantBilinear` for the equation.
+
+    Raises:
+        FeatureTypeError: no product of two features is in the output.
+        OptionError: ``channels`` is no positive whole number.
+
+    Example:
+        >>> import torch
+        >>> from eqsets import representations
+        >>> from eqsets.groups import OrthogonalGroup
+        >>> V = representations.defining(OrthogonalGroup(3, special=True))
+        >>> cross = bilinear(V.owner, 2 * V, 1 * V)
+        >>> cross(torch.randn(4, 5, 3, 2)).shape
+        torch.Size([4, 5, 3, 1])
+    """
+    if isinstance(channels, bool) or not isinstance(channels, int) or channels < 1:
+        raise OptionError(
+            f"bilinear got channels={channels!r}, expected a whole number of at least 1: the "
+            "number of products for each pair of parts of the input."
+        )
+    symmetry = resolve(element_group)
+    in_type, out_type = map(symmetry.feature_type, (in_features, out_features))
+    construction = Construction(
+        bilinear,
+        symmetry,
+        {"in_features": in_type, "out_features": out_type},
+        {"channels": channels},
+    )
+    return Elementwise(
+        symmetry.bilinear(in_type, out_type, channels=channels),
+        in_type,
+        out_type,
         construction=construction,
     )
 

@@ -10,18 +10,13 @@ from torch import Tensor, nn
 from eqsets.constants import Constants
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
-from eqsets.features.direct_sum import DirectSum
+from eqsets.features.direct_sum import DirectSum, parts_of
 from eqsets.solve.action import Action, Channels
 from eqsets.solve.invariants import dual_forms, fixed_vectors
 from eqsets.solve.linear import EquivariantLinear
 from eqsets.solve.readout import InvariantEmbedding, InvariantReadout
 
-__all__ = ["SumEmbedding", "SumInvariant", "SumLinear", "parts_of"]
-
-
-def parts_of(feature_type: FeatureType) -> tuple[FeatureType, ...]:
-    """Return the parts of a direct sum, or the type itself."""
-    return feature_type.parts if isinstance(feature_type, DirectSum) else (feature_type,)
+__all__ = ["SumEmbedding", "SumInvariant", "SumLinear"]
 
 
 class SumLinear(nn.Module):

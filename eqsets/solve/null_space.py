@@ -83,7 +83,7 @@ def _dense(before: Tensor, after: Tensor) -> Tensor:
     d_in, d_out = before.shape[-1], after.shape[-1]
     eye_in, eye_out = torch.eye(d_in, dtype=torch.float64), torch.eye(d_out, dtype=torch.float64)
     rows = (
-        torch.kron(b, eye_in) - torch.kron(eye_out, a.mT.contiguous())
+        torch.kron(b.contiguous(), eye_in) - torch.kron(eye_out, a.mT.contiguous())
         for a, b in zip(before, after, strict=True)
     )
     return common_null_space(rows, d_in * d_out).reshape(-1, d_out, d_in)

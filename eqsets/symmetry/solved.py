@@ -13,7 +13,7 @@ from torch import nn
 from eqsets.constants import on_cpu
 from eqsets.errors import FeatureTypeError, choices
 from eqsets.features import FeatureType
-from eqsets.features.direct_sum import DirectSum
+from eqsets.features.direct_sum import DirectSum, parts_of
 from eqsets.groups import Group
 from eqsets.rows import (
     ChannelDropout,
@@ -37,7 +37,8 @@ from eqsets.solve import (
     action_of,
     basis_between,
 )
-from eqsets.solve.direct_sum import SumEmbedding, SumInvariant, SumLinear, parts_of
+from eqsets.solve.bilinear import EquivariantBilinear
+from eqsets.solve.direct_sum import SumEmbedding, SumInvariant, SumLinear
 from eqsets.solve.invariants import fixed_vectors, invariant_projection
 from eqsets.solve.maximum import OrbitMaximum, SumMaximum
 
@@ -98,6 +99,17 @@ class Solved:
             raise _constant(in_type, out_type)
         actions = [self.action(part) for part in parts_of(out_type)]
         return SumLinear(in_type, out_type, blocks, actions, bias=bias)
+
+    def bilinear(
+        self, in_type: FeatureType, out_type: FeatureType, *, channels: int
+    ) -> EquivariantBilinear:
+        """Return products of features, ``(E, *in) -> (E, *out)``.
+
+        Raises:
+            FeatureTypeError: no product of two features is in the output.
+        """
+        sides = ([self.action(part) for part in parts_of(kind)] for kind in (in_type, out_type))
+        return EquivariantBilinear(in_type, out_type, *sides, channels=channels)
 
     def invariant(self, in_type: FeatureType) -> nn.Module:
         """Return a module ``(E, *in) -> (E, features)`` of invariants, with ``.features``."""

@@ -96,6 +96,21 @@ class ElementSymmetry(FormerStructureMethods, ABC):
         self._no_options(options)
         return self.solved.linear(in_type, out_type, bias=bias)
 
+    def bilinear(
+        self, in_type: FeatureType, out_type: FeatureType, *, channels: int = 8
+    ) -> nn.Module:
+        """Return an H-equivariant module of products of features, ``(E, *in) -> (E, *out)``.
+
+        Arguments:
+            in_type: type of the input.
+            out_type: type of the output.
+            channels: number of products for each pair of parts of the input.
+
+        Raises:
+            FeatureTypeError: no product of two features is in the output, or sizes are open.
+        """
+        return self.solved.bilinear(in_type, out_type, channels=channels)
+
     def invariant(self, in_type: FeatureType) -> nn.Module:
         """Return a module ``(E, *in) -> (E, features)`` of invariants, with ``.features``."""
         return self.solved.invariant(in_type)

@@ -26,7 +26,7 @@ from eqsets import (
     to_dict,
 )
 from eqsets.generated import cyclic
-from eqsets.groups import OrthogonalGroup
+from eqsets.groups import CyclicGroup, ProductGroup
 
 GOOD = to_dict(SetNetwork("trivial", [2, 3, 3], readout=2, aggregation="mean"))
 
@@ -120,7 +120,10 @@ def test_junk_never_ends_in_another_error(entry: str, junk: Any) -> None:
         (torch.nn.Linear(2, 2), "got Linear, expected a feature type"),
         (eqsets.nn.SetSequential(torch.nn.ReLU()), r"modules\[0\] got ReLU"),
         (Private(), "Private.* is not what an installed plugin provides by name"),
-        (GeneratedSymmetry(group=OrthogonalGroup(3)), "has the group OrthogonalGroup"),
+        (
+            GeneratedSymmetry(group=ProductGroup(CyclicGroup(2), CyclicGroup(3))),
+            "has the group Product",
+        ),
         (DSS("permutations", 2, 2, conv=lambda a, b: torch.nn.Linear(a, b)), "options.conv is"),
         (DSS("permutations", 2, 2, conv="gcn"), None),
     ],

@@ -105,8 +105,7 @@ def _networks(symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer) ->
     norms: list[str | None] = [*kinds, None]
     ends: list[tuple[str, dict[str, Any]]] = [
         ("network", {"dropout_rate": 0.1, "normalization": norms[0]}),
-        # Without norms: before a maximum they amplify the rounding of weak samples.
-        ("network with readout", {"readout": 2, "normalization": None}),
+        ("network with readout", {"readout": 2, "normalization": norms[0]}),
         ("network with set_pool", {"set_pool": "mean", "normalization": _of_parts(norms[-2:][0])}),
     ]
     for label, ending in ends:

@@ -50,6 +50,11 @@ EXIT_INTERRUPTED = 130
     type=click.Choice(["NHW", "NCHW", "NHWC"]),
     help="Which axis of the array is which, where its shape is ambiguous.",
 )
+@click.option(
+    "--reflections/--no-reflections",
+    default=None,
+    help="Search mirror images as well; default: for images if --family is auto.",
+)
 @click.option("--skip-unreadable", is_flag=True, help="Leave files out that cannot be read.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -67,6 +72,7 @@ def command(
     seed: int,
     limit: int | None,
     axes: str | None,
+    reflections: bool | None,
     skip_unreadable: bool,
     as_json: bool,
     quiet: bool,
@@ -101,6 +107,7 @@ def command(
             quiet=quiet or as_json,
             limit=limit,
             axes=axes,
+            reflections=reflections,
             skip_unreadable=skip_unreadable,
             tell=_nothing if quiet else lambda text: progress.print(text, style="dim"),
         )

@@ -144,13 +144,13 @@ class Images(Grid):
         return x, "values from -1 to 1"
 
     def default_family(self, x: Tensor) -> tuple[Tensor, str]:
-        """Return affine maps without shear, and HSV unless all images are grey.
+        """Return affine maps, and HSV unless all images are grey.
 
         Grey images get one channel.
         """
         if float((x.amax(1) - x.amin(1)).amax()) < 0.02:
-            return x[:, :1], "affine-no-shear"
-        return x, "affine-no-shear+hsv"
+            return x[:, :1], "affine"
+        return x, "affine+hsv"
 
     def thumbnail(self, x: Tensor) -> Tensor:
         return x

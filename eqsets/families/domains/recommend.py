@@ -79,20 +79,17 @@ def recommend(claims: Sequence[Finding], channels: int) -> Recommendation:
     """Return the composition that fits the claims."""
     options, reasons = _rotations(claims)
     mirrors = bool(_full(claims, "reflection"))
-    if mirrors and options:
-        options["reflections"] = True
+    if mirrors:
         reasons.append("reflections occur as often as not: reflections=True.")
+        if not options:
+            reasons.append("rotations=1 knows reflections of left and right, and no rotations.")
+        options = {"rotations": 1, **options, "reflections": True}
     if options:
         group, width, install = "planar", "8 regular", _PLANAR
         reasons.append("planar layers are convolutions: they know shifts as well.")
     else:
         group, width, install = "translations", "16", 'pip install "eqsets[translations]"'
         reasons += _shifts(claims)
-        if mirrors:
-            reasons.append(
-                'reflections occur as often as not: element_group("planar", rotations=1, '
-                "reflections=True) knows them, or augmentation by flips."
-            )
     reasons += _partial(claims)
     thirds = _thirds(claims) and channels == 3
     reasons += _colours(claims, thirds)

@@ -18,17 +18,13 @@ from eqsets.generative.analysis.hypotheses import (
     holm,
     statistics_of,
 )
-from eqsets.generative.analysis.units import quantity
+from eqsets.generative.analysis.mirror import MIRROR
+from eqsets.generative.analysis.sentences import ALPHA, VISIBLE, sentence_of
 
 __all__ = ["ALPHA", "VISIBLE", "Claim", "claims_of"]
 
-ALPHA = 0.01
-"""Level of the tests, after correction."""
-
-VISIBLE = 10.0
-"""The contrast below which the poses of an image cannot be distinguished."""
-
 _NEARLY = 0.05  # nats below uniform that count as nothing
+_RARE = 0.15  # nats; rarer mirror images cannot be distinguished from others that resemble them
 _WIDE = 0.9  # fraction of the searched range that counts as all of it
 
 
@@ -125,7 +121,7 @@ def _claim(
         parameter.name,
         parameter.unit,
         verdict,
-        _sentence(numbers, verdict, p_uniform, discrete),
+        sentence_of(numbers, verdict, p_uniform, discrete),
         numbers.extent,
         numbers.interval,
         numbers.searched,
@@ -157,35 +153,8 @@ def _verdict(
     if p_uniform is None:
         return "full" if numbers.extent >= _WIDE * numbers.searched else "partial"
     if p_uniform < ALPHA and numbers.below > _NEARLY:
-        return "partial"
+        mirrored = numbers.evidence.parameter == MIRROR
+        rare = mirrored and numbers.below_interval[1] > _RARE
+        return "unresolved" if rare else "partial"
     # Not rejected is not proven: the interval must exclude what would be worth a word.
     return "full" if numbers.below_interval[1] < 0.35 else "unresolved"
-
-
-def _sentence(
-    numbers: Statistics, verdict: str, p_uniform: float | None, discrete: Discrete | None
-) -> str:
-    parameter = numbers.evidence.parameter
-    name, noun = parameter.name.replace("_", " "), numbers.evidence.noun
-    if verdict == "discrete" and discrete is not None:
-        return f"{name}: {discrete.words(parameter)}"
-    if verdict == "unresolved":
-        if not numbers.resolved:
-            if numbers.evidence.contrast < VISIBLE:
-                return f"{name}: cannot be resolved, {noun} are similar in all poses"
-            return f"{name}: cannot be resolved, {noun} differ from each other by more"
-        return f"{name}: not resolved with {len(numbers.evidence.scores)} held-out {noun}"
-    if verdict == "absent":
-        return f"{name}: absent"
-    if verdict == "full":
-        if p_uniform is None:
-            searched = quantity(numbers.searched, parameter.unit)
-            return f"{name}: as wide as searched (±{searched}) or wider"
-        where = "over all levels" if parameter.levels else "over the circle"
-        if p_uniform < ALPHA:
-            trace = f"{numbers.below:.1g} nats below (p = {p_uniform:.1g})"
-            return f"{name}: nearly uniform {where}, {trace}"
-        return f"{name}: uniform {where}, p = {p_uniform:.2g}"
-    if parameter.levels:
-        return f"{name}: occurs, not uniformly ({numbers.extent:.1f} of {parameter.levels} levels)"
-    return f"{name}: within ±{quantity(numbers.extent, parameter.unit)}"

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from eqsets.families import Parameter
 from eqsets.generative.analysis.claims import Claim
+from eqsets.generative.analysis.evidence import Evidence
 from eqsets.generative.density.conditional import TransformDistribution
 
-__all__ = ["Curve", "Dependence", "curves_of", "dependence_of", "draw"]
+__all__ = ["Curve", "Dependence", "curve_of_levels", "curves_of", "dependence_of", "draw"]
 
 _BINS = 48
 _DRAWS = 200
@@ -84,6 +85,13 @@ def _curve(parameter: Parameter, drawn: Tensor) -> Curve:
     heights = (counts / (drawn.numel() * width)).tolist()
     positions = [-half + width * (i + 0.5) for i in range(_BINS)]
     return Curve(parameter.name, kind, tuple(positions), tuple(heights))
+
+
+def curve_of_levels(evidence: Evidence) -> Curve:
+    """Return how probable each level is relative to that of an image, on average."""
+    heights = evidence.probabilities.mean(0).tolist()
+    name = evidence.parameter.name
+    return Curve(name, "levels", tuple(map(float, range(len(heights)))), (*heights,))
 
 
 def dependence_of(

@@ -11,6 +11,7 @@ from torch import Tensor
 from eqsets.generative.analysis.claims import Claim, claims_of
 from eqsets.generative.analysis.component import components_of
 from eqsets.generative.analysis.evidence import Evidence, gather
+from eqsets.generative.analysis.mirror import MIRROR, gather_mirror
 from eqsets.generative.analysis.poses import Poses, poses_of
 from eqsets.generative.canonicalization.inference import Inference
 
@@ -33,15 +34,17 @@ def examine(
     held_out: Tensor,
     *,
     seed: int = 0,
+    reflections: bool = False,
     tell: Callable[[str], object] = lambda name: None,
 ) -> Examination:
-    """Return claims about each component of the chart.
+    """Return claims about each component of the chart, and about reflections if asked for.
 
     Args:
         inference: of prototypes and poses; it has not learned from ``held_out``.
         known: images to compare with, ``(n, C, H, W)``; up to 1,000 are used.
         held_out: images that the claims are tested on; up to 256 are used.
         seed: of all random numbers.
+        reflections: whether mirror images are examined, in addition to the chart.
         tell: is called with the name of each component before it is examined.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -52,7 +55,11 @@ def examine(
     queries = poses_of(inference, asked, generator=generator)
     repeats = [poses_of(inference, asked, generator=generator) for _ in range(_REPEATS)]
     evidence = []
-    for component in components_of(inference, references.views):
+    components = components_of(inference, references.views)
+    for component in components:
         tell(component.parameter.name)
         evidence.append(gather(component, references, queries, repeats))
+    if reflections:
+        tell(MIRROR.name)
+        evidence.append(gather_mirror(components, references, queries, repeats))
     return Examination(claims_of(evidence, generator=generator), tuple(evidence), queries)

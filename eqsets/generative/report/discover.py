@@ -15,7 +15,12 @@ from torch import Tensor
 from eqsets.errors import OptionError, ShapeError
 from eqsets.families import Domain, Images, TransformationFamily, kind_named
 from eqsets.generative.analysis.cautions import cautions_of
-from eqsets.generative.analysis.curves import curves_of, dependence_of, draw
+from eqsets.generative.analysis.curves import (
+    curve_of_levels,
+    curves_of,
+    dependence_of,
+    draw,
+)
 from eqsets.generative.analysis.examine import examine
 from eqsets.generative.data.images import FEWEST
 from eqsets.generative.data.sources import aligned, read
@@ -48,6 +53,7 @@ def discover(
     limit: int | None = None,
     skip_unreadable: bool = False,
     axes: str | None = None,
+    reflections: bool | None = None,
     tell: Callable[[str], object] = lambda text: None,
 ) -> SymmetryReport:
     """Fit a :class:`~eqsets.generative.SymmetryModel` and say which symmetries data have.
@@ -62,7 +68,7 @@ def discover(
             or a domain; default: that of the family, or images if the shape of the array can be
             nothing else.
         family: the transformations that are searched; ``"auto"``: those that the kind searches,
-            for images affine without shear, and HSV if there is colour.
+            for images affine with reflections, and HSV if there is colour.
         preset: ``"quick"``, ``"default"``, ``"paper"`` or a :class:`~eqsets.generative.Preset`.
         seed: of all random numbers.
         folder: where the fit keeps its checkpoints: one that was interrupted is resumed from there.
@@ -76,6 +82,8 @@ def discover(
         skip_unreadable: leave files of a folder out that cannot be read, and say so.
         axes: of an array: ``"NHW"``, ``"NCHW"`` or ``"NHWC"``; needed only where its shape is
             ambiguous.
+        reflections: whether mirror images are searched as well, as a component of their own; by
+            default where ``family`` is ``"auto"`` and these are images.
         tell: is called with a line of text at every step.
 
     Raises:
@@ -99,6 +107,7 @@ def discover(
     domain = source.domain
     images, unit = domain.standardise(source.elements)
     _check_content(images, domain)
+    mirrored = _reflections(reflections, family, domain)
     if family == "auto":
         images, family = domain.default_family(images)
     parts = None
@@ -130,6 +139,7 @@ def discover(
         known,
         held_out,
         seed=seed,
+        reflections=mirrored,
         tell=lambda name: tell(f"examining {name.replace('_', ' ')} on held-out {domain.noun}"),
     )
     tell("drawing resamples")
@@ -146,7 +156,7 @@ def discover(
         "held_out": min(len(held_out), len(result.queries.eta)),
         "groups": None if parts is None else len(parts.unique()),
         "shape": list(images.shape[1:]),
-        "family": named,
+        "family": f"{named} with reflections" if mirrored else named,
         "preset": next((name for name, one in PRESETS.items() if one == plan), "own"),
         "seed": seed,
         "prototype_variance_over_the_orbit": share,
@@ -159,7 +169,7 @@ def discover(
     return SymmetryReport(
         facts,
         result.claims,
-        dependence_of(model.chart.parameters, samples, result.claims),
+        dependence_of(model.chart.parameters, samples, result.claims[: len(model.names)]),
         cautions_of(
             images,
             len(held_out),
@@ -170,7 +180,10 @@ def discover(
             domain=domain,
         ),
         domain.recommend(result.claims, tuple(images.shape[1:])),
-        curves_of(model.chart.parameters, samples),
+        (
+            *curves_of(model.chart.parameters, samples),
+            *[curve_of_levels(one) for one in result.evidence[len(model.names) :]],
+        ),
         ReportImages(
             picked,
             model.prototype(picked),
@@ -179,6 +192,20 @@ def discover(
         ),
         model,
     )
+
+
+def _reflections(asked: bool | None, family: str | TransformationFamily, domain: Domain) -> bool:
+    """Return whether mirror images are searched as a component of their own."""
+    images = isinstance(domain, Images)
+    if asked is None:
+        return images and family == "auto"
+    known = [] if family == "auto" else transformation(family).parameters_of_eta
+    if asked and (not images or any(one.role == "reflection" for one in known)):
+        raise OptionError(
+            f"got reflections=True for {domain.noun} and the family {family!r}, expected images "
+            "and a family without reflections. Leave it out."
+        )
+    return asked
 
 
 def _kind(kind: str | Domain | None, family: str | TransformationFamily) -> str | Domain | None:

@@ -177,6 +177,7 @@ def discrete(name: str, order: int, equal: bool = True) -> Claim:
             ([discrete("rotation", order)], "planar", f"rotations={order})")
             for order in (2, 3, 4, 5, 6, 8, 12)
         ],
+        ([claim("mirror_x", "full", 0.5)], "planar", "rotations=1, reflections=True"),
         (
             [discrete("rotation", 4), claim("mirror_x", "full", 0.5)],
             "planar",

@@ -38,7 +38,7 @@ from eqsets.sets.collate import collate
 from eqsets.symmetrize import Symmetrized, symmetrize
 from eqsets.symmetry import ElementSymmetry
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "DSS",

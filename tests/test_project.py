@@ -16,6 +16,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import eqsets
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("benchmarks", "docs", "eqsets", "eqsets_demo", "examples", "plugins", "tests", "tools")
 FILES = sorted([*ROOT.glob("*.py"), *(f for d in FOLDERS for f in (ROOT / d).rglob("*.py"))])
@@ -96,6 +98,22 @@ def test_every_dependency_has_a_tested_version(path: Path) -> None:
         assert name in pins, f"constraints.txt has no {name}"
         (version,) = (specifier.version for specifier in pins[name].specifier)
         assert expected.specifier.contains(version), f"{path} does not admit {name} {version}"
+
+
+@pytest.mark.parametrize("path", **named(sorted((ROOT / "plugins").glob("*/pyproject.toml"))))
+def test_plugins_have_the_version_of_eqsets(path: Path) -> None:
+    project = tomllib.loads(path.read_text())["project"]
+    assert project["version"] == eqsets.__version__
+    (core,) = (r for r in map(Requirement, project["dependencies"]) if r.name == "eqsets")
+    assert core.specifier.contains(eqsets.__version__)
+    package = next((path.parent / "src").iterdir())
+    own = re.search(r'^__version__ = "(.*)"$', (package / "__init__.py").read_text(), re.MULTILINE)
+    assert own is None or own[1] == eqsets.__version__
+
+
+def test_the_citation_and_the_changelog_have_the_version() -> None:
+    assert f"version: {eqsets.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"\n## [{eqsets.__version__}] - " in (ROOT / "CHANGELOG.md").read_text()
 
 
 @pytest.mark.parametrize("path", **named(PROJECTS[1:]))

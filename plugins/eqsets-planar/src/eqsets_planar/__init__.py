@@ -10,7 +10,7 @@ from eqsets_planar.steerable.convolution import SteerableConv
 from eqsets_planar.steerable.frozen import FrozenConv, freeze
 from eqsets_planar.symmetry import Planar
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "BlurPool",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from eqsets_spatial.layers.readout import SpatialEmbedding, SpatialInvariant
     from eqsets_spatial.symmetry import Spatial
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Block",

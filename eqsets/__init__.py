@@ -35,6 +35,7 @@ from eqsets.registry import element_group, plugins, transformation
 from eqsets.set_aware import set_aware
 from eqsets.sets import SetBatch
 from eqsets.sets.collate import collate
+from eqsets.sets.sampler import TotalSizeBatchSampler
 from eqsets.symmetrize import Symmetrized, symmetrize
 from eqsets.symmetry import ElementSymmetry
 
@@ -68,6 +69,7 @@ __all__ = [
     "Sets",
     "ShapeError",
     "Symmetrized",
+    "TotalSizeBatchSampler",
     "TransformationFamily",
     "audit",
     "collate",

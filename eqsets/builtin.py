@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from eqsets.hookspecs import hookimpl
 
-__all__ = ["eqsets_aggregations", "eqsets_element_symmetries", "eqsets_test_specs"]
+__all__ = [
+    "eqsets_aggregations",
+    "eqsets_element_symmetries",
+    "eqsets_test_specs",
+    "eqsets_transformations",
+]
 
 
 @hookimpl
@@ -40,6 +45,12 @@ def eqsets_aggregations() -> dict[str, str]:
         "attention": "eqsets.aggregation:Attention",
         "gated-attention": "eqsets.aggregation:GatedAttention",
     }
+
+
+@hookimpl
+def eqsets_transformations() -> dict[str, str]:
+    """Name the rotations of vectors, by planes."""
+    return {f"vector-rotations-{d}d": f"eqsets.families.named:rotations_{d}d" for d in range(2, 7)}
 
 
 @hookimpl

@@ -20,6 +20,7 @@ from eqsets.families.domains import (
 )
 from eqsets.families.family import ProductFamily, TransformationFamily, factors_of
 from eqsets.families.frame import DiscreteFrame, Frame, IdentityFrame, Pose, ProductFrame
+from eqsets.families.matrices import MatrixFamily
 from eqsets.families.parameter import ROLES, Parameter
 from eqsets.families.parametrization import Parametrization
 from eqsets.families.precision import at_least_float32, without_autocast
@@ -41,6 +42,7 @@ __all__ = [
     "Grid",
     "IdentityFrame",
     "Images",
+    "MatrixFamily",
     "Parameter",
     "Parametrization",
     "PointEncoder",

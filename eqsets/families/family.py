@@ -27,6 +27,7 @@ from eqsets.families.action import Action
 from eqsets.families.chart import Chart, FamilyChart, ProductChart
 from eqsets.families.domains.domain import Domain
 from eqsets.families.domains.images import Images
+from eqsets.families.domains.recommend import Finding, Recommendation
 from eqsets.families.frame import DiscreteFrame, Frame, IdentityFrame, ProductFrame
 from eqsets.families.parameter import Parameter
 from eqsets.groups import ProductGroup
@@ -78,6 +79,17 @@ class TransformationFamily(Action):
                 "kind. Make it a product of a discrete family and a continuous one."
             )
         return IdentityFrame(self)
+
+    def recommend(self, findings: Sequence[Finding], shape: tuple[int, ...]) -> Recommendation:
+        """Return the element group of a DSS network that fits what was found in data.
+
+        Here: what :meth:`Domain.recommend` says.
+
+        Args:
+            findings: claims, one for each component of the chart.
+            shape: of one element.
+        """
+        return self.domain.recommend(findings, shape)
 
     def check_images(self, x: Tensor, order: int = 1) -> None:
         """Do what :meth:`check` does; deprecated."""

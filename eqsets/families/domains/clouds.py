@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.errors import OptionError, ShapeError
+from eqsets.families.domains.advice import for_clouds
 from eqsets.families.domains.domain import Domain
 from eqsets.families.domains.encoders import DenseEncoder, PointEncoder
+from eqsets.families.domains.recommend import Finding, Recommendation
 from eqsets.families.domains.thumbnails import scatter
 
 __all__ = ["Clouds"]
@@ -142,6 +144,13 @@ class Clouds(Domain):
             return torch.cat([phase.cos().mean(-2), phase.sin().mean(-2)], -1)
 
         return features
+
+    def default_family(self, x: Tensor) -> tuple[Tensor, str]:
+        """Return shifts, rotations, scale and mirror."""
+        return x, "cloud-similarity" if x.shape[-1] == 3 else "cloud-similarity-2d"
+
+    def recommend(self, findings: Sequence[Finding], shape: tuple[int, ...]) -> Recommendation:
+        return for_clouds(findings, shape[-1])
 
     def thumbnail(self, x: Tensor) -> Tensor:
         return scatter(x)

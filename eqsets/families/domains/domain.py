@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from math import isfinite
+from math import isfinite, prod
 from operator import index
 from typing import Any, TypeVar
 
@@ -272,7 +272,8 @@ class Domain(ABC):
         """
         code = (
             "import eqsets\n\n"
-            f'layer = eqsets.DSS("trivial", in_features={shape[0]}, out_features=16)'
+            f'layer = eqsets.DSS("trivial", in_features={prod(shape)}, out_features=16)\n'
+            "# layer(x.flatten(2)): sets of numbers (B, N, n)"
         )
         why = f"no element group is known for {self.noun}: the set alone is symmetric."
         return Recommendation("trivial", "pip install eqsets", code, (why,))

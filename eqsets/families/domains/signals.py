@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from eqsets.errors import ShapeError
+from eqsets.families.domains.advice import for_grids
 from eqsets.families.domains.grid import Grid
+from eqsets.families.domains.recommend import Finding, Recommendation
 from eqsets.families.domains.thumbnails import curves
 
 __all__ = ["Signals"]
@@ -67,6 +70,13 @@ class Signals(Grid):
         middle, size = float(x.median()), float(x.double().std())
         unit = f"offsets from {middle:.4g}, 1 = {size:.4g}, the standard deviation of all values"
         return ((x - middle) / size if size > 0 else x - middle), unit
+
+    def default_family(self, x: Tensor) -> tuple[Tensor, str]:
+        """Return shifts and scales of time, offsets, gains and polarity."""
+        return x, "time+amplitude"
+
+    def recommend(self, findings: Sequence[Finding], shape: tuple[int, ...]) -> Recommendation:
+        return for_grids(findings, shape[0], 1, self.noun)
 
     def thumbnail(self, x: Tensor) -> Tensor:
         return curves(x)

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from eqsets.errors import ShapeError
+from eqsets.errors import OptionError, ShapeError
 from eqsets.families.domains.domain import Domain
 from eqsets.families.domains.encoders import DenseEncoder
 
 __all__ = ["Vectors"]
+
+_NAMED = range(2, 7)  # dimensions whose rotations have a name
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,21 @@ class Vectors(Domain):
         """Return a sum with fixed irregular weights, which signs change as well."""
         steps = torch.arange(x.shape[-1], dtype=torch.float64, device=x.device)
         return x @ (steps * 2.399963229728653).cos().to(x.dtype)
+
+    def default_family(self, x: Tensor) -> tuple[Tensor, str]:
+        """Return the rotations in each plane of two axes, of 2 to 6 dimensions.
+
+        Raises:
+            OptionError: there are too many planes.
+        """
+        if x.shape[-1] not in _NAMED:
+            raise OptionError(
+                f"got vectors of {x.shape[-1]} numbers, and by default rotations of 2 to 6 are "
+                "searched; expected the group that may act. Pass "
+                "family=eqsets.families.MatrixFamily(lie_algebra), with a matrix (d, d) for each "
+                "one-parameter subgroup."
+            )
+        return x, f"vector-rotations-{x.shape[-1]}d"
 
     def blank(self, x: Tensor) -> Tensor:
         """Return which vectors are zero."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from eqsets.errors import ShapeError
+from eqsets.families.domains.advice import for_grids
 from eqsets.families.domains.grid import Grid
+from eqsets.families.domains.recommend import Finding, Recommendation
 from eqsets.families.domains.thumbnails import projections
 
 __all__ = ["Volumes"]
@@ -64,6 +67,13 @@ class Volumes(Grid):
         size = float(above.median())
         unit = f"values above {middle:.4g}, the surface; 1 = {size:.4g}, the median of the largest"
         return ((x - middle) / size if size > 0 else x - middle), unit
+
+    def default_family(self, x: Tensor) -> tuple[Tensor, str]:
+        """Return shifts, rotations, scale and mirror."""
+        return x, "volume-similarity"
+
+    def recommend(self, findings: Sequence[Finding], shape: tuple[int, ...]) -> Recommendation:
+        return for_grids(findings, shape[0], 3, self.noun)
 
     def thumbnail(self, x: Tensor) -> Tensor:
         return projections(x)

@@ -179,7 +179,7 @@ def discover(
             skipped=source.skipped,
             domain=domain,
         ),
-        domain.recommend(result.claims, tuple(images.shape[1:])),
+        model.family.recommend(result.claims, tuple(images.shape[1:])),
         (
             *curves_of(model.chart.parameters, samples),
             *[curve_of_levels(one) for one in result.evidence[len(model.names) :]],

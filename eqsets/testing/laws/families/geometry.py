@@ -82,7 +82,8 @@ def vectorises(case: FamilyCase, trial: Trial) -> None:
             trial.compare(actual, target, rounding(x.dtype), f"vmap over {name} gives others")
 
         def total(eta: Tensor, order: int = order) -> Tensor:
-            return act(family.element(eta), x[0], order).square().flatten(1).sum(-1)
+            y = act(family.element(eta), x[0], order)
+            return y.square().reshape(len(y), -1).sum(-1)
 
         jacobian = attempt(lambda: jacrev(total)(eta[0]))
         if isinstance(jacobian, Failure):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from math import ceil
 
 import pytest
 import torch
@@ -85,6 +86,22 @@ def test_other_angles_meet_the_declared_bound(kind: str, symmetry: Planar, spec:
 def test_max_pooling_is_coarser_between_quarter_turns() -> None:
     assert error(D4, "max", "2 regular") < 1e-15
     assert error(C8, "max", "1 regular") < 0.1
+
+
+@pytest.mark.parametrize("stride", [2, 3])
+@pytest.mark.parametrize("size", [18, 19, 20])
+def test_the_blur_is_a_gaussian_of_half_a_stride(size: int, stride: int) -> None:
+    pool = D4.pool(D4.feature_type(1), stride=stride).double()
+    x = torch.randn(1, 1, size, size, dtype=torch.float64)
+    trimmed = (size - 1) % stride + 1
+    centres = [(trimmed - 1) / 2 + stride * k for k in range(-(-size // stride))]
+    distance = torch.arange(size) - torch.tensor(centres, dtype=torch.float64)[:, None]
+    weights = torch.exp(-2 * (distance / stride).square())
+    weights[distance.abs() > ceil(1.5 * stride) + 0.5] = 0  # beyond the last tap
+    weights = weights / weights.sum(1, keepdim=True)
+    inner = slice(2, -2)  # the border is replicated
+    expected = (weights @ x[0, 0] @ weights.T)[inner, inner]
+    torch.testing.assert_close(pool(x)[0, 0, inner, inner], expected)
 
 
 def test_pooling_keeps_constants() -> None:

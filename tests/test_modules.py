@@ -45,12 +45,14 @@ EXAMPLES = {
     "Residual": lambda: nn.Residual(
         DSS(RING, 2, 3), DSS(RING, 2, 3, aggregation="none"), scale=0.0
     ),
+    "Relaxed": lambda: nn.Relaxed(DSS(RING, 2, 3)),
     "SetResNet": lambda: SetResNet(RING, [2, 3, 4, 2], depth=[1, 2], readout=3),
     "SetUNet": lambda: SetUNet(
         "translations", [3, 2, 4], out_features=1, upsample={"kind": "linear"}
     ),
     "UNet": lambda: SetUNet("translations", [3, 2, 4, 4], set_pool="mean").body,
     "Upsample": lambda: nn.Upsample("translations", "4 /2", kind="linear"),
+    "bilinear": lambda: nn.bilinear(RING, 2, 3, channels=2),
     "norm": lambda: nn.norm(RING, 2, "batch"),
     "nonlinearity": lambda: nn.nonlinearity(RING, 2, "gelu"),
     "dropout": lambda: nn.dropout(RING, 2, 0.3),

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eqsets.aggregation import Aggregation, Mean, NoAggregation
+from eqsets.aggregation import Aggregation, NoAggregation
 from eqsets.construction import Construction
 from eqsets.dss import DSS
 from eqsets.errors import FeatureTypeError
@@ -22,6 +22,8 @@ from eqsets.nn.defaults import (
     chosen_element_readout,
     chosen_normalization,
 )
+from eqsets.nn.ends import run_to_end
+from eqsets.nn.former import refused_weights
 from eqsets.nn.readout import reductions
 from eqsets.normalized import normalized_layer
 from eqsets.registry import aggregation as resolve_aggregation
@@ -47,7 +49,8 @@ class SetNetwork(nn.Module):
         normalization: before the nonlinearity: ``"element"``, ``"batch"``, or a norm for each of
             the two parts of a layer, ``"element-parts"``, ``"batch-parts"``, see
             :class:`~eqsets.DSS` (layers with one part have one norm), or ``None``.
-            ``"auto"``: ``"element"`` if there is a read-out and the type allows it, else ``None``.
+            ``"auto"``: ``"batch-parts"`` if a read-out scores elements, ``"element"`` if it reads
+            the set, if the types allow it, else ``None``.
         dropout_rate: probability to drop a channel of an element, after the nonlinearity.
         readout: length of an invariant output vector ``(B, readout)``; follows a nonlinearity.
         readout_aggregation: how the read-out aggregates over the set: ``"mean"``, ``"max"``,
@@ -77,7 +80,9 @@ class SetNetwork(nn.Module):
         )
     """
 
-    _version = 2  # 1: a read-out was the mean of everything, and nothing was normalised
+    # 1: a read-out was the mean of everything, and nothing was normalised; 2: networks that score
+    # elements normalised each element as a whole.
+    _version = 3
 
     def __init__(
         self,
@@ -112,7 +117,9 @@ class SetNetwork(nn.Module):
         types = [symmetry.feature_type(spec) for spec in features]
         over_the_set = reductions(readout_aggregation)
         aggregation = chosen_aggregation(aggregation, readout, over_the_set)
-        normalization = chosen_normalization(normalization, symmetry, types[1:], readout)
+        normalization = chosen_normalization(
+            normalization, symmetry, types[1:], readout, over_the_set
+        )
         readout_element = chosen_element_readout(readout_element, symmetry, types[-1])
         self.construction = Construction(
             SetNetwork,
@@ -188,19 +195,15 @@ class SetNetwork(nn.Module):
             FeatureTypeError: scores of a network without a read-out, or weights without attention.
         """
         side = self.symmetry.structure(structure)  # once for all layers
-        if not (return_scores or return_weights):
-            return self.blocks(x, mask, structure=side)
-        *before, end = self.blocks.layers
-        if return_scores and not isinstance(end, Readout):
-            raise FeatureTypeError(
-                f"SetNetwork got return_scores=True, but ends in {type(end).__name__}, expected a "
-                "read-out. Build it with readout=, the length of the output vector."
-            )
-        y: Any = x
-        for layer in before:
-            y = layer(y, mask, structure=side)
-        scores = {"return_scores": True} if return_scores else {}
-        return end(y, mask, structure=side, return_weights=return_weights, **scores)
+        return run_to_end(
+            self.blocks,
+            x,
+            mask,
+            side,
+            return_scores=return_scores,
+            return_weights=return_weights,
+            owner="SetNetwork",
+        )
 
     def reparametrize(
         self,
@@ -229,17 +232,12 @@ class SetNetwork(nn.Module):
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *args: Any
     ) -> None:
-        """Load weights; those of version 1 belong to a read-out that is the mean."""
+        """Load weights; those of earlier versions belong to networks with other defaults."""
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
-        end = self.blocks.layers[-1]
-        former = local_metadata.get("version", self._version) < 2
-        if former and isinstance(end, Readout) and not _is_mean_of_everything(end):
-            args[-1].append(
-                f"{prefix}weights of a network of version 0.1, whose read-out was the mean of "
-                f"everything, got aggregation={end.aggregation!r}, element={end.element!r}. Build "
-                "it with readout_aggregation='mean', readout_element='mean', normalization=None "
-                "(or as it was given)."
-            )
+        version = local_metadata.get("version", self._version)
+        normalization = self.construction.arguments["normalization"]
+        problems = refused_weights(self.blocks, version, normalization, state_dict, prefix)
+        args[-1].extend(problems)
 
     def __repr__(self) -> str:
         count = sum(parameter.numel() for parameter in self.parameters())
@@ -271,10 +269,6 @@ def _as_form(layer: DSS, target: DSS, set_size: int | None, structure: Any) -> D
     else:
         return layer.reparametrize(target.aggregation, set_size=set_size, structure=structure)
     return target.to(next(layer.parameters()))
-
-
-def _is_mean_of_everything(end: Readout) -> bool:
-    return isinstance(end.aggregation, Mean) and end.element == "mean"
 
 
 def deep_sets(

@@ -82,8 +82,11 @@ def test_the_defaults_normalise_and_read_the_maximum_where_types_allow_it() -> N
     assert chosen(RING, [2, 3]) == (None, "max")  # no read-out: the output may need the scale
     assert chosen(RING, [2, 3], normalization="batch", readout=1) == ("batch", "max")
     assert chosen("trivial", [2, 1], readout=5) == (None, "max")  # one number: nothing to scale by
+    score = {"readout": 1, "readout_aggregation": "none"}  # elements are compared
+    assert chosen(RING, [2, 3], **score) == ("batch-parts", "max")
     vectors = GeneratedSymmetry(group=OrthogonalGroup(3))
     assert chosen(vectors, [1, 2], readout=5) == ("element", "mean")  # no maximum of vectors
+    assert chosen(vectors, [1, 2], **score) == ("element-parts", "mean")  # no batch norm either
     shears = GeneratedSymmetry(group=MatrixGroup([[[0.0, 1.0], [0.0, 0.0]]]))
     assert chosen(shears, [1, 2], readout=5) == (None, "mean")
 

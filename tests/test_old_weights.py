@@ -80,3 +80,16 @@ def test_a_file_names_its_aggregation() -> None:
     file.seek(0)
     x = torch.randn(2, 5, 4, 2)
     assert torch.equal(eqsets.load(file)(x), old(x))
+
+
+def test_weights_of_a_network_that_scored_elements_say_how_it_was_normalised() -> None:
+    score = {"readout": 1, "readout_aggregation": "none"}
+    old = SetNetwork(RING, [2, 3, 3], normalization="element", **score)
+    weights = aged(old, 2)
+    for name, each in weights._metadata.items():  # type: ignore[attr-defined]
+        each["version"] = 2 if name == "" else each["version"]
+    with pytest.raises(RuntimeError, match=r"without norms of parts.*normalization='element'"):
+        SetNetwork(RING, [2, 3, 3], **score).load_state_dict(weights)
+    SetNetwork(RING, [2, 3, 3], normalization="element", **score).load_state_dict(weights)
+    now = SetNetwork(RING, [2, 3, 3], **score)
+    SetNetwork(RING, [2, 3, 3], **score).load_state_dict(now.state_dict())

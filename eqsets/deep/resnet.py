@@ -19,7 +19,19 @@ from eqsets.dss import DSS
 from eqsets.errors import FeatureTypeError, OptionError, choices
 from eqsets.features import FeatureType
 from eqsets.modules import register_module
-from eqsets.nn import Readout, Residual, SetPool, SetSequential, dropout, nonlinearity, norm
+from eqsets.nn import (
+    Aggregations,
+    Readout,
+    Residual,
+    SetPool,
+    SetSequential,
+    dropout,
+    nonlinearity,
+    norm,
+)
+from eqsets.nn.defaults import before_pool, chosen_element_readout
+from eqsets.nn.ends import run_to_end
+from eqsets.nn.readout import reductions
 from eqsets.normalized import norm_kind, normalized_layer
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
@@ -39,7 +51,7 @@ def _example(symmetry: ElementSymmetry, source: Any, target: Any, **options: Any
     return SetResNet(symmetry, [source, target, target], **rest)
 
 
-@register_module("SetResNet", example=_example)
+@register_module("SetResNet", example=_example, former={"readout_element": "mean"})
 class SetResNet(nn.Module):
     r"""A DSS layer, residual blocks, and a DSS layer, with an end of your choice.
 
@@ -65,7 +77,9 @@ class SetResNet(nn.Module):
             part of the layer before it, see :class:`~eqsets.DSS`; the norms of :math:`x` are whole.
         dropout_rate: probability to drop a channel of an element, after the nonlinearities.
         readout: length of an invariant output vector ``(B, readout)``; follows a nonlinearity.
-        readout_aggregation: how the read-out reduces the set.
+        readout_aggregation: how the read-out aggregates over the set, as for
+            :class:`~eqsets.SetNetwork`: ``"none"`` scores each element.
+        readout_element: how it reads an element, as there.
         set_pool: aggregation that reduces the set to one element ``(B, *element)``, or ``None``.
         start: ``"zero"`` starts the last layer of each block as the zero map; with more than 4
             blocks, a learned number multiplies each, from the square root of 4 over their number,
@@ -104,7 +118,8 @@ class SetResNet(nn.Module):
         normalization: str | None = "element",
         dropout_rate: float = 0.0,
         readout: int | None = None,
-        readout_aggregation: str | Aggregation = "mean",
+        readout_aggregation: Aggregations = "max",
+        readout_element: str = "auto",
         set_pool: str | Aggregation | None = None,
         start: str = "zero",
         bias: bool = True,
@@ -120,6 +135,8 @@ class SetResNet(nn.Module):
         self.symmetry = symmetry = resolve(element_group)
         types = [symmetry.feature_type(spec) for spec in features]
         counts = _depths(depth, len(types) - 2)
+        over_the_set = reductions(readout_aggregation)
+        readout_element = chosen_element_readout(readout_element, symmetry, types[-1])
         self.construction = Construction(
             SetResNet,
             symmetry,
@@ -132,7 +149,8 @@ class SetResNet(nn.Module):
                 "normalization": normalization,
                 "dropout_rate": dropout_rate,
                 "readout": readout,
-                "readout_aggregation": resolve_aggregation(readout_aggregation),
+                "readout_aggregation": over_the_set,
+                "readout_element": readout_element,
                 "set_pool": None if set_pool is None else resolve_aggregation(set_pool),
                 "start": start,
                 "bias": bias,
@@ -173,10 +191,12 @@ class SetResNet(nn.Module):
         for source, target, count in zip([hidden[0], *hidden], hidden, counts, strict=False):
             steps = [source, *[target] * count]
             blocks += [block(a, b) for a, b in pairwise(steps)]
-        blocks += [*before(types[-2]), layer(types[-2], types[-1])]
+        end = before_pool(resolve_aggregation(aggregation), alignment, set_pool)
+        blocks += [*before(types[-2]), layer(types[-2], types[-1], aggregation=end)]
         if readout is not None:
             blocks += before(types[-1])
-            blocks.append(Readout(symmetry, types[-1], readout, readout_aggregation))
+            read = Readout(symmetry, types[-1], readout, over_the_set, element=readout_element)
+            blocks.append(read)
         if set_pool is not None:
             blocks.append(SetPool(symmetry, types[-1], set_pool))
         self.blocks = SetSequential(*blocks)
@@ -184,12 +204,25 @@ class SetResNet(nn.Module):
         self.keeps_set = self.blocks.keeps_set
 
     def forward(
-        self, x: Tensor | SetBatch, mask: Tensor | None = None, *, structure: Any = None
-    ) -> Tensor | SetBatch:
-        """Map ``x: (B, N, *element)`` or a SetBatch; see :class:`~eqsets.DSS`."""
+        self,
+        x: Tensor | SetBatch,
+        mask: Tensor | None = None,
+        *,
+        structure: Any = None,
+        return_scores: bool = False,
+        return_weights: bool = False,
+    ) -> Any:
+        """Map ``x: (B, N, *element)`` or a SetBatch; see :meth:`eqsets.SetNetwork.forward`."""
         side = self.symmetry.structure(structure)  # once for all layers
-        y: Tensor | SetBatch = self.blocks(x, mask, structure=side)
-        return y
+        return run_to_end(
+            self.blocks,
+            x,
+            mask,
+            side,
+            return_scores=return_scores,
+            return_weights=return_weights,
+            owner="SetResNet",
+        )
 
     def __repr__(self) -> str:
         count = sum(parameter.numel() for parameter in self.parameters())

@@ -17,6 +17,7 @@ from eqsets.features import FeatureType, require_same_type
 from eqsets.modules import register_module
 from eqsets.nn import SetPool, SetSequential, Upsample, dropout, nonlinearity
 from eqsets.nn import pool as set_pooling
+from eqsets.nn.defaults import before_pool
 from eqsets.normalized import normalized_layer
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
@@ -151,6 +152,7 @@ class SetUNet(nn.Module):
             joins.append(SetSequential(*block(twice, *[kind] * depth, *above)))
         bottom = SetSequential(*block(levels[-1], coarse[-1]))
         ends = [] if set_pool is None else [SetPool(symmetry, target, set_pool)]
+        form["aggregation"] = before_pool(resolve_aggregation(aggregation), alignment, set_pool)
         last = SetSequential(DSS(symmetry, levels[0], target, **form), *ends)
         self.body = UNet(first, *steps, bottom, *ups[::-1], *joins[::-1], last)
         self.in_type, self.out_type = self.body.in_type, self.body.out_type

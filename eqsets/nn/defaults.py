@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from eqsets.aggregation import Aggregation, Mean, NoAggregation, Sum
 from eqsets.aggregation.centered import Centered
+from eqsets.aggregation.part_norms import NORMALIZED_PARTS
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
 from eqsets.registry import aggregation as resolve_aggregation
@@ -32,8 +33,8 @@ def chosen_aggregation(
     """
     if given != "auto":
         return resolve_aggregation(given)
-    reads_the_set = readout is not None and not isinstance(over_the_set, NoAggregation)
-    return _NEAR_SIAMESE if reads_the_set else Centered()
+    compares = readout is None or _reads_elements(readout, over_the_set)
+    return Centered() if compares else _NEAR_SIAMESE
 
 
 def before_pool(
@@ -54,10 +55,13 @@ def chosen_normalization(
     symmetry: ElementSymmetry,
     hidden: Sequence[FeatureType],
     readout: int | None,
+    over_the_set: object,
 ) -> str | None:
-    """Return, for ``"auto"``, ``"element"`` where a read-out follows and all types allow it.
+    """Return, for ``"auto"``, a norm where a read-out follows; another choice as given.
 
-    Otherwise ``None``; another choice is returned as given.
+    Where each element is read, elements are compared: a norm for each of the two parts, of the
+    batch if all types have one, else of the element. Where the set is read, one norm of the
+    element. ``None`` where a type has no such norm.
 
     Without a read-out the output may have to keep the scale of the input, as in restoration. An
     element of one number has nothing to be normalised by: its norm would be constant.
@@ -66,12 +70,22 @@ def chosen_normalization(
         return given
     if readout is None or any(each.layout == (1,) for each in hidden):
         return None
+    parts = ("batch-parts", "element-parts") if _reads_elements(readout, over_the_set) else ()
+    kinds = [*parts, "element"]
+    return next((kind for kind in kinds if _have_norm(symmetry, hidden, kind)), None)
+
+
+def _have_norm(symmetry: ElementSymmetry, types: Sequence[FeatureType], kind: str) -> bool:
     try:
-        for each in hidden:
-            symmetry.norm(each, "element")
+        for each in types:
+            symmetry.norm(each, NORMALIZED_PARTS.get(kind, kind))
     except FeatureTypeError:
-        return None
-    return "element"
+        return False
+    return True
+
+
+def _reads_elements(readout: int | None, over_the_set: object) -> bool:
+    return readout is not None and isinstance(over_the_set, NoAggregation)
 
 
 def chosen_element_readout(given: str, symmetry: ElementSymmetry, feature_type: FeatureType) -> str:

@@ -173,3 +173,25 @@ def test_zero_weights_of_a_spatial_convolution_leave_it_trainable() -> None:
     assert block.scale is None
     without = [name for name, p in network.named_parameters() if not p.grad.abs().sum() > 0]
     assert not without, without
+
+
+def test_its_read_out_has_the_options_of_the_network() -> None:
+    torch.manual_seed(0)
+    given = {"depth": 1, "readout": 2, "start": "default"}
+    y, scores = SetResNet(RING, [2, 6, 3], **given)(sets(), return_scores=True)
+    assert y.shape == (2, 2)
+    assert scores.shape == (2, 3, 2)
+    each = SetResNet(RING, [2, 6, 3], **given, readout_aggregation="none", readout_element="mean")
+    assert each(sets()).shape == (2, 3, 2)
+    both = SetResNet(RING, [2, 6, 3], **given, readout_aggregation=("mean", "attention"))
+    weights = both(sets(), return_weights=True)[1]
+    assert torch.allclose(weights.sum(1), torch.ones(2, 1))
+    with pytest.raises(FeatureTypeError, match="SetResNet got return_scores=True"):
+        SetResNet(RING, [2, 6, 3], depth=1)(sets(), return_scores=True)
+
+
+def test_before_a_mean_over_the_set_the_last_layer_has_one_map() -> None:
+    """Its differences would cancel, and their map would never learn."""
+    network = SetResNet(RING, [2, 6, 3], depth=1, set_pool="mean", start="default")
+    network(sets()).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())

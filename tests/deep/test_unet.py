@@ -130,3 +130,11 @@ def test_the_law_of_pooling_sees_a_broken_up_sampling() -> None:
     reports = [check(one, profile="quick", only="EQL08-pool") for one in (right, wrong)]
     assert [report.ok for report in reports] == [True, False]
     assert "upsample" in reports[1].failures[0].describe()
+
+
+def test_before_a_mean_over_the_set_the_last_layer_has_one_map() -> None:
+    """Its differences would cancel, and their map would never learn."""
+    torch.manual_seed(0)
+    net = SetUNet(CIRCULAR[1], [2, 3, 4], set_pool="mean", activation="silu")
+    net(torch.randn(2, 3, 2, 8)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())

@@ -10,17 +10,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from eqsets import (
     DSS,
+    DescriptionError,
     FeatureTypeError,
     OptionError,
     SetBatch,
     ShapeError,
     element_group,
     set_aware,
+    to_dict,
 )
 from eqsets.set_aware import SetAware, SetAwareLayer
 
@@ -74,6 +78,28 @@ def test_at_the_start_it_computes_what_the_model_computes(name: str, alignment: 
         assert torch.allclose(masked[MASK], target[MASK], atol=1e-12)
         assert not masked[~MASK].any()
         assert torch.allclose(rows, target[MASK], atol=1e-12)
+
+
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(data=st.data())
+@pytest.mark.parametrize("alignment", ["shared", "independent"])
+@pytest.mark.parametrize("name", ZOO)
+def test_at_the_start_sets_of_all_sizes_and_holes_are_the_model(
+    name: str, alignment: str, data: st.DataObject
+) -> None:
+    model, network, x = converted(name, alignment=alignment)
+    batch, size = data.draw(st.integers(1, 3), "B"), data.draw(st.integers(1, 4), "N")
+    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 999), "seed"))
+    x = torch.randn(batch, size, *x.shape[2:], generator=generator, dtype=x.dtype)
+    mask = torch.rand(batch, size, generator=generator) < 0.6
+    mask[:, size - 1] = True
+    padded = torch.where(mask.reshape(batch, size, *[1] * (x.dim() - 2)), x, torch.nan)
+    ragged = SetBatch.from_list([one[there] for one, there in zip(x, mask, strict=True)])
+    for target, masked, rows in zip(
+        by_element(model, x), *map(leaves, (network(padded, mask), network(ragged))), strict=True
+    ):
+        assert torch.allclose(masked[mask], target[mask], atol=1e-12)
+        assert torch.allclose(rows, target[mask], atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -211,6 +237,12 @@ def test_copies_pickles_and_states_give_the_same_numbers() -> None:
 
 
 @pytest.mark.slow
+def test_it_is_saved_by_its_weights_and_has_no_description() -> None:
+    _, network, _ = converted(next(iter(ZOO)))
+    with pytest.raises(DescriptionError, match=r"got SetAware.*their weights by state_dict"):
+        to_dict(network)
+
+
 def test_compile_and_export_give_the_same_numbers() -> None:
     _, network, x = converted("perceptron")
     expected = moved(network)(x)

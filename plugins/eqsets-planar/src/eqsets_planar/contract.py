@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from eqsets.testing import Capabilities, ContractSpec, Layer
+from dataclasses import replace
+from functools import partial
+
+from eqsets import SetUNet
+from eqsets.testing import Capabilities, ContractSpec, Layer, SetCase
 from eqsets_planar.symmetry import Planar
 
 __all__ = ["subject", "subject_of"]
@@ -40,4 +44,23 @@ def subject_of(name: str, symmetry: Planar, *specs: int | str, **options: object
 def subject() -> ContractSpec:
     """Return the spec of ``"planar"``: D4 on images of 3 x 3 pixels."""
     symmetry = Planar(4, reflections=True, grid=3)
-    return subject_of("planar", symmetry, 1, "2 regular", "1 trivial + 1 irrep(1)", 2)
+    spec = subject_of("planar", symmetry, 1, "2 regular", "1 trivial + 1 irrep(1)", 2)
+    return replace(spec, sets=(_unet(symmetry),))
+
+
+def _unet(symmetry: Planar) -> SetCase:
+    """Return a U-Net of one level, of trivial and regular fields."""
+    build = partial(
+        SetUNet, symmetry, [1, "1 regular", "2 trivial"], kernel_size=3, normalization="element"
+    )
+    source = symmetry.feature_type(1)
+    return SetCase(
+        "SetUNet",
+        build,
+        in_type=source,
+        out_type=source,
+        group=source.group,
+        symmetry=symmetry,
+        principal=False,
+        selects=True,  # deep ones amplify rounding as maxima do
+    )

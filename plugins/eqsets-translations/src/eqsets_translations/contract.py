@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from math import prod
 from typing import Any
 
-from eqsets.testing import Capabilities, ContractSpec, Layer
+from eqsets import ElementSymmetry, SetUNet
+from eqsets.testing import Capabilities, ContractSpec, Layer, SetCase
 from eqsets_translations.options import per_axis
 from eqsets_translations.symmetry import Translations
 
@@ -18,6 +20,7 @@ def subject() -> ContractSpec:
 
     Signals with strides and with zeros around them are tested along with it.
     """
+    strided = strided_subject()
     return replace(
         circular_subject(2),
         alternatives=(
@@ -28,8 +31,8 @@ def subject() -> ContractSpec:
             {"kernel_size": (2, 1), "dilation": 2},
         ),
         variants=tuple(
-            replace(one, aggregations=("centered",))
-            for one in (strided_subject(), zeros_subject(1))
+            replace(one, aggregations=("centered",), sets=sets)
+            for one, sets in ((strided, (_unet(strided.symmetry),)), (zeros_subject(1), ()))
         ),
     )
 
@@ -69,6 +72,24 @@ def strided_subject(padding_mode: str = "circular") -> ContractSpec:
     )
     pools = ({"kind": "max"}, {"kind": "mean"})
     return _partial(f"translations by 2, {padding_mode}", symmetry, (fine, coarse), layers, pools)
+
+
+def _unet(symmetry: ElementSymmetry | None) -> SetCase:
+    """Return a U-Net of one level, whose total stride is that of the symmetry."""
+    if symmetry is None:
+        raise AssertionError("a spec of translations has a symmetry")
+    build = partial(SetUNet, symmetry, [2, 2, 3], activation="silu", normalization="element-parts")
+    source = symmetry.feature_type(2)
+    return SetCase(
+        "SetUNet",
+        build,
+        in_type=source,
+        out_type=source,
+        group=source.group or symmetry.group,
+        symmetry=symmetry,
+        principal=False,
+        selects=True,  # deep ones amplify rounding as maxima do
+    )
 
 
 def zeros_subject(dims: int) -> ContractSpec:

@@ -24,6 +24,7 @@ from eqsets.rows import (
     RowNorm,
     pointwise_activation,
 )
+from eqsets.rows.invariant_part import LinearPart
 
 D = torch.float64
 RING = element_group("cyclic", size=4).feature_type(3)
@@ -143,3 +144,10 @@ def test_parts_have_modules_of_their_own() -> None:
     norms = EachPartNorm(kind, [ElementNorm(VECTORS), RowNorm(SCALARS)]).double()
     expected = [norms.parts[0](vectors), RowNorm(SCALARS).double()(scalars, present)]
     assert torch.equal(norms(x, present), kind.join(expected))
+
+
+def test_the_invariant_part_of_a_type_without_channels() -> None:
+    vectors = torch.linalg.qr(torch.randn(4, 2, dtype=torch.float64))[0]
+    part = LinearPart(vectors, vectors.mT, None).double()
+    x = torch.randn(3, 4, dtype=torch.float64)
+    torch.testing.assert_close(part(x), x @ vectors @ vectors.mT)

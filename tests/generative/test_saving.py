@@ -30,8 +30,10 @@ def test_comes_back_the_same(fitted, rotated_images, tmp_path):
 
 
 def test_an_unfitted_model_comes_back(tmp_path):
-    SymmetryModel("affine", SHAPE, backbone="cnn").save(tmp_path / "model.pt")
-    assert SymmetryModel.load(tmp_path / "model.pt").backbone == "cnn"
+    SymmetryModel("affine", SHAPE, backbone="cnn", dropout=0.25).save(tmp_path / "model.pt")
+    loaded = SymmetryModel.load(tmp_path / "model.pt")
+    assert loaded.backbone == "cnn"
+    assert loaded.dropout == 0.25
 
 
 def test_a_family_without_a_name_must_be_brought(tmp_path):

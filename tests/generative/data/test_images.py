@@ -10,6 +10,7 @@ import torch
 
 from eqsets import OptionError, ShapeError
 from eqsets.generative import SymmetryModel, as_images
+from eqsets.generative.data.images import split
 from eqsets.generative.vae import VAE
 
 
@@ -92,3 +93,10 @@ def test_the_shape_of_an_image_has_three_numbers(make, shape):
         make(shape)
     built = make(torch.zeros(2, 1, 8, 8).shape[1:])
     assert getattr(built, "shape", None) or built.image_shape == (1, 8, 8)
+
+
+def test_what_is_held_out_is_not_learned_from():
+    x = torch.arange(40.0)[:, None]
+    learned, held = split(x, 3)
+    assert len(held) == 4
+    assert sorted(torch.cat([learned, held]).flatten().tolist()) == list(range(40))

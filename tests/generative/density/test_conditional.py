@@ -97,6 +97,16 @@ def test_entropy_of_the_start_is_uniform_on_circles():
     assert p.uniform_entropy() == pytest.approx(log(1.0))
 
 
+def test_the_entropy_is_drawn_from_the_generator_that_is_given():
+    density = ConditionalDensity(eqsets.transformation("affine").chart(), SHAPE).eval()
+    p = density(torch.zeros(2, *SHAPE))
+    first, second, other = (
+        p.entropy(8, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
 @pytest.mark.slow
 def test_learns_a_partial_rotation_for_one_prototype_and_none_for_another():
     density = ConditionalDensity(eqsets.transformation("rotation").chart(), SHAPE, dropout=0.0)

@@ -10,6 +10,7 @@ import torch
 from eqsets import OptionError, ShapeError
 from eqsets.generative import StagePlan, SymmetryModel
 from eqsets.generative.vae import VAE, InvariantVAE, Resampling, resampled, standard
+from eqsets.generative.vae.fitting import ELBO
 from eqsets.generative.vae.networks import ConvDecoder
 from eqsets.generative.vae.plain import log_normal
 
@@ -165,3 +166,20 @@ def test_what_is_not_trained_decides_a_fit_as_well(fitted, rotated_images, tmp_p
 def test_images_are_checked():
     with pytest.raises(ShapeError, match="as the model was made for"):
         VAE(SHAPE).bound(torch.zeros(2, 1, 8, 8) - 1)
+
+
+class FirstPixel(torch.nn.Module):
+    """Stands for a VAE whose bound is the first pixel of each image."""
+
+    def precompute(self, x):
+        return ()
+
+    def log_weights(self, x, samples, generator, known):
+        return x.flatten(1)[:, :1].expand(-1, samples)
+
+
+def test_the_loss_of_held_out_images_is_a_mean_over_all_images():
+    held_out = torch.zeros(300, 1, 2, 2)  # more than one piece of 256
+    held_out[256:] = 1.0
+    objective = ELBO(FirstPixel(), torch.zeros(4, 1, 2, 2), held_out, None, 0.0)
+    assert objective.check()["loss"] == pytest.approx(-44 / 300)

@@ -18,7 +18,7 @@ from eqsets.generative.analysis.hypotheses import (
     holm,
     statistics_of,
 )
-from eqsets.generative.analysis.mirror import MIRROR
+from eqsets.generative.analysis.joint.mirror import MIRROR
 from eqsets.generative.analysis.sentences import ALPHA, VISIBLE, sentence_of
 
 __all__ = ["ALPHA", "VISIBLE", "Claim", "claims_of"]
@@ -142,7 +142,8 @@ def _verdict(
     numbers: Statistics, p_absent: float, p_uniform: float | None, p_discrete: float | None
 ) -> str:
     peaks = numbers.peaks
-    if peaks is not None and p_discrete is not None and p_discrete < ALPHA and peaks.nearly_equal:
+    peaked = p_discrete is not None and p_discrete < ALPHA
+    if peaked and peaks is not None and peaks.nearly_equal and peaks.narrow:
         return "discrete"
     if not numbers.resolved:
         return "unresolved"

@@ -11,7 +11,8 @@ from torch import Tensor
 from eqsets.generative.analysis.claims import Claim, claims_of
 from eqsets.generative.analysis.component import components_of
 from eqsets.generative.analysis.evidence import Evidence, gather
-from eqsets.generative.analysis.mirror import MIRROR, gather_mirror
+from eqsets.generative.analysis.joint.mirror import MIRROR, gather_mirror
+from eqsets.generative.analysis.joint.one_parameter import shear_of, with_shear
 from eqsets.generative.analysis.poses import Poses, poses_of
 from eqsets.generative.canonicalization.inference import Inference
 
@@ -62,4 +63,6 @@ def examine(
     if reflections:
         tell(MIRROR.name)
         evidence.append(gather_mirror(components, references, queries, repeats))
-    return Examination(claims_of(evidence, generator=generator), tuple(evidence), queries)
+    shear = shear_of(inference, references, queries, repeats[0], seed)
+    claims = with_shear(claims_of(evidence, generator=generator), shear)
+    return Examination(claims, tuple(evidence), queries)

@@ -43,6 +43,7 @@ FEWEST_DISTINCT = 8
 
 _SHARE = 0.25  # of images that must not be invariant themselves
 _SAME = 0.2  # of the probability of an image: a copy with so much of it is the image itself
+_NARROW = 0.9
 _LEVEL = 0.2  # of the uniform density
 _MOVES = 9999
 _STOP = 100
@@ -88,6 +89,11 @@ class Peaks:
     def symmetric_objects(self) -> bool:
         """Whether most images are the same in these poses, so that nothing is known of the data."""
         return self.distinct < _SHARE or self.images < FEWEST_DISTINCT
+
+    @property
+    def narrow(self) -> bool:
+        """Whether peaks are narrower than 90 % of what is uniform: less would not matter."""
+        return self.within <= _NARROW * len(self.profile) / self.order / 2
 
     @property
     def nearly_equal(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eqsets.generative.analysis.discrete import Discrete
 from eqsets.generative.analysis.hypotheses import Statistics
-from eqsets.generative.analysis.mirror import MIRROR
+from eqsets.generative.analysis.joint.mirror import MIRROR
 from eqsets.generative.analysis.units import quantity
 
 __all__ = ["ALPHA", "VISIBLE", "sentence_of"]

@@ -8,7 +8,7 @@ import torch
 from eqsets.errors import OptionError
 from eqsets.generative import SymmetryModel, discover
 from eqsets.generative.analysis.examine import examine
-from eqsets.generative.analysis.mirror import MIRROR
+from eqsets.generative.analysis.joint.mirror import MIRROR
 
 AXIS = ((0.0, 0.0, 1.0), (0.35, 0.0, 0.7))
 

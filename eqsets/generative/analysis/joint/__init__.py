@@ -1,0 +1,1 @@
+"""Several components at once: reflections up to a rotation, and one parameter instead of three."""

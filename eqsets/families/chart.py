@@ -33,9 +33,12 @@ class Chart(ABC):
 
     Attributes:
         parameters: names, units, ranges, periods, levels and roles of the coordinates.
+        raw: whether poses stay as they are when an element is moved along a coordinate of another
+            factor, so that errors of these coordinates cannot appear as another transformation.
     """
 
     parameters: tuple[Parameter, ...]
+    raw: bool = False
 
     @abstractmethod
     def element(self, z: Tensor) -> Tensor:
@@ -170,6 +173,9 @@ class ProductChart(Chart):
             own, position = z[:, first : first + count], index - first
             if 0 <= position < count:
                 parts.append(chart.along(own, position, steps))
+            elif chart.raw:
+                same = chart.element(own)[:, None]
+                parts.append(same.expand(len(z), len(steps), *same.shape[2:]))
             else:
                 parts.append(chart.element(z.new_zeros(len(z), len(steps), count)))
             first += count

@@ -154,3 +154,29 @@ def test_a_missing_extra_is_one_clear_error(run, images, monkeypatch, module):
     assert result.exit_code == 2
     assert 'pip install "eqsets[generative]"' in result.output
     assert "Traceback" not in result.output
+
+
+def test_the_kind_is_asked_for_and_graphs_are_refused(run, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((300, 64, 3)))
+    asked = run(tmp_path / "x.npy", "--quiet")
+    assert asked.exit_code == 2
+    text = " ".join(asked.output.split())
+    assert "--kind clouds: 300 point clouds of 64 points" in text
+    assert "--kind images: 300 grey images of 64 x 3 pixels" in text
+    refused = run(tmp_path / "x.npy", "--kind", "graphs", "--quiet")
+    assert refused.exit_code == 2
+    assert "all permutations of them are a symmetry" in " ".join(refused.output.split())
+
+
+def test_clouds_get_a_page_of_their_own(run, tmp_path, short):
+    generator = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", generator.normal(size=(48, 12, 2)) * [1.0, 0.5] + [0.0, 0.2])
+    result = run(
+        tmp_path / "x.npy", "--kind", "clouds", "--output", tmp_path / "out", "--quiet", "--json"
+    )
+    assert result.exit_code == 0, result.output
+    numbers = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert numbers["facts"]["kind"] == "clouds"
+    assert numbers["facts"]["family"] == "cloud-similarity-2d"
+    assert "Sets(" in numbers["recommendation"]["code"]
+    assert "48 clouds of shape" in (tmp_path / "out" / "report.html").read_text()

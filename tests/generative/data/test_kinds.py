@@ -8,6 +8,7 @@ import torch
 
 from eqsets import OptionError, ShapeError
 from eqsets.families.domains.axes import channels_first
+from eqsets.generative import discover
 from eqsets.generative.data.sources import read
 
 READINGS = [
@@ -159,3 +160,25 @@ def test_files_of_graphs_are_refused(tmp_path):
 def test_unknown_kinds_are_named():
     with pytest.raises(OptionError, match=r"there are no 'signal' as a kind.*mean 'signals'"):
         read(np.zeros((40, 64)), kind="signal")
+
+
+SHAPES = {"signals": (2, 32), "clouds": (12, 3), "volumes": (1, 6, 6, 6), "vectors": (3,)}
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_constant_and_few_elements_are_refused_before_a_fit(kind):
+    constant = np.zeros((40, *SHAPES[kind]))
+    with pytest.raises(ShapeError, match=f"all 40 {kind} are constant"):
+        discover(constant, kind=kind, quiet=True)
+    varied = np.random.default_rng(0).normal(size=(31, *SHAPES[kind]))
+    for count in (1, 31):
+        with pytest.raises(ShapeError, match=f"got {count} {kind}, expected 32 at least"):
+            discover(varied[:count], kind=kind, quiet=True)
+
+
+def test_a_kind_and_a_family_of_another_are_refused():
+    x = np.zeros((40, 2, 32))
+    with pytest.raises(OptionError, match=r"kind='signals' and the family 'rotation', which tr"):
+        discover(x, kind="signals", family="rotation", quiet=True)
+    with pytest.raises(OptionError, match=r"vectors of 32 numbers.*MatrixFamily\(lie_algebra\)"):
+        discover(np.eye(40, 32), kind="vectors", quiet=True)

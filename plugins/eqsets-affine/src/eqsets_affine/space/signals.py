@@ -52,6 +52,10 @@ class Time(SpaceFamily):
             Parameter("time_scale", "log factor", -0.4, 0.4, role="scale"),
         )
 
+    def chart(self) -> SpaceChart:
+        """Return coordinates along which signals are moved as they are, scale included."""
+        return SpaceChart(self.parameters_of_eta, self.keys, 1, raw=True)
+
     @without_autocast
     def act(self, g: Tensor, x: Tensor, *, order: int = 1) -> Tensor:
         self.check(x, order)

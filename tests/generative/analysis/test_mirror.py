@@ -54,3 +54,17 @@ def test_reflections_are_for_images_and_once(generator):
     x = 2 * torch.rand(40, 1, 8, 8, generator=generator) - 1
     with pytest.raises(OptionError, match="a family without reflections"):
         discover(x, family="d4", reflections=True)
+
+
+@pytest.mark.slow
+def test_the_default_search_has_shear_and_reflections(draw, generator, tiny):
+    """The control is a family by name, which is searched alone."""
+    images = flipped(draw(turned(48, 3.14, generator), 12), 0.5, generator)
+    report = discover(images, preset=tiny, quiet=True)
+    assert report.facts["family"] == "affine with reflections"
+    assert [claim.name for claim in report.claims][-2:] == ["shear", "mirror"]
+    assert [curve.name for curve in report.curves][-1] == "mirror"
+    assert "Mirror" in report.to_html()
+    assert "mirror" in report.to_json()
+    control = discover(images, family="rotation", preset=tiny, quiet=True)
+    assert [claim.name for claim in control.claims] == ["rotation"]

@@ -66,10 +66,12 @@ class Signals(Grid):
         return x
 
     def standardise(self, x: Tensor) -> tuple[Tensor, str]:
-        """Return signals minus the median of all values, divided by their standard deviation."""
-        middle, size = float(x.median()), float(x.double().std())
-        unit = f"offsets from {middle:.4g}, 1 = {size:.4g}, the standard deviation of all values"
-        return ((x - middle) / size if size > 0 else x - middle), unit
+        """Return signals divided by the standard deviation of all values; zero stays zero.
+
+        Gains and polarity are about zero, so nothing is subtracted.
+        """
+        size = float(x.double().std())
+        return (x / size if size > 0 else x), f"1 = {size:.4g}, the standard deviation"
 
     def default_family(self, x: Tensor) -> tuple[Tensor, str]:
         """Return shifts and scales of time, offsets, gains and polarity."""

@@ -9,10 +9,12 @@ from typing import Any
 from torch import nn
 
 from eqsets.aggregation import Aggregation, Aittala, Attention, Context, MappedMax, Max
+from eqsets.aggregation.centered import Centered
 from eqsets.dss import ALIGNMENTS, DSS
 from eqsets.modules import examples
 from eqsets.network import SetNetwork
 from eqsets.nn import Readout, SetPool
+from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.symmetry import ElementSymmetry
 from eqsets.testing.cases.rows import offered
 from eqsets.testing.oracles.dss import LocalSum, dss_by_loop, end_by_loop, has_loop
@@ -68,7 +70,9 @@ def _layer(
 def _normalized(
     symmetry: ElementSymmetry, subject: ContractSpec, layer: Layer
 ) -> Iterator[SetCase]:
-    """Yield layers with a norm for each of their two parts."""
+    """Yield centred layers with a norm for each of their two parts."""
+    if not isinstance(resolve_aggregation(subject.aggregations[0]), Centered):
+        return
     for alignment in ALIGNMENTS if subject.capabilities.independent else ALIGNMENTS[:1]:
         build = partial(
             DSS,

@@ -82,7 +82,7 @@ BAD = [
     (np.zeros((40, 6), np.uint8), r"shape \(40, 6\), which may be .*40 vectors of 6 numbers"),
     (np.zeros((40, 6, 5, 4), np.uint8), r"Drop the alpha channel"),
     (np.array([["a"]]), r"does not make a tensor"),
-    (np.zeros((3, 6, 5), np.uint8), r"got 3 images, expected 32 at least"),
+    (np.arange(90, dtype=np.uint8).reshape(3, 6, 5), r"got 3 images, expected 32 at least"),
 ]
 
 

@@ -161,8 +161,13 @@ def _gradients(bench: SetBench, x: Tensor) -> Tensor:
 
 
 def _affordable(case: SetCase) -> bool:
-    """Return whether a set of many elements in bfloat16 is claimed, and takes seconds."""
-    return case.capabilities.bfloat16 and prod(element_shape(case.in_type)) <= _NUMBERS
+    """Return whether a set of many elements in bfloat16 is claimed, and takes seconds.
+
+    A norm of small differences multiplies their rounding: its gradients are no sums that keep
+    digits.
+    """
+    small = prod(element_shape(case.in_type)) <= _NUMBERS
+    return case.capabilities.bfloat16 and small and not case.normalizes
 
 
 @law(

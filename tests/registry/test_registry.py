@@ -189,7 +189,9 @@ def test_a_first_party_name_says_how_to_install_it(name):
 
 
 def test_a_first_party_transformation_says_how_to_install_it():
-    with pytest.raises(PluginError, match=r'there are none.*pip install "eqsets\[color\]"'):
+    with pytest.raises(
+        PluginError, match=r'comes with eqsets-color.*pip install "eqsets\[color\]"'
+    ):
         Registry([], {}).transformation("hsv", {})
 
 

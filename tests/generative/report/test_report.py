@@ -191,7 +191,7 @@ def test_recommended_code_runs(claims, group, code):
     assert result.group == group
     assert code in result.code
     if group == "planar":
-        pytest.importorskip("escnn")
+        pytest.importorskip("eqsets_planar")
     scope: dict[str, object] = {}
     exec(result.code, scope)
     layer = scope["layer"]

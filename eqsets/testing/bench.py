@@ -17,6 +17,7 @@ from eqsets.layout import Dense
 from eqsets.sets import SetBatch
 from eqsets.testing import strategies
 from eqsets.testing.spec import Elements, RowCase, SetCase
+from eqsets.testing.tolerance import rounding
 from eqsets.testing.trial import Trial, randomness
 
 __all__ = ["BATCH", "RowBench", "SetBench", "draw_element"]
@@ -204,6 +205,11 @@ class SetBench:
         """Compare outputs, one of them moved, where the type claims its action."""
         inside = self.case.out_type.interior
         self.compare(inside(actual), inside(expected), budget)
+
+    def half_budget(self) -> float:
+        """Return the budget of outputs in the dtype of the bench: each norm multiplies rounding."""
+        norms = sum("norm" in type(part).__name__.lower() for part in self.module.modules())
+        return rounding(self.dtype) * max(1, norms)
 
     def compare(self, actual: Tensor, expected: Tensor, budget: float, what: str = "") -> None:
         """Compare outputs relatively; differences far below the size of the input are rounding."""

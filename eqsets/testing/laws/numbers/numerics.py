@@ -77,7 +77,7 @@ def bfloat16_runs(case: SetCase, trial: Trial) -> None:
     y = bench.run(bench.x)
     trial.note(dtype=torch.bfloat16)
     trial.expect(bool(y.isfinite().all()), f"{case.label} gives numbers that are not finite")
-    bench.compare(y, wide.run(bench.x.double()), rounding(torch.bfloat16))
+    bench.compare(y, wide.run(bench.x.double()), bench.half_budget())
 
 
 @law(
@@ -96,7 +96,7 @@ def float16_runs(case: SetCase, trial: Trial) -> None:
     ):
         y, right = bench.call(given, mask), wide.call(exact, mask)
         pair = [one.values if isinstance(one, SetBatch) else one for one in (y, right)]
-        bench.compare(pair[0], pair[1], rounding(torch.float16), layout)
+        bench.compare(pair[0], pair[1], bench.half_budget(), layout)
 
 
 @law(

@@ -206,10 +206,10 @@ class SetBench:
         inside = self.case.out_type.interior
         self.compare(inside(actual), inside(expected), budget)
 
-    def half_budget(self) -> float:
+    def rounding_budget(self) -> float:
         """Return the budget of outputs in the dtype of the bench: each norm multiplies rounding."""
         norms = sum("norm" in type(part).__name__.lower() for part in self.module.modules())
-        return rounding(self.dtype) * max(1, norms)
+        return rounding(self.dtype) * max(1, 2 * norms)
 
     def compare(self, actual: Tensor, expected: Tensor, budget: float, what: str = "") -> None:
         """Compare outputs relatively; differences far below the size of the input are rounding."""

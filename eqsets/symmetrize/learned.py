@@ -15,14 +15,14 @@ from torch.nn import functional as F
 from eqsets.errors import FeatureTypeError, ShapeError
 from eqsets.features import FeatureType
 from eqsets.groups import Group
-from eqsets.symmetrize.poses import Poses, Weighted
+from eqsets.symmetrize.poses import LearnedPoses, Weighted
 
 __all__ = ["LearnedFinitePose", "LearnedRotation", "PooledScores", "WeightedVectors"]
 
 _WIDTH, _POOLED = 32, 8
 
 
-class LearnedFinitePose(Poses):
+class LearnedFinitePose(LearnedPoses):
     r"""The group element at which a network of scores is largest.
 
     .. math:: g(x) = \arg\max_g \sum_i s(g^{-1} x_i)
@@ -70,7 +70,7 @@ class LearnedFinitePose(Poses):
         return f"one of {len(self.elements)} group elements"
 
 
-class LearnedRotation(Poses):
+class LearnedRotation(LearnedPoses):
     r"""The orthonormal system of learned vectors, by the method of Gram and Schmidt.
 
     Arguments:

@@ -26,7 +26,7 @@ from eqsets.symmetrize.learned import (
     PooledScores,
     WeightedVectors,
 )
-from eqsets.symmetrize.poses import Poses
+from eqsets.symmetrize.poses import LearnedPoses, Poses
 from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["Symmetrized", "symmetrize"]
@@ -100,10 +100,12 @@ class Symmetrized(nn.Module):
             OptionError: no poses are learned.
         """
         in_type, sets, _ = self._read(x)
-        try:
-            return self.poses.prior_loss(in_type, sets)
-        except NotImplementedError as error:
-            raise OptionError(f"{error} Use how='canonical', whose poses are learned.") from error
+        if not isinstance(self.poses, LearnedPoses):
+            raise OptionError(
+                f"{type(self.poses).__name__} learns nothing, so it has no prior, expected learned "
+                "poses. Use how='canonical'."
+            )
+        return self.poses.prior_loss(in_type, sets)
 
     def _read(self, x: Tensor) -> tuple[FeatureType, Tensor, bool]:
         """Return the type of the input, the input as sets, and whether it was given as sets."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from eqsets.features import FeatureType
 
-__all__ = ["Poses", "Weighted"]
+__all__ = ["LearnedPoses", "Poses", "Weighted"]
 
 
 class Weighted(NamedTuple):
@@ -50,10 +50,10 @@ class Poses(nn.Module):
         """Return the estimated error of the mean of ``values: (K, ...)``: zero if exact."""
         return torch.zeros_like(values[0])
 
-    def prior_loss(self, in_type: FeatureType, x: Tensor) -> Tensor:
-        """Return how far the poses are from the identity: a loss, where they are learned.
 
-        Raises:
-            NotImplementedError: nothing is learned.
-        """
-        raise NotImplementedError(f"{type(self).__name__} learns nothing, so it has no prior.")
+class LearnedPoses(Poses):
+    """Poses with weights: a prior says where those of the training data should be."""
+
+    @abstractmethod
+    def prior_loss(self, in_type: FeatureType, x: Tensor) -> Tensor:
+        """Return how far the poses of ``x: (B, N, *element)`` are from the identity, a scalar."""

@@ -127,7 +127,7 @@ class Images(Grid):
             )
         if x.shape[-1] in (1, 3) and x.shape[1] > 4:
             raise ShapeError(
-                f"got images of shape {tuple(x.shape)}, which looks like channels last, expected "
+                f"got images of shape {tuple(x.shape)}, which may have the channels last, expected "
                 "(n, C, H, W). Write torch.as_tensor(x).permute(0, 3, 1, 2)."
             )
         if x.dtype == torch.uint8:
@@ -165,7 +165,7 @@ class Images(Grid):
             warned.append(
                 f"content at the border in {touching:.0%} of the images: what is cut off moves the "
                 "pose, and rotations, shifts and scales bring in what was not seen. Pad the "
-                'images, or look for exact symmetries: family="d4".'
+                'images, or search exact symmetries: family="d4".'
             )
         if float(x[..., [0, -1], :].median()) > 0:
             warned.append(

@@ -55,7 +55,7 @@ class Signals(Grid):
         if x.dim() == 3 and x.shape[2] < min(x.shape[1], _SHORT):
             raise ShapeError(
                 f"got signals of shape {tuple(x.shape)}: {x.shape[1]} channels and {x.shape[2]} "
-                "samples, which looks like channels last; expected (n, C, T). Write "
+                "samples, which may have the channels last; expected (n, C, T). Write "
                 "x.transpose(0, 2, 1)."
             )
         if x.dim() == 3 and x.shape[2] < _SHORT:

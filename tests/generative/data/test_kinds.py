@@ -98,7 +98,7 @@ def test_a_kind_that_is_named_is_read(kind, shape, expected, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "given", "message"),
     [
-        ("signals", np.zeros((40, 64, 3)), r"looks like channels last; expected \(n, C, T\)"),
+        ("signals", np.zeros((40, 64, 3)), r"may have the channels last; expected \(n, C, T\)"),
         ("signals", np.zeros((40, 2, 5)), "signals of 5 samples.*expected 8 samples at least"),
         ("signals", np.full((40, 2, 64), np.nan), "signals with 5120 values that are not finite"),
         ("signals", np.zeros(64), r"signals of shape \(64,\), expected \(n, C, T\)"),

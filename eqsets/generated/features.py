@@ -8,14 +8,15 @@ from math import prod
 import torch
 from torch import Tensor
 
-from eqsets.features import FeatureType, TypeOwner, noise
+from eqsets.features import TypeOwner
+from eqsets.generated.base import GeneratedFeatures
 from eqsets.groups import Group
 
 __all__ = ["PermutationFeatures"]
 
 
 @dataclass(frozen=True, repr=False)
-class PermutationFeatures(FeatureType):
+class PermutationFeatures(GeneratedFeatures):
     r"""Features on points that the group permutes: :math:`(g \cdot x)_{g(i)} = x_i`.
 
     Arguments:
@@ -77,23 +78,8 @@ class PermutationFeatures(FeatureType):
         moved = moved.reshape(*moved.shape[:-2], *self._axes, self.count)
         return moved.movedim(-1, self.channel_axis)
 
-    def sample(
-        self,
-        *batch: int,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> Tensor:
-        return noise(self, batch, generator, dtype)
-
-    @property
-    def owner(self) -> TypeOwner | None:
-        return self.maker
-
     def __repr__(self) -> str:
         if self.maker is not None:
             return f"{self.maker!r}.feature_type('{self}')"
         rest = f"space={self.space!r}, channels_first={self.channels_first}"
         return f"PermutationFeatures({self.count}, {self.group!r}, {self.points}, {rest})"
-
-    def __str__(self) -> str:
-        return f"{self.count} {self.space}"

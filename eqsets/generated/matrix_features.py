@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-import torch
 from torch import Tensor
 
-from eqsets.features import FeatureType, TypeOwner, noise
+from eqsets.features import TypeOwner
+from eqsets.generated.base import GeneratedFeatures
 from eqsets.groups import Group
 
 __all__ = ["MatrixFeatures"]
 
 
 @dataclass(frozen=True, repr=False)
-class MatrixFeatures(FeatureType):
+class MatrixFeatures(GeneratedFeatures):
     r"""Vectors that the group moves by its matrices.
 
     .. math:: (g \cdot x)_{i c} = \sum_j g_{ij} x_{j c}
@@ -58,22 +58,7 @@ class MatrixFeatures(FeatureType):
             return self.group.inverse(g).mT.to(x) @ x
         return g.to(x) @ x
 
-    def sample(
-        self,
-        *batch: int,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> Tensor:
-        return noise(self, batch, generator, dtype)
-
-    @property
-    def owner(self) -> TypeOwner | None:
-        return self.maker
-
     def __repr__(self) -> str:
         if self.maker is not None:
             return f"{self.maker!r}.feature_type('{self}')"
         return f"MatrixFeatures({self.count}, {self.group!r}, space={self.space!r})"
-
-    def __str__(self) -> str:
-        return f"{self.count} {self.space}"

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from eqsets.constants import on_cpu
-from eqsets.features import FeatureType, TypeOwner, noise
+from eqsets.features import TypeOwner
+from eqsets.generated.base import GeneratedFeatures
 from eqsets.groups import Group
 
 __all__ = ["TensorFeatures"]
 
 
 @dataclass(frozen=True, repr=False)
-class TensorFeatures(FeatureType):
+class TensorFeatures(GeneratedFeatures):
     r"""Tensors of several indices, each of which the group moves as a vector or a dual vector.
 
     .. math:: (g \cdot x)_{i j \dots c} = \sum_{k l \dots} g_{i k}\, g_{j l} \cdots x_{k l \dots c}
@@ -55,7 +56,7 @@ class TensorFeatures(FeatureType):
         return self.group.element_shape[0]
 
     @property
-    def space(self) -> str:
+    def space(self) -> str:  # type: ignore[override]
         """What the symmetry calls the type of one channel, such as ``"points*dual"``."""
         product = "*".join(self.factors)
         return f"{self.part}({product})" if self.part else product
@@ -101,21 +102,6 @@ class TensorFeatures(FeatureType):
             eye = torch.eye(self.size, dtype=torch.float64, device=g.device)
             return eye[g].mT  # column i is the unit vector of the point that i goes to
         return self.group.inverse(g).mT if factor == "dual" else g
-
-    def sample(
-        self,
-        *batch: int,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> Tensor:
-        return noise(self, batch, generator, dtype)
-
-    @property
-    def owner(self) -> TypeOwner | None:
-        return self.maker
-
-    def __str__(self) -> str:
-        return f"{self.count} {self.space}"
 
     def __repr__(self) -> str:
         if self.maker is not None:

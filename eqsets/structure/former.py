@@ -7,6 +7,7 @@ adapted to a :class:`~eqsets.structure.Structure`. To be removed, as one file, a
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -44,9 +45,9 @@ class FormerStructureMethods:
                 stacklevel=3,
             )
 
+    @abstractmethod
     def structure(self, given: Any) -> Structure:
-        """Return side information as one object."""
-        raise NotImplementedError
+        """Return side information as one object; the symmetry defines it."""
 
     @classmethod
     def _overrides_former_methods(cls) -> bool:

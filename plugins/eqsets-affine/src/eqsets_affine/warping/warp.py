@@ -145,7 +145,10 @@ class _Spread(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
-        raise NotImplementedError("second derivatives of warps by the numbers that are read")
+        raise RuntimeError(
+            "a warp is differentiated a third time by the numbers that it reads, expected two "
+            "times at most. Detach the images before, or differentiate by the transformation."
+        )
 
     @staticmethod
     def vmap(

@@ -5,7 +5,7 @@ from types import ModuleType
 
 from eqsets import nn, representations
 from eqsets.aggregation import Aggregation
-from eqsets.audit import AuditReport, audit
+from eqsets.audit import AuditReport, CostReport, audit, cost
 from eqsets.construction import Construction
 from eqsets.deep import SetResNet, SetUNet
 from eqsets.description import from_dict, load, save, to_dict
@@ -29,7 +29,6 @@ from eqsets.hookspecs import hookimpl
 from eqsets.modules import register_aggregation, register_module
 from eqsets.nested import Sets
 from eqsets.network import SetNetwork, deep_sets
-from eqsets.network_cost import CostReport, cost
 from eqsets.products import Product
 from eqsets.registry import element_group, plugins, transformation
 from eqsets.set_aware import set_aware

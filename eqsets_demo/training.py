@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from eqsets.optim import Muon
-from eqsets.threads import one_thread
+from eqsets.tensors.threads import one_thread
 from eqsets.training import MovingAverage, Objective, Step, run_in_parallel
 from eqsets.training import Training as Loop
 from eqsets_demo.bursts import BurstSource, psnr

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from eqsets.audit.cost import cost
 from eqsets.cli._output import JsonCommand, echo_json
 from eqsets.description import load
-from eqsets.network_cost import cost
 
 __all__ = ["command"]
 

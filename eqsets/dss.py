@@ -68,8 +68,8 @@ class DSS(nn.Module):
         context: options of the second map alone, such as ``{"kernel_size": 1}``, in place of the
             layer options; ``None``: the same for both maps. Both maps must give elements of one
             size.
-        normalization: ``"batch-parts"`` or ``"element-parts"``: a norm for what elements have of
-            their own and one for what they share, see :mod:`eqsets.aggregation.part_norms`. In the
+        part_normalization: ``"batch"`` or ``"element"``: a norm for what elements have of their
+            own and one for what they share, see :mod:`eqsets.aggregation.part_norms`. In the
             centred form that of the mean starts at 0.3. Norms with a bias replace that of the
             maps. ``None``: no norm.
         layer_options: what the symmetry's linear layer takes, such as ``kernel_size=3``.
@@ -78,7 +78,7 @@ class DSS(nn.Module):
         PluginError: the element group or the aggregation is unknown or cannot be loaded.
         FeatureTypeError: a type is not understood or has no such norm, the aggregation would break
             its symmetry, ``context`` is given for a layer without a second map, or
-            ``normalization`` for one that does not add two parts.
+            ``part_normalization`` for one that does not add two parts.
 
     Example:
         >>> from eqsets import element_group
@@ -100,7 +100,7 @@ class DSS(nn.Module):
         alignment: str = "shared",
         bias: bool = True,
         context: Mapping[str, Any] | None = None,
-        normalization: str | None = None,
+        part_normalization: str | None = None,
         **layer_options: Any,
     ) -> None:
         super().__init__()
@@ -122,14 +122,15 @@ class DSS(nn.Module):
                 "alignment": alignment,
                 "bias": bias,
                 "context": None if context is None else dict(context),
-                "normalization": normalization,
+                "part_normalization": part_normalization,
             },
             layer_options,
         )
         combiner = self.aggregation.combiner
         local_type = combiner.local_type(self.out_type)
-        self.part_norms = part_norms(symmetry, local_type, self.aggregation, normalization)
-        bias = bias and (self.part_norms is None or not self.part_norms.biased)
+        self.part_norms = part_norms(symmetry, local_type, self.aggregation, part_normalization)
+        if self.part_norms is not None and self.part_norms.biased:
+            bias = False
         self.siamese = symmetry.linear(
             self.in_type, local_type, bias=combiner.local_bias(bias), **layer_options
         )
@@ -144,7 +145,7 @@ class DSS(nn.Module):
         if context is not None:
             self._require_second_map(context)
         if self.part_norms is not None:
-            self._require_two_parts(normalization)
+            self._require_two_parts(part_normalization)
         if self.context is not None:
             self.context.initialize(self.siamese)
 
@@ -240,9 +241,9 @@ class DSS(nn.Module):
         target = resolve_aggregation(aggregation)
         if self.part_norms is not None:
             raise FeatureTypeError(
-                f"reparametrize got a layer with normalization="
-                f"{self.construction.arguments['normalization']!r}, expected one without: its two "
-                "parts are normalised by themselves, which is another function in other "
+                f"reparametrize got a layer with part_normalization="
+                f"{self.construction.arguments['part_normalization']!r}, expected one without: its "
+                "two parts are normalised by themselves, which is another function in other "
                 "coordinates. Keep the layer as it is."
             )
         if self.alignment != "shared" or self.aggregate is None:
@@ -283,12 +284,13 @@ class DSS(nn.Module):
                 "out."
             )
 
-    def _require_two_parts(self, normalization: str | None) -> None:
+    def _require_two_parts(self, part_normalization: str | None) -> None:
         if self.context is None or not self.aggregation.combiner.adds_parts:
             raise FeatureTypeError(
-                f"DSS got normalization={normalization!r} with aggregation={self.aggregation!r} "
-                f"and alignment={self.alignment!r}, expected a layer that adds what elements share "
-                "to what they have of their own, such as 'centered'. Put eqsets.nn.norm behind the "
+                f"DSS got part_normalization={part_normalization!r} with "
+                f"aggregation={self.aggregation!r} and alignment={self.alignment!r}, expected a "
+                "layer that adds what elements share to what they have of their own, such as "
+                "'centered'. Put eqsets.nn.norm behind the "
                 "layer instead."
             )
 

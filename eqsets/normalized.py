@@ -48,7 +48,7 @@ def normalized_layer(
     aggregation = resolve_aggregation(aggregation)
     two = aggregation.combiner.adds_parts and not isinstance(aggregation, NoAggregation)
     if normalization in NORMALIZED_PARTS and two:
-        options["normalization"] = normalization
+        options["part_normalization"] = NORMALIZED_PARTS[normalization]
     layer = DSS(symmetry, in_features, out_features, aggregation=aggregation, **options)
     kind = norm_kind(normalization)
     if kind is None or layer.part_norms is not None:

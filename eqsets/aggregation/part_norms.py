@@ -82,20 +82,21 @@ def part_norms(
     symmetry: ElementSymmetry,
     feature_type: FeatureType,
     aggregation: Aggregation,
-    normalization: str | None,
+    kind: str | None,
 ) -> PartNorms | None:
     """Return the norms of a layer, or ``None`` where it has none.
 
     Raises:
         FeatureTypeError: the normalisation is unknown, or the type has no such norm.
     """
-    if normalization is None:
+    if kind is None:
         return None
-    if normalization not in NORMALIZED_PARTS:
+    kinds = NORMALIZED_PARTS.values()
+    if kind not in kinds:
         raise FeatureTypeError(
-            f"DSS got normalization={normalization!r}, which normalises no part of a layer: "
-            f"{choices(str(normalization), NORMALIZED_PARTS)} Put eqsets.nn.norm behind the layer "
-            "to normalise its output as a whole."
+            f"DSS got part_normalization={kind!r}, which normalises no part of a layer: "
+            f"{choices(str(kind), kinds)} Put eqsets.nn.norm behind the layer to normalise its "
+            "output as a whole."
         )
     start = _CENTERED_START if isinstance(aggregation, Centered) else 1.0
-    return PartNorms(symmetry, feature_type, NORMALIZED_PARTS[normalization], start)
+    return PartNorms(symmetry, feature_type, kind, start)

@@ -24,7 +24,7 @@ from eqsets.nn import Elementwise, SetPool, SetSequential, norm
 
 RING = element_group("cyclic", size=4)
 MASK = torch.tensor([[True, False, True], [True, True, True]])
-KINDS = ["batch-parts", "element-parts"]
+KINDS = ["batch", "element"]
 IMAGES = element_group("translations", stride=2)
 
 
@@ -54,7 +54,7 @@ def by_loop(layer: Any, members: Tensor) -> Tensor:
 @pytest.mark.parametrize("aggregation", ["centered", "mean"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_layer_is_the_formula_in_all_layouts(kind: str, aggregation: str) -> None:
-    layer = trained(DSS(RING, 2, 3, aggregation=aggregation, normalization=kind)).eval()
+    layer = trained(DSS(RING, 2, 3, aggregation=aggregation, part_normalization=kind)).eval()
     x = sets()
     padded = layer(torch.where(MASK[..., None, None], x, torch.nan), MASK)
     ragged = layer(SetBatch.from_list([x[0][MASK[0]], x[1]])).to_list()
@@ -68,7 +68,7 @@ def test_the_layer_is_the_formula_in_all_layouts(kind: str, aggregation: str) ->
 @pytest.mark.parametrize("alignment", ["shared", "independent"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_counts_what_is_present(kind: str, alignment: str) -> None:
-    layer = trained(DSS(RING, 2, 3, alignment=alignment, normalization=kind)).train()
+    layer = trained(DSS(RING, 2, 3, alignment=alignment, part_normalization=kind)).train()
     x = sets()
     padded = layer(torch.where(MASK[..., None, None], x, 1e3), MASK)
     ragged = layer(SetBatch.from_list([x[0][MASK[0]], x[1]])).to_list()
@@ -79,7 +79,7 @@ def test_training_counts_what_is_present(kind: str, alignment: str) -> None:
 def test_it_is_a_norm_of_the_differences_and_one_of_the_mean() -> None:
     """The composition of modules with which the form was measured first, bit by bit."""
     torch.manual_seed(0)
-    layer: Any = DSS(RING, 2, 3, normalization="batch-parts")
+    layer: Any = DSS(RING, 2, 3, part_normalization="batch")
     differences = DSS(RING, 2, 3, aggregation="sridhar", bias=False)
     common = DSS(RING, 2, 3, aggregation="none", bias=False)
     differences.siamese.load_state_dict(layer.siamese.state_dict())
@@ -93,7 +93,7 @@ def test_it_is_a_norm_of_the_differences_and_one_of_the_mean() -> None:
 
 
 def test_one_element_has_the_norm_of_the_mean_alone() -> None:
-    layer = trained(DSS(RING, 2, 3, normalization="element-parts"))
+    layer = trained(DSS(RING, 2, 3, part_normalization="element"))
     x = sets(1)
     zero = layer.part_norms.own(torch.zeros(2, 4, 3).double())
     expected = zero + layer.part_norms.common(layer.aggregate(x[:, 0]))
@@ -104,18 +104,18 @@ def test_one_element_has_the_norm_of_the_mean_alone() -> None:
 def test_elements_that_move_alone_have_two_parts_in_what_the_group_leaves_invariant(
     kind: str,
 ) -> None:
-    layer = trained(DSS(RING, 2, 3, alignment="independent", normalization=kind)).eval()
+    layer = trained(DSS(RING, 2, 3, alignment="independent", part_normalization=kind)).eval()
     report = equivariance_error(layer, layer.in_type, layer.out_type, alignment="independent")
     assert report.max < 1e-9
     # the negative control: parts of shared elements are not those of elements that move alone
-    shared = trained(DSS(RING, 2, 3, normalization=kind)).eval()
+    shared = trained(DSS(RING, 2, 3, part_normalization=kind)).eval()
     report = equivariance_error(shared, shared.in_type, shared.out_type, alignment="independent")
     assert report.max > 1e-3
 
 
 def test_a_norm_of_the_whole_output_is_another_function() -> None:
     torch.manual_seed(0)
-    parts = DSS(RING, 2, 3, normalization="element-parts")
+    parts = DSS(RING, 2, 3, part_normalization="element")
     whole = DSS(RING, 2, 3, bias=False)
     whole.load_state_dict(parts.state_dict(), strict=False)
     x = sets().float() * 0.01 + sets().float()[:, :1]  # similar elements
@@ -128,12 +128,14 @@ def test_a_norm_of_the_whole_output_is_another_function() -> None:
 @pytest.mark.parametrize(
     "build",
     [
-        lambda kind: DSS("translations", 2, 3, kernel_size=3, normalization=kind),
-        lambda kind: SetNetwork("translations", [2, 3, 3], kernel_size=3, normalization=kind),
-        lambda kind: SetResNet(
-            "translations", [2, 3, 3], depth=1, kernel_size=3, normalization=kind
+        lambda kind: DSS("translations", 2, 3, kernel_size=3, part_normalization=kind),
+        lambda kind: SetNetwork(
+            "translations", [2, 3, 3], kernel_size=3, normalization=f"{kind}-parts"
         ),
-        lambda kind: SetUNet(IMAGES, [2, 3, 4], kernel_size=3, normalization=kind),
+        lambda kind: SetResNet(
+            "translations", [2, 3, 3], depth=1, kernel_size=3, normalization=f"{kind}-parts"
+        ),
+        lambda kind: SetUNet(IMAGES, [2, 3, 4], kernel_size=3, normalization=f"{kind}-parts"),
     ],
     ids=["DSS", "SetNetwork", "SetResNet", "SetUNet"],
 )
@@ -145,7 +147,9 @@ def test_networks_are_described_saved_and_loaded(build: Any, kind: str) -> None:
     again = eqsets.load(file).eval()
     x = torch.randn(2, 3, 2, 8, 8, generator=torch.Generator().manual_seed(0))
     assert torch.equal(again(x), network.eval()(x))
-    assert eqsets.to_dict(network)["arguments"]["normalization"] == kind
+    arguments = eqsets.to_dict(network)["arguments"]
+    given = arguments.get("part_normalization") or arguments["normalization"]
+    assert given.removesuffix("-parts") == kind
 
 
 @pytest.mark.parametrize("aggregation", ["none", "sridhar", "aittala"])
@@ -154,23 +158,23 @@ def test_layers_with_one_part_have_one_norm_behind_them(aggregation: str) -> Non
     layer, behind = list[Any](network.blocks.layers)[:2]
     assert layer.part_norms is None
     assert isinstance(behind, Elementwise)
-    with pytest.raises(FeatureTypeError, match=r"element-parts.*eqsets\.nn\.norm behind"):
-        DSS(RING, 2, 4, aggregation=aggregation, normalization="element-parts")
+    with pytest.raises(FeatureTypeError, match=r"='element'.*eqsets\.nn\.norm behind"):
+        DSS(RING, 2, 4, aggregation=aggregation, part_normalization="element")
 
 
 def test_the_norms_have_the_bias_where_they_have_one() -> None:
-    layer: Any = DSS(RING, 2, 3, normalization="batch-parts")
+    layer: Any = DSS(RING, 2, 3, part_normalization="batch")
     assert layer.siamese.bias is None
     assert layer.aggregate.bias is None
     assert layer.part_norms.biased
 
 
-@pytest.mark.parametrize("given", ["batch", "parts", "batch-part"])
+@pytest.mark.parametrize("given", ["batch-parts", "parts", "elements"])
 def test_other_normalisations_are_refused(given: str) -> None:
-    with pytest.raises(FeatureTypeError, match=rf"normalization='{given}'.*'batch-parts'"):
-        DSS(RING, 2, 3, normalization=given)
+    with pytest.raises(FeatureTypeError, match=rf"part_normalization='{given}'.*'batch'"):
+        DSS(RING, 2, 3, part_normalization=given)
 
 
 def test_parts_that_are_normalised_have_no_other_coordinates() -> None:
     with pytest.raises(FeatureTypeError, match="normalised by themselves"):
-        DSS(RING, 2, 3, normalization="batch-parts").reparametrize("mean")
+        DSS(RING, 2, 3, part_normalization="batch").reparametrize("mean")

@@ -81,13 +81,13 @@ def _normalized(
             layer.out_type,
             aggregation=subject.aggregations[0],
             alignment=alignment,
-            normalization="element-parts",
+            part_normalization="element",
             **subject.options,
             **layer.options,
         )
         if (module := offered(build)) is not None:
             yield SetCase(
-                f"DSS, normalization=element-parts, alignment={alignment}",
+                f"DSS, part_normalization=element, alignment={alignment}",
                 build,
                 **_types(symmetry, module),
                 alignment=alignment,

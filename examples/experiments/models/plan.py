@@ -167,7 +167,7 @@ def _encoder(plan: Plan, design: Design, widths: tuple[int, ...]) -> list[nn.Mod
                 target,
                 aggregation=aggregation,
                 alignment=design.alignment,
-                normalization=f"{plan.normalization}-parts",
+                part_normalization=plan.normalization,
                 **options,
             )
             parts += [both, nonlinearity(plan.symmetry, both.out_type, plan.activation)]

@@ -111,7 +111,7 @@ class _Restoring(nn.Module):
     ) -> SetSequential:
         aggregation = use or (design.first if first else design.rest)
         if design.parts and aggregation == "centered":
-            options["normalization"] = "batch-parts"
+            options["part_normalization"] = "batch"
             both = DSS(self.symmetry, source, target, aggregation=aggregation, **options)
             return SetSequential(both, nonlinearity(self.symmetry, both.out_type))
         layer = DSS(self.symmetry, source, target, aggregation=aggregation, **options)

@@ -28,6 +28,7 @@ class MatrixFeatures(GeneratedFeatures):
         maker: the symmetry that made the type; does not count for equality.
 
     Example:
+        >>> import torch
         >>> from eqsets.groups import FiniteGroup
         >>> quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
         >>> vectors = MatrixFeatures(1, FiniteGroup(quarter[None]))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import ceil
 from types import MappingProxyType
 
 from eqsets.errors import OptionError, choices
 from eqsets.training import StagePlan
 
 __all__ = ["PRESETS", "Preset", "preset_of"]
+
+_FEWEST_STEPS = 200  # of a stage, however few elements there are
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Preset:
         prototypes: prototypes of each image that stage 2 sees, from random members of its orbit.
         consistency: weight of the differences between their log densities.
         dropout: of the density network.
+        epochs: how often each element is seen at most in a stage, for :meth:`sized`; 0: no limit.
     """
 
     inference: StagePlan = field(default_factory=lambda: StagePlan(600))
@@ -37,6 +41,29 @@ class Preset:
     prototypes: int = 4
     consistency: float = 0.1
     dropout: float = 0.1
+    epochs: int = field(default=0, repr=False)
+
+    def sized(self, count: int) -> Preset:
+        """Return this preset with fewer steps for few elements, which would be seen too often.
+
+        Both stages overfit to a few hundred elements long before the last step. The learning rate
+        falls over the steps that are left.
+
+        Args:
+            count: of the elements to learn from.
+
+        Example:
+            >>> quick = preset_of("quick")
+            >>> [quick.sized(count).inference.steps for count in (50, 200, 1000)]
+            [200, 235, 600]
+        """
+        if not self.epochs:
+            return self
+        steps = [
+            min(plan.steps, max(_FEWEST_STEPS, ceil(self.epochs * count / plan.batch)))
+            for plan in (self.inference, self.density)
+        ]
+        return self.with_steps(*steps)
 
     def with_steps(self, inference: int, density: int) -> Preset:
         """Return this preset with other numbers of steps."""
@@ -49,11 +76,12 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "quick": Preset(),
+        "quick": Preset(epochs=150),
         "default": Preset(
             inference=StagePlan(4000, check_every=250),
             density=StagePlan(3000, check_every=150, patience=5, samples=2),
             prototypes=8,
+            epochs=1000,
         ),
         "paper": Preset(
             inference=StagePlan(

@@ -69,7 +69,9 @@ def discover(
             nothing else.
         family: the transformations that are searched; ``"auto"``: those that the kind searches,
             for images affine with reflections, and HSV if there is colour.
-        preset: ``"quick"``, ``"default"``, ``"paper"`` or a :class:`~eqsets.generative.Preset`.
+        preset: ``"quick"``, ``"default"``, ``"paper"`` or a :class:`~eqsets.generative.Preset`;
+            named ones have fewer steps where elements are few (:meth:`Preset.sized
+            <eqsets.generative.Preset.sized>`).
         seed: of all random numbers.
         folder: where the fit keeps its checkpoints: one that was interrupted is resumed from there.
         resume: whether to do that.
@@ -127,7 +129,7 @@ def discover(
     tell(f"fitting {named} to {len(known)} {domain.noun} of {tuple(images.shape[1:])}")
     model.fit(
         known,
-        preset=plan,
+        preset=plan if isinstance(preset, Preset) else plan.sized(len(known)),
         seed=seed,
         folder=None if folder is None else Path(folder),
         resume=resume,

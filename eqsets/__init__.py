@@ -14,6 +14,7 @@ from eqsets.equivariance import EquivarianceMonitor, EquivarianceReport, equivar
 from eqsets.errors import (
     DescriptionError,
     EqsetsError,
+    ExportError,
     FeatureTypeError,
     GroupError,
     LawViolation,
@@ -21,6 +22,7 @@ from eqsets.errors import (
     PluginError,
     ShapeError,
 )
+from eqsets.export import ExportReport, export
 from eqsets.families import TransformationFamily
 from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.generated import GeneratedSymmetry
@@ -51,6 +53,8 @@ __all__ = [
     "EqsetsError",
     "EquivarianceMonitor",
     "EquivarianceReport",
+    "ExportError",
+    "ExportReport",
     "FeatureType",
     "FeatureTypeError",
     "GeneratedSymmetry",
@@ -76,6 +80,7 @@ __all__ = [
     "deep_sets",
     "element_group",
     "equivariance_error",
+    "export",
     "from_dict",
     "hookimpl",
     "load",

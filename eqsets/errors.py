@@ -16,6 +16,7 @@ from collections.abc import Iterable
 __all__ = [
     "DescriptionError",
     "EqsetsError",
+    "ExportError",
     "FeatureTypeError",
     "GroupError",
     "LawViolation",
@@ -67,6 +68,10 @@ class OptionError(EqsetsError, TypeError):
 
 class DescriptionError(EqsetsError, ValueError):
     """A plain description (dict, JSON, file) of a type or a network cannot be written or read."""
+
+
+class ExportError(EqsetsError, RuntimeError):
+    """A network cannot be written for another runtime, or gives other numbers there."""
 
 
 class LawViolation(EqsetsError, AssertionError):

@@ -47,7 +47,7 @@ def normalized_layer(
     """
     aggregation = resolve_aggregation(aggregation)
     two = aggregation.combiner.adds_parts and not isinstance(aggregation, NoAggregation)
-    if normalization in NORMALIZED_PARTS and two:
+    if normalization is not None and normalization in NORMALIZED_PARTS and two:
         options["part_normalization"] = NORMALIZED_PARTS[normalization]
     layer = DSS(symmetry, in_features, out_features, aggregation=aggregation, **options)
     kind = norm_kind(normalization)

@@ -268,7 +268,7 @@ class InvariantCenteredContext(Context):
         common: Tensor = self.aggregate(invariants, *side, like=local)
         if self.offset is None:
             return common
-        offset: Tensor = self.offset(invariants.new_ones(len(invariants), 1), *side, like=local)
+        offset: Tensor = self.offset(invariants.new_ones(invariants.shape[0], 1), *side, like=local)
         return common + offset
 
     def _mean_of_local(self, layout: Layout, structure: Structure, local: Tensor) -> Tensor | None:

@@ -26,6 +26,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "check": "Hold a symmetry to the laws of its contract.",
         "cost": "Count parameters, multiply-adds and memory of a saved network, by set size.",
+        "export": "Write a saved network as ONNX, or as a package of torch.export or AOTInductor.",
         "demo": "Restore bursts of real photos: the main job of eqsets, in minutes.",
         "new-plugin": "Start a plugin: a folder that installs, works and passes its own tests.",
         "discover": "Say which transformations are symmetries of images, and how far.",

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 import click
 
-__all__ = ["JsonCommand", "echo_json"]
+__all__ = ["JsonCommand", "echo_json", "numbers"]
 
 _STDOUT = "eqsets.cli.stdout"
 
@@ -57,3 +57,17 @@ def _is_descriptor(stream: TextIO, number: int) -> bool:
         return stream.fileno() == number
     except (AttributeError, OSError, ValueError):
         return False
+
+
+def numbers(option: str, text: str) -> tuple[int, ...]:
+    """Read whole numbers with commas.
+
+    Raises:
+        click.UsageError: they are not.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.UsageError(
+            f"{option} got {text!r}, expected whole numbers with commas, such as 1,8,32."
+        ) from error

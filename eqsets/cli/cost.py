@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from eqsets.audit.cost import cost
-from eqsets.cli._output import JsonCommand, echo_json
+from eqsets.cli._output import JsonCommand, echo_json, numbers
 from eqsets.description import load
 
 __all__ = ["command"]
@@ -27,19 +27,10 @@ def command(file: Path, sizes: str, element: str | None, as_json: bool) -> None:
     """Count what a network costs that eqsets.save has written to FILE."""
     report = cost(
         load(file),
-        sizes=_numbers("--sizes", sizes),
-        element_sizes=None if element is None else _numbers("--element", element),
+        sizes=numbers("--sizes", sizes),
+        element_sizes=None if element is None else numbers("--element", element),
     )
     if as_json:
         echo_json(json.dumps(report.to_dict(), indent=2))
     else:
         click.echo(str(report))
-
-
-def _numbers(option: str, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise click.UsageError(
-            f"{option} got {text!r}, expected whole numbers with commas, such as 1,8,32."
-        ) from error

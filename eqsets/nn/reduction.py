@@ -53,9 +53,9 @@ class SetReduction(nn.Module):
         if isinstance(self.aggregation, Sum | NoAggregation):
             return rows
         present = layout.present
-        ones = rows.new_ones(len(rows), 1) if present is None else present.to(rows.dtype)[:, None]
+        ones = rows.new_ones(rows.shape[0]) if present is None else present.to(rows.dtype)
         if isinstance(self.aggregation, Mean):
-            return rows / layout.spread(layout.sum(ones))
+            return rows / layout.spread(layout.sum(ones[:, None]))
         if isinstance(self.aggregation, Max):
             largest = layout.spread(layout.max(rows))
             attains = torch.where(rows == largest, ones, 0)

@@ -87,13 +87,13 @@ class LinearPart(InvariantPart):
     def write(self, invariants: Tensor, *side: Any, like: Tensor) -> Tensor:
         flat = self.constants.get("write", invariants) @ invariants
         if self.axis is None:
-            return flat.reshape(len(flat), *like.shape[1:])
+            return flat.reshape(flat.shape[0], *like.shape[1:])
         last = like.movedim(self.axis, -1)
-        return flat.reshape(len(flat), *last.shape[1:]).movedim(-1, self.axis)
+        return flat.reshape(flat.shape[0], *last.shape[1:]).movedim(-1, self.axis)
 
     def _flat(self, x: Tensor) -> Tensor:
         last = x.unsqueeze(-1) if self.axis is None else x.movedim(self.axis, -1)
-        return last.reshape(len(x), -1, last.shape[-1])
+        return last.reshape(x.shape[0], -1, last.shape[-1])
 
 
 class SumPart(InvariantPart):

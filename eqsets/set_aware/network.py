@@ -74,7 +74,7 @@ class SetAware(nn.Module):
                 return self._without_padding(x, mask, structure)
             # no row is all zero: a division by its length would have no gradient
             first = mask.to(torch.int8).argmax(1)
-            filling = x[torch.arange(len(x), device=x.device), first][:, None]
+            filling = x[torch.arange(x.shape[0], device=x.device), first][:, None]
             rows = torch.where(append_axes(mask, x), x, filling).reshape(rows.shape)
         return pytree.tree_map(lambda y: _restored(layout, y), self._run(layout, rows, structure))
 
@@ -88,8 +88,8 @@ class SetAware(nn.Module):
 
     def _without_padding(self, x: Tensor, mask: Tensor, structure: Any) -> Any:
         """Run on the rows that are present: absent ones count in no statistics of a batch."""
-        number = torch.arange(len(x), device=x.device)[:, None].expand(mask.shape)
-        y = self(SetBatch(x[mask], number[mask], len(x)), structure=structure)
+        number = torch.arange(x.shape[0], device=x.device)[:, None].expand(mask.shape)
+        y = self(SetBatch(x[mask], number[mask], x.shape[0]), structure=structure)
 
         def padded(part: Any) -> Any:
             if not isinstance(part, SetBatch):

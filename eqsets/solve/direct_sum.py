@@ -182,7 +182,7 @@ class SumEmbedding(nn.Module):
     def forward(self, invariants: Tensor, *, like: Tensor) -> Tensor:
         """Map ``(E, features)`` to features that broadcast against ``like: (E, dim)``."""
         split = self.out_type.split(like)
-        rows = len(invariants)
+        rows = invariants.shape[0]
         parts = [
             self.parts[str(a)](invariants, like=split[a])
             if str(a) in self.parts

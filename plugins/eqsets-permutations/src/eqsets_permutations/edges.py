@@ -178,7 +178,7 @@ def _check_values(name: str, values: object, rank: int, index: Tensor) -> None:
             f"Edges got {name} of type {type(values).__name__}, expected a tensor. Convert "
             "it with torch.as_tensor(...)."
         )
-    if values.dim() != rank or len(values) != index.shape[1]:
+    if values.dim() != rank or values.shape[0] != index.shape[1]:
         raise ShapeError(
             f"Edges got {name} {tuple(values.shape)} for {index.shape[1]} edges, expected "
             f"{'(M,)' if rank == 1 else '(M, D)'}. Give one row for each column of index."

@@ -84,16 +84,21 @@ def disjoint_union(edges: Edges, count: int, points: int) -> Edges:
         return edges
     block, node = edges.index // points, edges.index % points
     shift = points * (block * copies)
-    steps = points * edges.index.new_tensor(range(copies))
+    steps = points * torch.arange(copies, device=edges.index.device)
     index = (shift + node)[:, :, None] + steps
     weight, attr = edges.weight, edges.attr
     return Edges(
         index.reshape(2, -1),
-        None if weight is None else weight.repeat_interleave(copies, 0),
-        None if attr is None else attr.repeat_interleave(copies, 0),
+        None if weight is None else _copies(weight, copies),
+        None if attr is None else _copies(attr, copies),
         count,
         points,
     )
+
+
+def _copies(x: Tensor, copies: int) -> Tensor:
+    """Return each row ``copies`` times; unlike repeat_interleave it can be written to ONNX."""
+    return x[:, None].expand(-1, copies, *x.shape[1:]).flatten(0, 1)
 
 
 def _sizes(owner: str, edges: Edges, points: int) -> str:
@@ -153,9 +158,9 @@ def _repeat(edges: Edges, set_of_row: Tensor, rows: int) -> Edges:
     sizes = torch.bincount(set_of_row, minlength=edges.blocks)
     first = sizes.cumsum(0) - sizes
     repeats = sizes[block]
-    picked = torch.arange(len(block), device=block.device).repeat_interleave(repeats)
+    picked = torch.arange(block.shape[0], device=block.device).repeat_interleave(repeats)
     start = (repeats.cumsum(0) - repeats)[picked]
-    offset = torch.arange(len(picked), device=block.device) - start
+    offset = torch.arange(picked.shape[0], device=block.device) - start
     row = order[first[block[picked]] + offset]
     return replace(
         edges,

@@ -59,7 +59,7 @@ class GCN(nn.Module):
         x, own = rows_to_nodes(rows, edges, "gcn")
         loop = 2.0 if self.improved else 1.0
         matrix = _matrix(
-            own, x, ("gcn", loop), lambda: adjacency.gcn_adjacency(own, len(x), x, loop)
+            own, x, ("gcn", loop), lambda: adjacency.gcn_adjacency(own, x.shape[0], x, loop)
         )
         return nodes_to_rows(_narrow(matrix, x, weight, self.bias), own)
 
@@ -98,7 +98,7 @@ class GraphConvolution(nn.Module):
             root_weight = root_weight - minus.lin_root.weight
             weight = weight - minus.lin_rel.weight
         x, own = rows_to_nodes(rows, edges, "graph")
-        matrix = _matrix(own, x, ("graph",), lambda: adjacency.sum_adjacency(own, len(x), x))
+        matrix = _matrix(own, x, ("graph",), lambda: adjacency.sum_adjacency(own, x.shape[0], x))
         root = F.linear(x, root_weight, self.lin_rel.bias)
         return nodes_to_rows(root + _narrow(matrix, x, weight), own)
 
@@ -133,7 +133,7 @@ class SAGE(nn.Module):
                 f"convolution 'sage' got edge weights {tuple(own.weight.shape)}, expected none: "
                 "it takes the mean of the neighbours. Use conv='graph' or 'gcn' for weights."
             )
-        matrix = _matrix(own, x, ("sage",), lambda: adjacency.mean_adjacency(own, len(x), x))
+        matrix = _matrix(own, x, ("sage",), lambda: adjacency.mean_adjacency(own, x.shape[0], x))
         root = F.linear(x, self.lin_r.weight, self.lin_l.bias)
         return nodes_to_rows(root + _narrow(matrix, x, self.lin_l.weight), own)
 
@@ -176,7 +176,7 @@ class GIN(nn.Module):
     def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
         x, own = rows_to_nodes(rows, edges, "gin")
-        matrix = _matrix(own, x, ("gin",), lambda: adjacency.sum_adjacency(own, len(x), x))
+        matrix = _matrix(own, x, ("gin",), lambda: adjacency.sum_adjacency(own, x.shape[0], x))
         # The first linear map commutes with the sum: it may act before, on the narrower side.
         first = cast(nn.Linear, self.nn[0])
         own_part = (1 + self.eps.to(x.dtype)) * F.linear(x, first.weight)
@@ -218,7 +218,7 @@ def _matrix(
     if stored is None or learned or torch.compiler.is_compiling():
         return build()
     mode = torch.is_inference_mode_enabled()  # a matrix built there takes no part in training
-    full = (*key, len(x), torch.promote_types(x.dtype, torch.float32), mode)
+    full = (*key, x.shape[0], torch.promote_types(x.dtype, torch.float32), mode)
     if full not in stored:
         stored[full] = build()
     return stored[full]

@@ -58,7 +58,7 @@ def reduce_nodes(rows: Tensor, side: Edges | NodeBatch | None, kind: str) -> Ten
     total = empty.index_add(0, side.element, x)
     if kind == "sum":
         return total
-    sizes = x.new_zeros(side.elements).index_add(0, side.element, x.new_ones(len(x)))
+    sizes = x.new_zeros(side.elements).index_add(0, side.element, x.new_ones(x.shape[0]))
     return total / sizes[:, None]
 
 

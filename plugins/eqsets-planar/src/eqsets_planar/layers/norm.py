@@ -77,7 +77,7 @@ class FieldNorm(nn.Module):
     def _common(self, parts: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Return mean and variance ``(E, 1, 1, 1, 1)`` over all that move pointwise."""
         every = torch.cat([part.flatten(1) for part in parts], 1)
-        mean = every.mean(1) if self._centred else every.new_zeros(len(every))
+        mean = every.mean(1) if self._centred else every.new_zeros(every.shape[0])
         variance = (every - mean[:, None]).square().mean(1)
         return mean[:, None, None, None, None], variance[:, None, None, None, None]
 

@@ -22,6 +22,7 @@ from benchmarks.layers.graphs import graphs
 from benchmarks.layers.growth import growth
 from benchmarks.layers.layers import any_size, compiled, eager, layouts
 from benchmarks.layers.network import network
+from benchmarks.layers.parts import parts
 from benchmarks.layers.plugins import graph_growth, plugins
 from benchmarks.report import Row, Section, machine, write
 from benchmarks.startup import startup
@@ -37,6 +38,7 @@ SECTIONS: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "graphs": graphs,
     "graph-growth": graph_growth,
     "plugins": plugins,
+    "parts": parts,
     "compiled": compiled,
     "any-size": any_size,
     "warps": warps,

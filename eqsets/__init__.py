@@ -34,7 +34,7 @@ from eqsets.network import SetNetwork, deep_sets
 from eqsets.products import Product
 from eqsets.registry import element_group, plugins, transformation
 from eqsets.set_aware import set_aware
-from eqsets.sets import SetBatch
+from eqsets.sets import PartBatch, SetBatch
 from eqsets.sets.collate import collate
 from eqsets.sets.sampler import TotalSizeBatchSampler
 from eqsets.symmetrize import Symmetrized, symmetrize
@@ -63,6 +63,7 @@ __all__ = [
     "InvariantFeatures",
     "LawViolation",
     "OptionError",
+    "PartBatch",
     "PluginError",
     "Product",
     "SetBatch",

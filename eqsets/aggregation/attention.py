@@ -153,7 +153,7 @@ class AttentionContext(Context):
         self, layout: Layout, rows: Tensor, structure: Structure, local: Tensor | None = None
     ) -> Tensor:
         side = structure.rows(layout)
-        read = structure.spread(self.read(rows, *side))
+        read = structure.spread_to_rows(layout, self.read(rows, *side))
         heads = [value(rows, *side) for value in self.values]
         flat = torch.stack([head.reshape(head.shape[0], -1) for head in heads], 1)
         attended: Tensor = self.attend(layout, read, flat)
@@ -164,7 +164,7 @@ class AttentionContext(Context):
 
     def weights(self, layout: Layout, rows: Tensor, structure: Structure) -> Tensor | SetBatch:
         """Return the weights: dense and padded ``(B, N, N, heads)``, ragged ``(R, N, heads)``."""
-        read = structure.spread(self.read(rows, *structure.rows(layout)))
+        read = structure.spread_to_rows(layout, self.read(rows, *structure.rows(layout)))
         return layout.restore(self.attend.weights(layout, read))
 
 
@@ -192,10 +192,12 @@ class InvariantAttentionContext(Context):
     ) -> Tensor:
         if local is None:
             raise AssertionError("a context that reads the local output is called with it")
-        side, elements = structure.rows(layout), structure.readout_layout(layout)
+        side, read = structure.rows(layout), self.read(rows, *structure.rows(layout))
         shared = self.invariant(rows, *side)
         flat = shared.reshape(shared.shape[0], 1, -1).expand(-1, self.attend.heads, -1)
-        attended = self.attend(elements, self.read(rows, *side), flat)
+        of = structure.invariant_layout(layout, shared)
+        read = structure.spread_to_rows(layout, read) if of is layout else read
+        attended = self.attend(of, read, flat)
         heads = attended.reshape(attended.shape[:2] + shared.shape[1:]).unbind(1)
         context: Tensor = self.aggregate(torch.cat(heads, -1), *side, like=local)
         return context

@@ -150,7 +150,8 @@ class WeightedContext(Context):
     def forward(
         self, layout: Layout, rows: Tensor, structure: Structure, local: Tensor | None = None
     ) -> Tensor:
-        weights = structure.spread(_weights(self.weigh, self.read, layout, rows, structure))
+        each = _weights(self.weigh, self.read, layout, rows, structure)
+        weights = structure.spread_to_rows(layout, each)
         side = structure.sets(layout)
         contexts = [
             mapped(weighted_sum(layout, rows, weight), *side)
@@ -186,11 +187,10 @@ class WeightedInvariantContext(Context):
         if local is None:
             raise AssertionError("a context that reads the local output is called with it")
         shared = self.invariant(rows, *structure.rows(layout))
-        elements = structure.readout_layout(layout)
+        of = structure.invariant_layout(layout, shared)
         weights = _weights(self.weigh, self.read, layout, rows, structure)
-        reduced = torch.cat(
-            [weighted_sum(elements, shared, each) for each in weights.unbind(1)], -1
-        )
+        weights = structure.spread_to_rows(layout, weights) if of is layout else weights
+        reduced = torch.cat([weighted_sum(of, shared, each) for each in weights.unbind(1)], -1)
         context: Tensor = self.aggregate(reduced, *structure.sets(layout), like=local)
         return context
 

@@ -263,12 +263,14 @@ class InvariantCenteredContext(Context):
 
     def _common(self, layout: Layout, rows: Tensor, structure: Structure, local: Tensor) -> Tensor:
         """Return the mean of the invariants of the input as features, and the bias."""
-        elements, side = structure.readout_layout(layout), structure.sets(layout)
-        invariants = elements.mean(self.invariant(rows, *structure.rows(layout)))
+        side, read = structure.sets(layout), self.invariant(rows, *structure.rows(layout))
+        invariants = structure.invariant_layout(layout, read).mean(read)
         common: Tensor = self.aggregate(invariants, *side, like=local)
         if self.offset is None:
             return common
-        offset: Tensor = self.offset(invariants.new_ones(invariants.shape[0], 1), *side, like=local)
+        by_part = layout.parts is not None and invariants.dim() > 2
+        ones = invariants.new_ones(*invariants.shape[: -1 if by_part else 1], 1)
+        offset: Tensor = self.offset(ones, *side, like=local)
         return common + offset
 
     def _mean_of_local(self, layout: Layout, structure: Structure, local: Tensor) -> Tensor | None:
@@ -279,5 +281,6 @@ class InvariantCenteredContext(Context):
         if elements is layout:  # one row for each element: fewer are read after the mean
             shared = self.part.read(layout.mean(local), *side)
         else:
-            shared = elements.mean(self.part.read(local, *structure.rows(layout)))
+            read = self.part.read(local, *structure.rows(layout))
+            shared = structure.invariant_layout(layout, read).mean(read)
         return self.part.write(shared, *side, like=local)

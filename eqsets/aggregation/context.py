@@ -185,7 +185,7 @@ class InvariantContext(Context):
     ) -> Tensor:
         local = _given(local)
         read = self.invariant(local if self.of_local else rows, *structure.rows(layout))
-        reduced = self.reduction.reduce(structure.readout_layout(layout), read)
+        reduced = self.reduction.reduce(structure.invariant_layout(layout, read), read)
         context: Tensor = self.aggregate(reduced, *structure.sets(layout), like=local)
         return context
 

@@ -24,6 +24,7 @@ from eqsets.aggregation.centered import Centered
 from eqsets.errors import FeatureTypeError, choices
 from eqsets.features import FeatureType
 from eqsets.layout import Layout
+from eqsets.rows import part_arguments
 from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["NORMALIZED_PARTS", "PartNorms", "part_norms"]
@@ -73,9 +74,12 @@ class PartNorms(nn.Module):
             per_element: whether each element has a common part of its own.
         """
         present = layout.present
+        local = part_arguments(self.own, layout.parts)
+        shared = part_arguments(self.common, layout.parts if per_element else layout.context_parts)
         if own.dim() == common.dim() and own.shape[1:] != common.shape[1:]:
             common = common.expand(-1, *own.shape[1:])  # norms count the values of an element
-        return self.own(own, present), self.common(common, present if per_element else None)
+        normalised: Tensor = self.own(own, present, **local)
+        return normalised, self.common(common, present if per_element else None, **shared)
 
 
 def part_norms(

@@ -19,7 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
 from eqsets.errors import ShapeError
-from eqsets.layout import Dense, Layout, Padded, Ragged
+from eqsets.layout import Dense, Layout, Padded, Parts, Ragged
 from eqsets.sets.selection import positions, set_sizes
 from eqsets.tensors.storage import append_axes
 from eqsets.tensors.tracing import values_known
@@ -49,6 +49,8 @@ class FoldedSets:
     @classmethod
     def of(cls, layout: Layout) -> FoldedSets:
         """Return how the rows of a layout are folded."""
+        if isinstance(layout, Parts):
+            layout.require_corresponding()
         if isinstance(layout, Ragged):
             batch = layout.source
             if not values_known(batch.index):

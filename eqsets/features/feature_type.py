@@ -50,11 +50,15 @@ class FeatureType(ABC):
         pointwise: whether the action only permutes components, so that ReLU or max may act
             component by component.
         group: the group that acts, or ``None`` where any group acts trivially.
+        has_parts: whether an element is parts ``(P, *part)`` in any number, points or nodes, and
+            the modules of its symmetry take parts of elements of unequal sizes: see
+            :class:`~eqsets.PartBatch`.
     """
 
     group: Group | None = None
     channel_axis: int | None = None
     pointwise: bool = False
+    has_parts: bool = False
 
     @property
     def owner(self) -> TypeOwner | None:

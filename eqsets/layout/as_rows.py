@@ -9,8 +9,10 @@ from eqsets.errors import ShapeError
 from eqsets.features import FeatureType
 from eqsets.layout.dense import Dense, Padded
 from eqsets.layout.layout import Layout
+from eqsets.layout.parts import PaddedParts, Parts
 from eqsets.layout.ragged import Ragged
-from eqsets.sets import SetBatch
+from eqsets.sets import PartBatch, SetBatch
+from eqsets.sets.parts import check_part_mask
 from eqsets.tensors.storage import append_axes
 from eqsets.tensors.tracing import free_to_read
 
@@ -23,8 +25,10 @@ def as_rows(
     """Return the layout of ``x`` and its elements as rows ``(R, *element)``.
 
     Arguments:
-        x: ``(B, N, *element)``, or a :class:`~eqsets.SetBatch`.
-        mask: ``(B, N)`` bool, True = present, for a padded tensor.
+        x: ``(B, N, *element)``, or a :class:`~eqsets.SetBatch`; rows of a
+            :class:`~eqsets.PartBatch` are its parts, ``(T, 1, *part)``.
+        mask: ``(B, N)`` bool, True = present, for a padded tensor; ``(B, N, P)`` where elements
+            are padded to ``P`` parts.
         in_type: what the elements must be, or ``None`` for any layout.
         owner: who asks, for messages.
 
@@ -32,28 +36,21 @@ def as_rows(
         ShapeError: rank, sizes, dtype or device of ``x`` or ``mask`` do not fit, or a set is empty.
     """
     if isinstance(x, SetBatch):
-        if mask is not None:
-            raise ShapeError(
-                f"{owner} got a SetBatch and a mask, expected a mask only for padded tensors. "
-                "Leave mask=None: a SetBatch has no padding."
-            )
-        if in_type is not None:
-            in_type.check(x.values, ("R",), owner)
-        return Ragged(x), x.values
+        return _ragged(x, mask, in_type, owner)
     if in_type is not None:
         in_type.check(x, ("B", "N"), owner)
-    elif not isinstance(x, Tensor) or x.dim() < 2:
-        got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-        raise ShapeError(
-            f"{owner} expected x of shape (B, N, *element), got {got}. Put the batch and the set "
-            "in front: x[None] adds a batch of one."
-        )
+    else:
+        _require_sets(x, owner)
     batch, size = x.shape[:2]
     if batch == 0 or size == 0:
         raise ShapeError(
             f"{owner} got x of shape {tuple(x.shape)}: {size} elements in {batch} sets, expected "
             "at least one of each. Leave empty sets out of the batch."
         )
+    if isinstance(mask, Tensor) and mask.dim() == 3 and x.dim() > 3:
+        _require_parts(in_type, owner)
+        check_part_mask(x, mask, owner)
+        return PaddedParts.of_mask(mask), x[mask][:, None]
     if mask is not None and _nothing_absent(mask, x, owner):
         mask = None  # sets of one size
     if mask is not None:
@@ -62,6 +59,43 @@ def as_rows(
     if mask is None:
         return Dense(batch, size, x), rows
     return Padded(batch, size, x, mask=mask), rows
+
+
+def _require_sets(x: Tensor, owner: str) -> None:
+    if not isinstance(x, Tensor) or x.dim() < 2:
+        got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        raise ShapeError(
+            f"{owner} expected x of shape (B, N, *element), got {got}. Put the batch and the set "
+            "in front: x[None] adds a batch of one."
+        )
+
+
+def _ragged(
+    x: SetBatch, mask: Tensor | None, in_type: FeatureType | None, owner: str
+) -> tuple[Layout, Tensor]:
+    if mask is not None:
+        raise ShapeError(
+            f"{owner} got a {type(x).__name__} and a mask, expected a mask only for padded "
+            "tensors. Leave mask=None: it has no padding."
+        )
+    if not isinstance(x, PartBatch):
+        if in_type is not None:
+            in_type.check(x.values, ("R",), owner)
+        return Ragged(x), x.values
+    _require_parts(in_type, owner)
+    rows = x.values[:, None]
+    if in_type is not None:
+        in_type.check(rows, ("T",), owner)
+    return Parts.of(x.inner), rows
+
+
+def _require_parts(in_type: FeatureType | None, owner: str) -> None:
+    if in_type is not None and not in_type.has_parts:
+        raise ShapeError(
+            f"{owner} got elements of unequal numbers of parts, and {in_type!r} has no parts in "
+            "any number: expected a type such as 'points: 8x0e' or '8 nodes'. Use a SetBatch, or "
+            "a mask (B, N), for elements of one size."
+        )
 
 
 def _nothing_absent(mask: Tensor, x: Tensor, owner: str) -> bool:

@@ -33,6 +33,21 @@ class Layout(ABC):
         return None
 
     @property
+    def parts(self) -> Layout | None:
+        """Which rows form an element, where rows are parts of elements; ``None``: rows are."""
+        return None
+
+    @property
+    def context_parts(self) -> Layout | None:
+        """Which contexts form that of a set, where rows are parts of elements."""
+        return None
+
+    @property
+    def elements(self) -> Layout:
+        """Which elements form a set, ``(E, features)``; by default those of the rows."""
+        return self
+
+    @property
     @abstractmethod
     def num_sets(self) -> int:
         """Number of sets ``B``."""
@@ -82,3 +97,7 @@ class Layout(ABC):
     @abstractmethod
     def restore(self, rows: Tensor) -> Tensor | SetBatch:
         """Return rows in the layout that the user gave."""
+
+    def restore_contexts(self, sets: Tensor) -> Tensor | SetBatch:
+        """Return one element a set, ``(B, *element)``, in the layout that the user gave."""
+        return sets

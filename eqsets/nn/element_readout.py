@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from eqsets.errors import FeatureTypeError, choices
 from eqsets.features import FeatureType
+from eqsets.rows import PartLayout
 from eqsets.symmetry import ElementSymmetry
 
 __all__ = ["ELEMENT_READOUTS", "PointAttention", "element_readout"]
@@ -75,6 +76,8 @@ class PointAttention(nn.Module):
         FeatureTypeError: the group mixes components of the type, or it has no points.
     """
 
+    takes_parts = True
+
     def __init__(self, in_type: FeatureType, hidden: int | None = None) -> None:
         super().__init__()
         axis = in_type.channel_axis
@@ -88,11 +91,16 @@ class PointAttention(nn.Module):
         self.value, self.gate = (nn.Linear(in_type.channels, width) for _ in range(2))
         self.score = nn.Linear(width, 1, bias=False)
 
-    def forward(self, x: Tensor, side: object = None) -> Tensor:
-        """Map ``x: (E, *in)`` to ``(E, features)``."""
+    def forward(self, x: Tensor, side: object = None, *, parts: PartLayout | None = None) -> Tensor:
+        """Map ``x: (E, *in)``, or parts of elements, to ``(E, features)``."""
         points = x.movedim(self._axis, -1).flatten(1, -2)
         hidden = torch.tanh(self.value(points)) * torch.sigmoid(self.gate(points))
-        weights = self.score(hidden).softmax(1)
+        scores = self.score(hidden)
+        if parts is not None:
+            scores = (scores - parts.spread(parts.max(scores)).detach()).exp()
+            weighted = scores / parts.spread(parts.sum(scores)) * points
+            return parts.sum(weighted)[:, 0]
+        weights = scores.softmax(1)
         y: Tensor = (weights * points).sum(1)
         return y
 

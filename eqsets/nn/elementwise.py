@@ -12,6 +12,7 @@ from eqsets.features import FeatureType, InvariantFeatures
 from eqsets.layout import as_rows
 from eqsets.modules import register_module
 from eqsets.registry import element_group as resolve
+from eqsets.rows import part_arguments
 from eqsets.sets import SetBatch
 from eqsets.structure import NO_STRUCTURE
 from eqsets.symmetry import ElementSymmetry
@@ -31,6 +32,8 @@ class Elementwise(nn.Module):
         out_type: type of an element of the output, or ``None`` for undeclared.
         needs_present: give the module ``present``, ``(E,)`` bool or None, as second argument: for
             modules in which rows meet (batch normalisation).
+            Modules with the attribute ``takes_parts`` are also given ``parts=``, which rows form an
+            element, where elements have unequal numbers of parts.
         symmetry: where it takes side information, give that to the module as second argument.
         construction: how it is constructed, for :func:`eqsets.to_dict`.
 
@@ -68,11 +71,14 @@ class Elementwise(nn.Module):
             ShapeError: shape of ``x`` or ``mask`` do not fit, or a set is empty.
         """
         layout, rows = as_rows(x, mask, self.in_type, "Elementwise")
+        parts = part_arguments(self.module, layout.parts)
         if self.needs_present:
-            return layout.restore(self.module(rows, layout.present))
+            return layout.restore(self.module(rows, layout.present, **parts))
         side = NO_STRUCTURE if self.symmetry is None else self.symmetry.structure(structure)
-        y = self.module(rows, *side.rows(layout))
-        if isinstance(self.out_type, InvariantFeatures):
+        arguments = () if self.symmetry is None else side.rows(layout)
+        y = self.module(rows, *arguments, **parts)
+        whole = self.out_type is not None and not self.out_type.has_parts
+        if isinstance(self.out_type, InvariantFeatures) or (layout.parts is not None and whole):
             layout = side.readout_layout(layout)
         return layout.restore(y)
 

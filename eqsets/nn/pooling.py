@@ -109,8 +109,10 @@ class SetPool(nn.Module):
         *,
         structure: Any = None,
         return_weights: bool = False,
-    ) -> Tensor | tuple[Tensor, Tensor | SetBatch]:
+    ) -> Any:
         """Reduce ``x: (B, N, *element)`` or a SetBatch to ``(B, *element)``.
+
+        A :class:`~eqsets.PartBatch` becomes one with one element in each set.
 
         Arguments:
             x: the sets.
@@ -127,11 +129,12 @@ class SetPool(nn.Module):
         if self.weigh is None or self.invariant is None:
             if return_weights:
                 raise no_weights(self, self.aggregation)
-            return self.aggregation.reduce_input(layout, rows)
+            return layout.restore_contexts(self.aggregation.reduce_input(layout, rows))
         side = self.symmetry.structure(structure)
         elements = side.readout_layout(layout)
         weights = self.weigh(elements, self.invariant(rows, *side.rows(layout)))
-        y = weighted_sum(layout, rows, side.spread(weights.mean(1)))
+        each = side.spread_to_rows(layout, weights.mean(1))
+        y = layout.restore_contexts(weighted_sum(layout, rows, each))
         return (y, elements.restore(weights.to(rows.dtype))) if return_weights else y
 
     def extra_repr(self) -> str:

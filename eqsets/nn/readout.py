@@ -19,6 +19,7 @@ from eqsets.nn.pooling import no_weights, reducing
 from eqsets.nn.reduction import SetReduction
 from eqsets.registry import aggregation as resolve_aggregation
 from eqsets.registry import element_group as resolve
+from eqsets.rows import part_arguments
 from eqsets.sets import SetBatch
 from eqsets.solve.readout import widen_weight
 from eqsets.symmetry import ElementSymmetry
@@ -126,7 +127,8 @@ class Readout(nn.Module):
         """
         layout, rows = as_rows(x, mask, self.in_type, "Readout")
         side = self.symmetry.structure(structure)
-        read = self.invariant(rows, *side.rows(layout))
+        inner = part_arguments(self.invariant, layout.parts)
+        read = self.invariant(rows, *side.rows(layout), **inner)
         elements = side.readout_layout(layout)
         results = [self._from_invariants(elements, read)]
         if return_weights:

@@ -69,4 +69,8 @@ class SetSequential(nn.Module):
         """Map ``x: (B, N, *element)`` or a SetBatch through all modules."""
         for layer in self.layers:
             x = layer(x, mask, structure=structure)
+            if mask is not None and mask.dim() == 3:
+                out_type = getattr(layer, "out_type", None)
+                if out_type is not None and not out_type.has_parts:
+                    mask = mask.any(-1)  # one row for each element from here on
         return x

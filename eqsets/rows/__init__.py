@@ -2,6 +2,7 @@
 
 from eqsets.rows.activations import InvariantGate, pointwise_activation
 from eqsets.rows.dropout import ChannelDropout
+from eqsets.rows.inner_parts import PartLayout, part_arguments
 from eqsets.rows.invariant_part import (
     ConstantPart,
     InvariantPart,
@@ -21,8 +22,10 @@ __all__ = [
     "InvariantGate",
     "InvariantPart",
     "LinearPart",
+    "PartLayout",
     "RowNorm",
     "SumPart",
     "WholePart",
+    "part_arguments",
     "pointwise_activation",
 ]

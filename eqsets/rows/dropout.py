@@ -7,12 +7,15 @@ from torch import Tensor, nn
 
 from eqsets.errors import FeatureTypeError
 from eqsets.features import FeatureType
+from eqsets.rows.inner_parts import PartLayout
 
 __all__ = ["ChannelDropout"]
 
 
 class ChannelDropout(nn.Module):
     """Drop whole channels of an element: the mask is constant on the components that mix."""
+
+    takes_parts = True
 
     def __init__(self, in_type: FeatureType, p: float) -> None:
         super().__init__()
@@ -22,12 +25,14 @@ class ChannelDropout(nn.Module):
             )
         self.in_type, self.p = in_type, p
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Drop channels of ``x: (E, *element)`` while training."""
+    def forward(self, x: Tensor, parts: PartLayout | None = None) -> Tensor:
+        """Drop channels of ``x: (E, *element)``, or of parts of elements, while training."""
         if not self.training or self.p == 0:
             return x
-        selected = torch.ones(x.shape[0], self.in_type.channels, dtype=x.dtype, device=x.device)
+        count = x.shape[0] if parts is None else parts.num_sets
+        selected = torch.ones(count, self.in_type.channels, dtype=x.dtype, device=x.device)
         selected = torch.nn.functional.dropout(selected, self.p)
+        selected = selected if parts is None else parts.spread(selected)
         axis = self.in_type.channel_axis
         lead = [1] * (x.dim() - 2 if axis is None else x.dim() + axis - 1)
         tail = [] if axis is None else [1] * (-axis - 1)

@@ -69,6 +69,12 @@ class SetAware(nn.Module):
                 returns tensors with another number of rows.
         """
         layout, rows = as_rows(x, mask, None, "SetAware")
+        if layout.parts is not None:
+            raise ShapeError(
+                "SetAware got elements of unequal numbers of parts, expected elements of one size "
+                "in each call: the network was written for single elements (E, *element). Use a "
+                "SetBatch of elements of one size, or layers of eqsets."
+            )
         if mask is not None and not isinstance(x, SetBatch):
             if self.training and _has_statistics(self.network):
                 return self._without_padding(x, mask, structure)

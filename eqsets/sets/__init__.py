@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from eqsets.sets.batch import SetBatch
 from eqsets.sets.collate import collate
+from eqsets.sets.parts import PartBatch
 
-__all__ = ["SetBatch", "collate"]
+__all__ = ["PartBatch", "SetBatch", "collate"]

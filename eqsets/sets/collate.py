@@ -77,7 +77,7 @@ def _chooser(sets: Sequence[int | str] | None, names: list[Any]) -> Callable[[An
 def _join(entries: list[Any], name: str, is_set: bool | None) -> Any:
     first = entries[0]
     if isinstance(first, SetBatch):
-        return SetBatch.cat(entries)
+        return type(first).cat(entries)
     if is_set is None:
         is_set = isinstance(first, Tensor) and first.dim() >= 2
     if is_set:

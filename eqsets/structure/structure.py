@@ -52,7 +52,20 @@ class Structure(ABC):
         Another one only where a row is a part of an element, such as a node of a graph in a batch
         of graphs of different sizes: then there is one row of invariants for each element.
         """
-        return layout
+        return layout.elements
+
+    def invariant_layout(self, layout: Layout, invariants: Tensor) -> Layout:
+        """Return the layout of what a symmetry's ``shared_invariant`` returned.
+
+        That of the rows, where rows are parts of elements and each part has its own.
+        """
+        by_part = layout.parts is not None and invariants.dim() > 2
+        return layout if by_part else self.readout_layout(layout)
+
+    def spread_to_rows(self, layout: Layout, elements: Tensor) -> Tensor:
+        """Return numbers of elements ``(E, ...)`` for each row of a layout, ``(R, ...)``."""
+        spread = self.spread(elements)
+        return spread if layout.parts is None else layout.parts.spread(spread)
 
     def spread(self, elements: Tensor) -> Tensor:
         """Return numbers of elements ``(E, ...)`` for each row, ``(R, ...)``; by default the same.
@@ -74,8 +87,12 @@ class NoStructure(Structure):
     def given(self) -> None:
         return None
 
-    def rows(self, layout: Layout) -> tuple[()]:
-        return ()
+    def rows(self, layout: Layout) -> tuple[Any, ...]:
+        """Return no argument; where rows are parts of elements, which rows form an element."""
+        return () if layout.parts is None else (layout.parts,)
+
+    def sets(self, layout: Layout) -> tuple[Any, ...]:
+        return () if layout.context_parts is None else (layout.context_parts,)
 
     def transform(self, g: Tensor) -> NoStructure:
         return self

@@ -12,7 +12,14 @@ from eqsets.testing.law import Law
 from eqsets.testing.laws import LAWS
 from eqsets.testing.parametrize import parametrize_with_checks
 from eqsets.testing.report import Report, Result
-from eqsets.testing.spec import Capabilities, CollatedCase, ContractSpec, Layer, SetCase
+from eqsets.testing.spec import (
+    Capabilities,
+    CollatedCase,
+    ContractSpec,
+    Layer,
+    PartCase,
+    SetCase,
+)
 
 __all__ = [
     "LAWS",
@@ -21,6 +28,7 @@ __all__ = [
     "ContractSpec",
     "Law",
     "Layer",
+    "PartCase",
     "Report",
     "Result",
     "SetCase",

@@ -29,6 +29,7 @@ __all__ = [
     "ContractSpec",
     "GroupCase",
     "Layer",
+    "PartCase",
     "RowCase",
     "SetCase",
     "TypeCase",
@@ -239,6 +240,42 @@ class CollatedCase:
 
 
 @dataclass(frozen=True, eq=False)
+class PartCase:
+    """A module on sets whose elements have unequal numbers of parts, of points or nodes.
+
+    Attributes:
+        label: its name in messages.
+        build: makes the module, which returns features of elements or one vector a set.
+        in_type: type of an element of the input, and of the output where ``out_type`` is none.
+        sizes: the number of parts of each element of each set.
+        group_element: draws what moves an element of so many parts.
+        out_type: type of an element of the output; ``None``: the output is invariant.
+        alignment: ``"shared"``: one group element moves all elements of a set.
+        side: makes the side information of an element of so many parts, if there is any.
+        move: returns it moved by a group element.
+        join: puts side information of all elements together for a :class:`~eqsets.PartBatch`:
+            ``join(sides, sizes)``.
+        pad: the same for tensors that are padded: ``pad(sides, sizes, (B, N, P))``.
+        stack: the same for one set ``(1, N, P, *part)`` of elements of one size: ``stack(sides)``.
+        tolerance: relative error in float64 that group elements may cause.
+    """
+
+    label: str
+    build: Callable[[], nn.Module]
+    in_type: FeatureType
+    sizes: tuple[tuple[int, ...], ...]
+    group_element: Callable[[int, torch.Generator], Tensor]
+    out_type: FeatureType | None = None
+    alignment: str = "shared"
+    side: Callable[[int, torch.Generator], Any] | None = None
+    move: Callable[[Tensor, Any], Any] | None = None
+    join: Callable[..., Any] | None = None
+    pad: Callable[..., Any] | None = None
+    stack: Callable[..., Any] | None = None
+    tolerance: float = 1e-10
+
+
+@dataclass(frozen=True, eq=False)
 class ContractSpec:
     """Everything that the laws need to know about a thing.
 
@@ -261,6 +298,7 @@ class ContractSpec:
         structure: makes side information, for symmetries that take it.
         stack: puts side information of single elements together, where each may have its own.
         collated: modules on batches of another library.
+        parted: modules on elements of unequal numbers of parts.
         dimension: returns how many independent maps a linear layer has, where it is not complete.
         aggregations: with which DSS layers are built; fewer where layers are costly.
         pools: options of the poolings to test, such as ``({"size": 2},)``.
@@ -315,3 +353,4 @@ class ContractSpec:
     generates: Tensor | None = None
     stack: Stack | None = None
     collated: tuple[CollatedCase, ...] = ()
+    parted: tuple[PartCase, ...] = ()

@@ -18,6 +18,7 @@ from tests.testing.controls import (
     groups,
     layouts,
     options,
+    parts,
     rows,
     sets,
     structures,
@@ -35,6 +36,7 @@ FAMILIES = (
     deployment,
     families,
     structures,
+    parts,
 )
 CONTROLS = {law_id: subject for family in FAMILIES for law_id, subject in family.CONTROLS.items()}
 SLOW = sorted(law.id for law in LAWS if law.slow)

@@ -18,7 +18,7 @@ from eqsets.testing.laws.deployment import (
     onnx,
 )
 from eqsets.testing.laws.families import geometry, tensors, transformations
-from eqsets.testing.laws.layouts import layouts, many, padding, structures
+from eqsets.testing.laws.layouts import layouts, many, padding, parts, structures
 from eqsets.testing.laws.numbers import (
     attention,
     gradients,
@@ -70,6 +70,7 @@ LAWS: tuple[Law, ...] = tuple(
             *padding.LAWS,
             *attention.LAWS,
             *structures.LAWS,
+            *parts.LAWS,
             *numerics.LAWS,
             *halves.LAWS,
             *copies.LAWS,

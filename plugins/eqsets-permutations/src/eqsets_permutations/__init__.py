@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from eqsets_permutations.convolution.linear import GCN, GIN, SAGE, GraphConvolution
     from eqsets_permutations.edges import Edges
     from eqsets_permutations.features import NodeFeatures, PairFeatures
+    from eqsets_permutations.graph_sets import join_edges, sets_of_graphs
     from eqsets_permutations.subgraphs.bag_structure import BagStructure
     from eqsets_permutations.subgraphs.bags import BagData, OnBags, as_sets, bag
     from eqsets_permutations.subgraphs.esan import DSSGNN, vote
@@ -45,6 +46,8 @@ __all__ = [
     "__version__",
     "as_sets",
     "bag",
+    "join_edges",
+    "sets_of_graphs",
     "vote",
 ]
 
@@ -52,6 +55,7 @@ _MODULES = {
     "convolution.linear": ("GCN", "GIN", "SAGE", "GraphConvolution"),
     "edges": ("Edges",),
     "features": ("NodeFeatures", "PairFeatures"),
+    "graph_sets": ("join_edges", "sets_of_graphs"),
     "subgraphs.bag_structure": ("BagStructure",),
     "subgraphs.bags": ("BagData", "OnBags", "as_sets", "bag"),
     "subgraphs.esan": ("DSSGNN", "vote"),

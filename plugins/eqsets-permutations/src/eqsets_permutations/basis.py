@@ -16,9 +16,13 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from eqsets_permutations.edges import Edges
 from eqsets_permutations.features import NodeFeatures, PairFeatures
-from eqsets_permutations.subgraphs.bag_structure import NodeBatch, broadcast_to_nodes, reduce_nodes
+from eqsets_permutations.subgraphs.bag_structure import (
+    NodeBatch,
+    NodeSide,
+    broadcast_to_nodes,
+    reduce_nodes,
+)
 
 __all__ = ["NodeLinear", "SecondOrderLinear"]
 
@@ -47,7 +51,7 @@ class NodeLinear(nn.Module):
         self.own = nn.Linear(in_type.count, out_type.count, bias=bias)
         self.pooled = nn.Linear(in_type.count, out_type.count, bias=False)
 
-    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: NodeSide = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
         if isinstance(edges, NodeBatch):
             edges.require_shared()

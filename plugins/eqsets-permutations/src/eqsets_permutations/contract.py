@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import DSS, SetNetwork
-from eqsets.testing import Capabilities, CollatedCase, ContractSpec, SetCase
+from eqsets.testing import Capabilities, CollatedCase, ContractSpec, PartCase, SetCase
 from eqsets_permutations.edges import Edges
+from eqsets_permutations.graph_sets import join_edges
 from eqsets_permutations.oracle import convolved_by_loop
 from eqsets_permutations.symmetry import Permutations
 
@@ -92,6 +93,81 @@ def _on_bags(label: str, build: Callable[[], nn.Module]) -> CollatedCase:
     return CollatedCase(label, lambda: _Rows(build()), _bags, _batched)
 
 
+def _graph(nodes: int, generator: torch.Generator) -> Edges:
+    index = torch.randint(nodes, (2, 2 * nodes - 1), generator=generator)
+    weight = torch.rand(index.shape[1], generator=generator, dtype=torch.float64)
+    return Edges(index, weight, nodes=nodes)
+
+
+def _joined(sides: list[list[Edges]], sizes: list[list[int]]) -> Edges:
+    flat = [[each for one in both for each in one] for both in (sides, sizes)]
+    return join_edges(flat[0], flat[1])  # type: ignore[arg-type]
+
+
+def _stacked(sides: list[list[Edges]], sizes: Any, shape: tuple[int, int, int]) -> Edges:
+    none = Edges(torch.zeros(2, 0, dtype=torch.int64), torch.zeros(0, dtype=torch.float64))
+    graphs = [
+        Edges(graph.index, graph.weight)
+        for one in sides
+        for graph in [*one, *[none] * (shape[1] - len(one))]
+    ]
+    return Edges.stack(graphs, nodes=shape[2])
+
+
+def unequal_graphs(symmetry: Permutations) -> tuple[PartCase, ...]:
+    """Return modules on graphs of unequal numbers of nodes: on shared nodes, and different ones."""
+    kind, shared, different = symmetry.feature_type(2), ((4, 4), (3, 3, 3)), ((2, 5, 3), (4, 1))
+    each: dict[str, Any] = {"alignment": "independent"}
+    cases: dict[str, tuple[Any, ...]] = {
+        "gcn": (partial(DSS, symmetry, kind, kind, conv="gcn"), shared, "shared", kind),
+        "network": (
+            partial(SetNetwork, symmetry, [kind, kind, kind], conv="graph", readout=3),
+            shared,
+            "shared",
+            None,
+        ),
+        "points": (
+            partial(DSS, symmetry, kind, kind, aggregation="max", **each),
+            different,
+            "independent",
+            kind,
+        ),
+        "different graphs": (
+            partial(
+                SetNetwork,
+                symmetry,
+                [kind, kind, kind],
+                conv="gcn",
+                normalization="element-parts",
+                readout=3,
+                readout_aggregation="mean",
+                readout_element="attention",
+                **each,
+            ),
+            different,
+            "independent",
+            None,
+        ),
+    }
+    return tuple(
+        PartCase(
+            f"unequal graphs, {name}",
+            build,
+            kind,
+            sizes,
+            lambda nodes, generator: torch.randperm(nodes, generator=generator),
+            out_type,
+            alignment,
+            _graph,
+            lambda g, edges: edges.relabel(g),
+            _joined,
+            _stacked,
+            lambda sides: Edges.stack(sides, nodes=sides[0].nodes),
+        )
+        for name, (build, sizes, alignment, out_type) in cases.items()
+    )
+
+
 def _by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
     """Return what the layer makes of one set of points, element by element."""
     if not isinstance(layer, DSS) or layer.aggregate is None:
@@ -157,5 +233,6 @@ def subject() -> ContractSpec:
                 partial(SetNetwork, Permutations(), [2, 4, 4], conv="graph", readout=3),
             ),
         ),
+        parted=unequal_graphs(symmetry),
         capabilities=_CLAIMS,
     )

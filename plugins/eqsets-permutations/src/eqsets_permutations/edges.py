@@ -20,7 +20,7 @@ from torch.utils import _pytree as pytree
 
 from eqsets import ShapeError
 
-__all__ = ["Edges", "as_edges"]
+__all__ = ["Edges", "as_edges", "together"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -119,15 +119,15 @@ class Edges:
             if part.blocks > 1 or (count is not None and count != nodes):
                 raise ShapeError(
                     f"Edges.stack got {part.blocks} graphs of {count} nodes at position "
-                    f"{position}, expected one graph of {nodes} nodes. Graphs of different sizes "
-                    "travel as a bag: see eqsets_permutations.bag."
+                    f"{position}, expected one graph of {nodes} nodes. For graphs of different "
+                    "sizes see eqsets_permutations.sets_of_graphs."
                 )
             part.check(nodes)
         shift = [part.index + position * nodes for position, part in enumerate(parts)]
         return cls(
             torch.cat(shift, 1),
-            _together([part.weight for part in parts], "weights"),
-            _together([part.attr for part in parts], "features"),
+            together([part.weight for part in parts], "weights"),
+            together([part.attr for part in parts], "features"),
             len(parts),
             nodes,
             context,
@@ -238,13 +238,18 @@ def _readable(values: Tensor) -> bool:
     return values.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
-def _together(parts: list[Tensor | None], what: str) -> Tensor | None:
+def together(parts: list[Tensor | None], what: str, owner: str = "Edges.stack") -> Tensor | None:
+    """Return edge weights or features of several graphs in one tensor, ``None`` without any.
+
+    Raises:
+        ShapeError: only some of the graphs have them.
+    """
     given = [part for part in parts if part is not None]
     if not given:
         return None
     if len(given) < len(parts):
         raise ShapeError(
-            f"Edges.stack got edge {what} for {len(given)} of {len(parts)} graphs, expected them "
+            f"{owner} got edge {what} for {len(given)} of {len(parts)} graphs, expected them "
             "for all or for none. Give the others ones."
         )
     return torch.cat(given)

@@ -77,6 +77,10 @@ class NodeFeatures(_Permuted):
     def layout(self) -> tuple[int | str, ...]:
         return ("P", self.count)
 
+    @property
+    def has_parts(self) -> bool:  # type: ignore[override]
+        return True
+
     def transform(self, g: Tensor, x: Tensor) -> Tensor:
         """Move the nodes of ``x (*batch, P, C)`` as ``g (*batch, P)`` says."""
         source = g.to(x.device).argsort(-1).unsqueeze(-1)

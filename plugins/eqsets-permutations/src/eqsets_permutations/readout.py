@@ -8,9 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.rows import InvariantPart
-from eqsets_permutations.edges import Edges
 from eqsets_permutations.features import NodeFeatures, PairFeatures
-from eqsets_permutations.subgraphs.bag_structure import NodeBatch, broadcast_to_nodes, reduce_nodes
+from eqsets_permutations.subgraphs.bag_structure import (
+    NodeSide,
+    broadcast_to_nodes,
+    reduce_nodes,
+)
 
 __all__ = ["READOUTS", "Embedding", "NodePart", "NodeReadout", "PairPart", "PairReadout"]
 
@@ -32,7 +35,7 @@ class NodeReadout(nn.Module):
         super().__init__()
         self.in_type, self.kind, self.features = in_type, kind, in_type.count
 
-    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: NodeSide = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, C)``."""
         return reduce_nodes(rows, edges, self.kind)
 
@@ -55,7 +58,7 @@ class PairReadout(nn.Module):
         super().__init__()
         self.in_type, self.kind, self.features = in_type, kind, 2 * in_type.count
 
-    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: NodeSide = None) -> Tensor:
         """Map ``rows: (E, P, P, C)`` to ``(E, 2 C)``; one node alone has zeros off the diagonal."""
         points = rows.shape[1]
         if self.kind == "max":
@@ -89,9 +92,7 @@ class Embedding(nn.Module):
         maps = 2 if isinstance(out_type, PairFeatures) else 1
         self.linear = nn.Linear(features, maps * out_type.count, bias=False)
 
-    def forward(
-        self, invariants: Tensor, edges: Edges | NodeBatch | None = None, *, like: Tensor
-    ) -> Tensor:
+    def forward(self, invariants: Tensor, edges: NodeSide = None, *, like: Tensor) -> Tensor:
         """Map ``(E, features)`` to features that broadcast against ``like: (E, *layout)``."""
         y: Tensor = self.linear(invariants)
         if isinstance(self.out_type, NodeFeatures):

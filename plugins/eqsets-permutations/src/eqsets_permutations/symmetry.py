@@ -38,7 +38,7 @@ from eqsets_permutations.readout import (
     PairReadout,
 )
 from eqsets_permutations.structure import GraphStructure
-from eqsets_permutations.subgraphs.bag_structure import BagStructure
+from eqsets_permutations.subgraphs.bag_structure import BagStructure, NodeBatch
 
 __all__ = ["Permutations"]
 
@@ -233,8 +233,10 @@ class Permutations(ElementSymmetry):
         return model(rows)
 
 
-def _sized(edges: Edges, points: int) -> Edges:
+def _sized(edges: Edges | NodeBatch, points: int) -> Edges:
     """Return edges whose graphs have a number of nodes that is known."""
+    if isinstance(edges, NodeBatch):
+        raise AssertionError("set_aware refuses elements of unequal sizes")
     if edges.nodes is None:
         edges.check(points)
         return replace(edges, nodes=points)

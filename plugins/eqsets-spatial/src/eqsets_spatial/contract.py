@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from eqsets.testing import Capabilities, ContractSpec, Layer
+from eqsets import DSS, PartBatch, SetNetwork
+from eqsets.testing import Capabilities, ContractSpec, Layer, PartCase
+from eqsets_spatial.positions import rotate_positions
 from eqsets_spatial.symmetry import Spatial
 
-__all__ = ["cloud_subject", "subject"]
+__all__ = ["cloud_subject", "subject", "unequal_clouds"]
 
 
 def subject(*, reflections: bool = True) -> ContractSpec:
@@ -31,7 +34,69 @@ def subject(*, reflections: bool = True) -> ContractSpec:
         layers=layers,
         contains=lambda g: _orthogonal(g, reflections),
         variants=(replace(clouds, aggregations=("centered",)),),
+        parted=unequal_clouds(reflections),
     )
+
+
+def unequal_clouds(reflections: bool = True) -> tuple[PartCase, ...]:
+    """Return modules on clouds of unequal numbers of points: conformers, and different clouds."""
+    own = Spatial(reflections=reflections)
+    other = Spatial(reflections=reflections, correspondence=False)
+    kind = own.feature_type("points: 2x0e + 1x1o")
+    conformers, different = ((4, 4, 4), (6, 6)), ((3, 5, 4), (6, 2))
+    each: dict[str, Any] = {"alignment": "independent"}
+    reach: dict[str, Any] = {"radius": 2.0, "degree": 1, "basis": 3, "hidden": 4}
+    nearest: dict[str, Any] = {**reach, "radius": None, "neighbors": 3}
+
+    def network(space: Spatial, **options: Any) -> Callable[[], nn.Module]:
+        return partial(SetNetwork, space, [kind, kind, kind], readout=3, **options)
+
+    cases: dict[str, tuple[Any, ...]] = {
+        "radius": (partial(DSS, own, kind, kind, **reach), conformers, "shared", kind),
+        "neighbors": (partial(DSS, own, kind, kind, **nearest), conformers, "shared", kind),
+        "attention": (
+            partial(DSS, own, kind, kind, aggregation="attention", **reach),
+            conformers,
+            "shared",
+            kind,
+        ),
+        "network": (network(own, **reach), conformers, "shared", None),
+        "norms of parts": (
+            network(own, normalization="element-parts", **each, **reach),
+            conformers,
+            "independent",
+            None,
+        ),
+        "different clouds": (network(other, **each, **nearest), different, "independent", None),
+        "attention of different clouds": (
+            partial(DSS, other, kind, kind, aggregation="attention", **each, **reach),
+            different,
+            "independent",
+            kind,
+        ),
+    }
+    return tuple(
+        PartCase(
+            f"unequal clouds, {name}",
+            build,
+            kind,
+            sizes,
+            lambda _, generator: own.group.sample(generator=generator),
+            out_type,
+            alignment,
+            _cloud,
+            lambda g, positions: rotate_positions(g, positions),
+            lambda sides, sizes: PartBatch.from_list(sides),
+            lambda sides, sizes, shape: PartBatch.from_list(sides).to_padded()[0],
+            lambda sides: torch.stack(sides)[None],
+            own.tolerance,
+        )
+        for name, (build, sizes, alignment, out_type) in cases.items()
+    )
+
+
+def _cloud(points: int, generator: torch.Generator) -> Tensor:
+    return torch.randn(points, 3, generator=generator, dtype=torch.float64)
 
 
 def cloud_subject(*, reflections: bool = True, **options: Any) -> ContractSpec:

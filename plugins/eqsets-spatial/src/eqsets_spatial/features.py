@@ -114,6 +114,10 @@ class IrrepsFeatures(FeatureType):
         return ("P", self.dim) if self.points else (self.dim,)
 
     @property
+    def has_parts(self) -> bool:  # type: ignore[override]
+        return self.points
+
+    @property
     def pointwise(self) -> bool:  # type: ignore[override]
         return all(block.scalar for block in self.blocks)
 

@@ -17,6 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from eqsets import ShapeError
+from eqsets.layout import Members
+
 __all__ = ["Neighbourhood", "find_neighbours"]
 
 
@@ -31,7 +34,10 @@ class Neighbourhood(NamedTuple):
 
 
 def find_neighbours(
-    positions: Tensor, radius: float | None, neighbors: int | None
+    positions: Tensor,
+    radius: float | None,
+    neighbors: int | None,
+    parts: Members | None = None,
 ) -> Neighbourhood:
     r"""Return who is near whom in each cloud.
 
@@ -39,18 +45,24 @@ def find_neighbours(
     the smaller of the two; at a share :math:`u` of it the weight is :math:`(1 - u^2)^3`.
 
     Arguments:
-        positions: ``(G, P, 3)``, one cloud each.
+        positions: ``(G, P, 3)``, one cloud each, or ``(T, 3)`` with ``parts``.
         radius: how far a neighbour may be, in units of the positions.
         neighbors: how many neighbours a point has at most; ties at the end of reach count as out.
+        parts: which points form a cloud, where clouds have unequal numbers of points.
     """
     # Distances are never taken in half precision, whatever the features are.
     positions = positions.to(torch.promote_types(positions.dtype, torch.float32))
     reach: Tensor | None = None
-    if neighbors is not None:
+    within = torch.inf if radius is None else radius
+    if parts is not None and neighbors is None:
+        sender, receiver = _pairs(positions, parts, within)
+    elif parts is not None and neighbors is not None:
+        sender, receiver, reach = _nearest_of_parts(positions, parts, neighbors)
+    elif neighbors is not None:
         sender, receiver, reach = _nearest(positions, neighbors)
     else:
-        sender, receiver = _within(positions, torch.inf if radius is None else radius)
-    points = positions.reshape(positions.shape[0] * positions.shape[1], 3)
+        sender, receiver = _within(positions, within)
+    points = positions.reshape(-1, 3)
     vector = points.index_select(0, sender) - points.index_select(0, receiver)
     distance = _length(vector)
     if radius is not None:
@@ -112,3 +124,56 @@ def _nearest(positions: Tensor, neighbors: int) -> tuple[Tensor, Tensor, Tensor 
     flat = positions.reshape(clouds * points, 3)
     reach = _length(flat[nearest[..., count]] - positions)
     return sender, receiver, reach[..., None].expand(-1, -1, count).reshape(-1)
+
+
+def _pairs(positions: Tensor, parts: Members, radius: float) -> tuple[Tensor, Tensor]:
+    """Return all pairs of different points of one cloud within a radius, clouds of any size."""
+    sender, receiver = _pairs_of(parts)
+    with torch.no_grad():
+        gap = _gaps(positions, sender, receiver)
+        near = (gap.sqrt() < radius) & (sender != receiver)
+    return sender[near], receiver[near]
+
+
+def _gaps(positions: Tensor, sender: Tensor, receiver: Tensor) -> Tensor:
+    """Return squared distances: axis by axis, a third of the time of rows of three numbers."""
+    x, y, z = (
+        (axis.take(sender) - axis.take(receiver)).square()
+        for axis in positions.detach().mT.contiguous().unbind(0)
+    )
+    return x + y + z
+
+
+def _pairs_of(parts: Members) -> tuple[Tensor, Tensor]:
+    if torch.compiler.is_compiling():
+        raise ShapeError(
+            "neighbours in clouds of unequal numbers of points were searched for while a program "
+            "is compiled, where shapes may not depend on values: expected edges. Compute them "
+            "outside: structure=Cloud(positions, edge_index=...)."
+        )
+    return parts.pairs
+
+
+def _nearest_of_parts(
+    positions: Tensor, parts: Members, neighbors: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the edges to the nearest points, and for each edge how far its receiver reaches."""
+    sender, receiver = _pairs_of(parts)
+    with torch.no_grad():
+        gap = _gaps(positions, sender, receiver)
+        width = int(parts.sizes.max())
+        table = gap.new_full((parts.num_rows, width), torch.inf)
+        table[receiver, parts.within[sender]] = gap.masked_fill(sender == receiver, torch.inf)
+        nearest = table.topk(min(neighbors + 1, width), dim=-1, largest=False)
+        there = nearest.values < torch.inf
+    row = torch.arange(parts.num_rows, device=gap.device)
+    columns = (row - parts.within)[:, None] + nearest.indices
+    near = there[:, :neighbors]
+    sender = columns[:, :neighbors][near]
+    receiver = row[:, None].expand(-1, near.shape[1])[near]
+    if not bool(there[:, neighbors:].any()):
+        return sender, receiver, positions.new_full((len(sender),), torch.inf)
+    beyond = there[:, neighbors]
+    far = positions[torch.where(beyond, columns[:, neighbors], row)]
+    reach = torch.where(beyond, _length(far - positions), torch.inf)
+    return sender, receiver, reach[receiver]

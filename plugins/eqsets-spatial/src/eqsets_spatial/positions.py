@@ -8,15 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eqsets import SetBatch, ShapeError
-from eqsets.layout import Dense, Layout, Ragged
+from eqsets import PartBatch, SetBatch, ShapeError
+from eqsets.layout import Dense, Layout, PaddedParts, Parts, Ragged
 from eqsets.structure import Structure
+from eqsets_spatial.points import Points
 
 __all__ = ["Positions", "rotate_positions", "row_positions", "set_positions"]
 
 _FORMS = (
     "(P, 3) for all elements, (B, P, 3) for each set or (B, N, P, 3) for each element of a dense "
-    "or padded batch, and (R, P, 3) or a SetBatch of (P, 3) for a ragged one"
+    "or padded batch, (R, P, 3) or a SetBatch of (P, 3) for a ragged one, and (T, 3) or a "
+    "PartBatch of points (3,) where clouds have unequal numbers of points"
 )
 
 
@@ -25,7 +27,8 @@ class Positions(Structure):
     """Positions of the points of all elements, of those of each set, or of each element.
 
     Arguments:
-        positions: a tensor or a :class:`~eqsets.SetBatch`, in one of the forms that users pass.
+        positions: a tensor, a :class:`~eqsets.SetBatch` or a :class:`~eqsets.PartBatch`, in one of
+            the forms that users pass.
     """
 
     positions: Any
@@ -34,16 +37,27 @@ class Positions(Structure):
     def given(self) -> Any:
         return self.positions
 
-    def rows(self, layout: Layout) -> tuple[Tensor]:
+    def rows(self, layout: Layout) -> tuple[Tensor | Points, ...]:
         """Return the positions of the rows, ``(R, P, 3)``, or ``(1, P, 3)`` where all are equal."""
+        if isinstance(layout, Parts):
+            return (Points(layout.parts, point_positions(self.positions, layout)),)
         return (row_positions(self.positions, layout),)
 
-    def sets(self, layout: Layout) -> tuple[Tensor]:
+    def sets(self, layout: Layout) -> tuple[Tensor | Points, ...]:
         """Return the mean positions of each set, ``(B, P, 3)`` (``(1, P, 3)`` where all agree)."""
+        if isinstance(layout, Parts):
+            if not layout.inner.corresponding:
+                return (Points(layout.context_parts),)
+            own = point_positions(self.positions, layout)
+            return (Points(layout.context_parts, layout.mean(own)),)
         return (set_positions(self.positions, layout),)
 
     def transform(self, g: Tensor) -> Positions:
         """Return positions ``(*batch, P, 3)`` moved by ``g: (*batch, 3, 3)``."""
+        if isinstance(self.positions, PartBatch):
+            own = self.positions
+            each = g if g.dim() == 2 else g[own.element]  # one for all, or one for each cloud
+            return Positions(own.replace(rotate_positions(each, own.values[:, None])[:, 0]))
         if isinstance(self.positions, SetBatch):
             return Positions(self.positions.replace(rotate_positions(g, self.positions.values)))
         return Positions(rotate_positions(g, self.positions))
@@ -65,6 +79,60 @@ def rotate_positions(g: Tensor, positions: Tensor) -> Tensor:
     return positions @ g.to(positions).mT
 
 
+def point_positions(structure: object, layout: Parts) -> Tensor:
+    """Return the positions of all points of clouds of unequal sizes, ``(T, 3)``.
+
+    Raises:
+        ShapeError: positions are no floating point tensor of a fitting shape, or not finite.
+    """
+    if isinstance(structure, PartBatch):
+        if not structure._same_sets(PartBatch._of(structure.values, layout.inner)):
+            raise ShapeError(
+                f"got positions as {structure!r} for features of {layout.num_rows} points, "
+                "expected the same points of the same clouds. Make both by PartBatch.from_list "
+                "from clouds of the same sizes."
+            )
+        structure = structure.values
+    elif isinstance(layout, PaddedParts) and isinstance(structure, Tensor):
+        structure = _selected(structure, layout.mask)
+    count = layout.num_rows
+    fits = isinstance(structure, Tensor) and structure.is_floating_point()
+    if not isinstance(structure, Tensor) or not fits or structure.shape != (count, 3):
+        got = (
+            f"positions of shape {tuple(structure.shape)} and {structure.dtype}"
+            if isinstance(structure, Tensor)
+            else f"structure of type {type(structure).__name__}"
+        )
+        raise ShapeError(
+            f"got {got} for {count} points, expected floating point ones: {_FORMS}. Make them by "
+            "PartBatch.from_list from clouds of the same sizes."
+        )
+    _require_finite(structure)
+    return structure
+
+
+def _selected(positions: Tensor, mask: Tensor) -> Tensor:
+    """Return the positions of the present points of ``mask: (B, N, P)``, where they fit it."""
+    lead = positions.dim() - 1
+    if lead == 2:  # of each set
+        positions = positions[:, None]
+    if lead not in (1, 2, 3) or positions.shape[-2] != mask.shape[-1]:
+        return positions
+    try:
+        return positions.expand(*mask.shape, positions.shape[-1])[mask]
+    except RuntimeError:
+        return positions  # the shape is refused by the caller
+
+
+def _require_finite(positions: Tensor) -> None:
+    reading = positions.device.type == "cpu" and not torch.compiler.is_compiling()
+    if reading and not bool(positions.isfinite().all()):
+        raise ShapeError(
+            "the positions of the points hold NaN or infinity, expected finite numbers for every "
+            "element that is present. Remove such points, or mask such elements."
+        )
+
+
 def row_positions(structure: object, layout: Layout) -> Tensor:
     """Return the positions of all rows, ``(R, P, 3)``, or ``(1, P, 3)`` where all share them.
 
@@ -76,12 +144,7 @@ def row_positions(structure: object, layout: Layout) -> Tensor:
     per_row = _raw_rows(structure, layout)
     if layout.present is not None and per_row.shape[0] > 1:
         per_row = torch.where(layout.present[:, None, None], per_row, 0)
-    reading = per_row.device.type == "cpu" and not torch.compiler.is_compiling()
-    if reading and not bool(per_row.isfinite().all()):
-        raise ShapeError(
-            "the positions of the points hold NaN or infinity, expected finite numbers for every "
-            "element that is present. Remove such points, or mask such elements."
-        )
+    _require_finite(per_row)
     return per_row
 
 

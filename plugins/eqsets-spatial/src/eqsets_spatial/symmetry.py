@@ -41,9 +41,12 @@ class Spatial(ElementSymmetry):
 
     Arguments:
         reflections: whether mirror images count as the same, too.
+        correspondence: whether points of one number belong together in the clouds of a set, as in
+            conformers of one molecule. If not, clouds of a set are different ones, of any number
+            of points: with ``alignment="independent"`` they share invariants of whole clouds.
 
     Raises:
-        FeatureTypeError: ``reflections`` is not a bool.
+        FeatureTypeError: an argument is not a bool.
 
     Example:
         >>> import torch
@@ -57,6 +60,7 @@ class Spatial(ElementSymmetry):
     """
 
     reflections: bool = True
+    correspondence: bool = True
     structured = True
     tolerance = 1e-12
 
@@ -65,6 +69,11 @@ class Spatial(ElementSymmetry):
             raise FeatureTypeError(
                 f"element group 'spatial' got reflections={self.reflections!r}, expected True for "
                 "O(3) or False for SO(3)."
+            )
+        if not isinstance(self.correspondence, bool):
+            raise FeatureTypeError(
+                f"element group 'spatial' got correspondence={self.correspondence!r}, expected "
+                "True for clouds whose points correspond, or False."
             )
 
     @property
@@ -167,15 +176,16 @@ class Spatial(ElementSymmetry):
         return SpatialInvariant(own, kind="max")
 
     def shared_invariant(self, in_type: FeatureType) -> nn.Module:
-        """Return the invariants of each point: points of one number belong together."""
-        return SpatialInvariant(in_type, kind="points")
+        """Return the invariants of each point, or of the cloud where no points correspond."""
+        kind = "points" if self.correspondence else "mean"
+        return SpatialInvariant(in_type, kind=kind)
 
     def embed(self, features: int, out_type: FeatureType) -> nn.Module:
         return SpatialEmbedding(features, self.feature_type(out_type))
 
     def invariant_part(self, out_type: FeatureType) -> ScalarPart:
-        """Return the projection onto the scalars, of each point of a cloud."""
-        return ScalarPart(self.feature_type(out_type))
+        """Return the projection onto the scalars, of each point or of the cloud."""
+        return ScalarPart(self.feature_type(out_type), by_point=self.correspondence)
 
     def vectors(self, in_type: FeatureType) -> IrrepsVectors:
         """Return the irreps of degree 1 as vectors, over all points.
@@ -231,7 +241,8 @@ class Spatial(ElementSymmetry):
         return (*CONVERSIONS, *super().conversions())
 
     def __repr__(self) -> str:
-        return f"element_group('spatial', reflections={self.reflections})"
+        more = "" if self.correspondence else ", correspondence=False"
+        return f"element_group('spatial', reflections={self.reflections}{more})"
 
 
 def _check_options(options: dict[str, Any]) -> None:

@@ -15,16 +15,14 @@ import torch
 from torch import Tensor
 
 from eqsets import ShapeError
-from eqsets.layout import Dense, Layout
+from eqsets.layout import Dense, Layout, Members
 from eqsets_permutations.edges import Edges
-from eqsets_permutations.subgraphs.bag_structure import NodeBatch
+from eqsets_permutations.subgraphs.bag_structure import NodeBatch, NodeSide
 
 __all__ = ["disjoint_union", "edges_of_rows", "edges_of_sets", "nodes_to_rows", "rows_to_nodes"]
 
 
-def rows_to_nodes(
-    rows: Tensor, edges: Edges | NodeBatch | None, owner: str
-) -> tuple[Tensor, Edges]:
+def rows_to_nodes(rows: Tensor, edges: NodeSide, owner: str) -> tuple[Tensor, Edges]:
     """Return the elements side by side on the nodes of their graph.
 
     Arguments:
@@ -42,7 +40,7 @@ def rows_to_nodes(
     if isinstance(edges, NodeBatch):
         edges.require_shared()
         edges = edges.edges
-    if edges is None:
+    if edges is None or isinstance(edges, Members):
         raise ShapeError(
             f"convolution {owner!r} got no edges, expected those of the graphs. Pass structure="
             "edge_index to the layer, or leave conv out for sets of points."
@@ -104,8 +102,8 @@ def _copies(x: Tensor, copies: int) -> Tensor:
 def _sizes(owner: str, edges: Edges, points: int) -> str:
     return (
         f"convolution {owner!r} got graphs of {edges.nodes} nodes and elements of {points} nodes, "
-        "expected the same. Elements of different sizes travel as a bag: see "
-        "eqsets_permutations.bag."
+        "expected the same. For graphs of different sizes see "
+        "eqsets_permutations.sets_of_graphs."
     )
 
 

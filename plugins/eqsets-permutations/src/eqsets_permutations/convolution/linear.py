@@ -18,7 +18,7 @@ from eqsets_permutations.convolution import adjacency
 from eqsets_permutations.convolution.adjacency import Adjacency
 from eqsets_permutations.convolution.batching import nodes_to_rows, rows_to_nodes
 from eqsets_permutations.edges import Edges
-from eqsets_permutations.subgraphs.bag_structure import NodeBatch
+from eqsets_permutations.subgraphs.bag_structure import NodeSide
 
 __all__ = ["GCN", "GIN", "SAGE", "GraphConvolution", "mlp"]
 
@@ -51,9 +51,7 @@ class GCN(nn.Module):
         """Return whether :meth:`forward` takes another convolution as ``minus``."""
         return type(other) is type(self) and other.bias is None and other.improved == self.improved
 
-    def forward(
-        self, rows: Tensor, edges: Edges | NodeBatch | None = None, *, minus: GCN | None = None
-    ) -> Tensor:
+    def forward(self, rows: Tensor, edges: NodeSide = None, *, minus: GCN | None = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``, minus what another without bias gives."""
         weight = self.lin.weight if minus is None else self.lin.weight - minus.lin.weight
         x, own = rows_to_nodes(rows, edges, "gcn")
@@ -88,7 +86,7 @@ class GraphConvolution(nn.Module):
     def forward(
         self,
         rows: Tensor,
-        edges: Edges | NodeBatch | None = None,
+        edges: NodeSide = None,
         *,
         minus: GraphConvolution | None = None,
     ) -> Tensor:
@@ -121,7 +119,7 @@ class SAGE(nn.Module):
         self.lin_l = nn.Linear(in_channels, out_channels, bias=bias)
         self.lin_r = nn.Linear(in_channels, out_channels, bias=False)
 
-    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: NodeSide = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``.
 
         Raises:
@@ -173,7 +171,7 @@ class GIN(nn.Module):
         else:
             self.register_buffer("eps", torch.full((1,), eps))
 
-    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: NodeSide = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``."""
         x, own = rows_to_nodes(rows, edges, "gin")
         matrix = _matrix(own, x, ("gin",), lambda: adjacency.sum_adjacency(own, x.shape[0], x))

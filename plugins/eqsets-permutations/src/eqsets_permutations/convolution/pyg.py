@@ -14,8 +14,7 @@ from eqsets import FeatureTypeError, PluginError, ShapeError
 from eqsets.errors import choices
 from eqsets_permutations.convolution.batching import disjoint_union, rows_to_nodes
 from eqsets_permutations.convolution.linear import mlp
-from eqsets_permutations.edges import Edges
-from eqsets_permutations.subgraphs.bag_structure import NodeBatch
+from eqsets_permutations.subgraphs.bag_structure import NodeSide
 
 __all__ = ["PyGConvolution", "pyg_convolution"]
 
@@ -36,7 +35,7 @@ class PyGConvolution(nn.Module):
         taken = inspect.signature(conv.forward).parameters
         self._takes = tuple(key for key in ("edge_weight", "edge_attr") if key in taken)
 
-    def forward(self, rows: Tensor, edges: Edges | NodeBatch | None = None) -> Tensor:
+    def forward(self, rows: Tensor, edges: NodeSide = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``.
 
         Raises:

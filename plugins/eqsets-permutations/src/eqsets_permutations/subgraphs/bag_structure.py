@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from eqsets import SetBatch, ShapeError
-from eqsets.layout import Layout, Ragged
+from eqsets.layout import Layout, Members, Ragged
 from eqsets.structure import Structure
 from eqsets_permutations.edges import Edges
 
-__all__ = ["BagStructure", "NodeBatch", "broadcast_to_nodes", "reduce_nodes"]
+__all__ = ["BagStructure", "NodeBatch", "NodeSide", "broadcast_to_nodes", "reduce_nodes"]
 
 
 def _rebuilt(kind: Callable[..., Any], *parts: Any) -> Any:
@@ -46,27 +46,30 @@ class NodeBatch:
             )
 
 
-def reduce_nodes(rows: Tensor, side: Edges | NodeBatch | None, kind: str) -> Tensor:
+NodeSide: TypeAlias = Edges | NodeBatch | Members | None
+"""What modules on rows take next to them; ``Members`` where there are no edges."""
+
+
+def reduce_nodes(rows: Tensor, side: NodeSide, kind: str) -> Tensor:
     """Return the ``"mean"``, ``"sum"`` or ``"max"`` over the nodes of each element, ``(E, C)``."""
-    if not isinstance(side, NodeBatch):
+    nodes = _members(side)
+    if nodes is None:
         return rows.amax(1) if kind == "max" else rows.mean(1) if kind == "mean" else rows.sum(1)
-    x = rows[:, 0]
-    empty = x.new_zeros(side.elements, x.shape[1])
-    if kind == "max":
-        index = side.element[:, None].expand_as(x)
-        return empty.scatter_reduce(0, index, x, "amax", include_self=False)
-    total = empty.index_add(0, side.element, x)
-    if kind == "sum":
-        return total
-    sizes = x.new_zeros(side.elements).index_add(0, side.element, x.new_ones(x.shape[0]))
-    return total / sizes[:, None]
+    reduce = {"max": nodes.max, "mean": nodes.mean, "sum": nodes.sum}[kind]
+    return reduce(rows[:, 0])
 
 
-def broadcast_to_nodes(values: Tensor, side: Edges | NodeBatch | None) -> Tensor:
+def broadcast_to_nodes(values: Tensor, side: NodeSide) -> Tensor:
     """Return ``values (E, C)`` so that they broadcast to the nodes of each element."""
+    nodes = _members(side)
+    return (values if nodes is None else nodes.spread(values))[:, None]
+
+
+def _members(side: object) -> Members | None:
+    """Return which rows form an element, where rows are nodes; ``None`` where rows are elements."""
     if isinstance(side, NodeBatch):
-        return values.index_select(0, side.element)[:, None]
-    return values[:, None]
+        return Members.of(side.element, side.elements)
+    return side if isinstance(side, Members) else None
 
 
 pytree.register_pytree_node(

@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from eqsets import ShapeError
 from eqsets.constants import Constants, on_cpu
+from eqsets.layout import Members
 from eqsets_spatial.features import Block, IrrepsFeatures
 from eqsets_spatial.harmonics import coupling, harmonic_steps, harmonics
 from eqsets_spatial.layers.linear import IrrepsLinear
 from eqsets_spatial.neighbors import Neighbourhood, find_neighbours
+from eqsets_spatial.points import Points, PointSide, parts_of
 
 __all__ = ["PointConvolution"]
 
@@ -85,24 +87,29 @@ class PointConvolution(nn.Module):
         )
         self.mix = IrrepsLinear(middle, out_type.blocks, bias=False)
 
-    def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, positions: PointSide = None) -> Tensor:
         """Map ``x: (E, P, in_type.dim)`` to ``(E, P, out_type.dim)``.
 
         Arguments:
-            x: features of the points.
+            x: features of the points, ``(T, 1, in_type.dim)`` of clouds of unequal sizes.
             positions: ``(E, P, 3)``, or ``(1, P, 3)`` where all elements share them.
 
         Raises:
             ShapeError: positions are missing, or not one for each point.
         """
-        positions = self._check(x, positions)
+        parts = parts_of(positions)
+        if isinstance(positions, Points):
+            positions = positions.positions
+        elif isinstance(positions, Members):
+            positions = None
+        positions = self._check(x, positions, parts)
         own: Tensor = self.own(x)
         if self.radial is None or self.mix is None:
             return own
-        near = find_neighbours(positions, self.radius, self.neighbors)
-        clouds, points = positions.shape[:2]
+        near = find_neighbours(positions, self.radius, self.neighbors, parts)
+        clouds, points = positions.shape[:2] if parts is None else x.shape[:2]
         # (copies, G P, dim), all sizes written out: export cannot reason about inferred ones
-        copies = x.shape[0] if clouds == 1 else 1
+        copies = x.shape[0] if parts is None and clouds == 1 else 1
         flat = x.reshape(copies, clouds * points, x.shape[-1])
         messages = self._messages(flat, near)
         wide = torch.promote_types(messages.dtype, torch.float32)
@@ -150,13 +157,15 @@ class PointConvolution(nn.Module):
         weights: Tensor = self.radial(bumps.to(weight.dtype))
         return weights * near.envelope[:, None].to(weights.dtype)
 
-    def _check(self, x: Tensor, positions: Tensor | None) -> Tensor:
+    def _check(self, x: Tensor, positions: Tensor | None, parts: Members | None) -> Tensor:
         if positions is None:
             raise ShapeError(
                 f"a convolution of {self.in_type} got no positions, expected them as structure= "
                 "(P, 3), (B, P, 3) or (B, N, P, 3). Pass layer(x, structure=positions), or leave "
                 "out radius= and neighbors= to map each point by itself."
             )
+        if parts is not None:
+            return positions
         if positions.shape[1] != x.shape[1] or positions.shape[0] not in (1, x.shape[0]):
             raise ShapeError(
                 f"a convolution of {self.in_type} got {x.shape[1]} points in x and positions of "

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from eqsets import FeatureType
 from eqsets_spatial.features import Block, blocks_of, written_blocks_of
+from eqsets_spatial.points import PointSide
 
 __all__ = ["IrrepsLinear", "SpatialLinear"]
 
@@ -133,7 +134,7 @@ class SpatialLinear(nn.Module):
             written_blocks_of(in_type), written_blocks_of(out_type), bias=bias
         )
 
-    def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, positions: PointSide = None) -> Tensor:
         """Map ``x: (E, *in_type.layout)`` to ``(E, *out_type.layout)``; positions do not matter."""
         y: Tensor = self.linear(x)
         return y

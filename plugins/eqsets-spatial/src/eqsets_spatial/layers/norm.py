@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from eqsets.constants import Constants
+from eqsets.rows import PartLayout
 from eqsets_spatial.features import IrrepsFeatures, membership
 
 __all__ = ["RootMeanSquareNorm"]
@@ -21,6 +22,8 @@ class RootMeanSquareNorm(nn.Module):
     not matter.
     """
 
+    takes_parts = True
+
     def __init__(self, in_type: IrrepsFeatures, eps: float = 1e-5) -> None:
         super().__init__()
         self.in_type, self.eps = in_type, eps
@@ -31,13 +34,20 @@ class RootMeanSquareNorm(nn.Module):
         )
         self._widths = [block.width for block in in_type.blocks]
 
-    def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
-        """Normalise ``x: (E, *layout)``; ``present`` is not needed, rows do not meet."""
+    def forward(
+        self, x: Tensor, present: Tensor | None = None, parts: PartLayout | None = None
+    ) -> Tensor:
+        """Normalise ``x: (E, *layout)``, or points of clouds; ``present`` is not needed."""
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
         blocks, copies, scalars = self.constants.get_all(like=wide)
-        square = wide.square().mean(1, keepdim=True) if self.in_type.points else wide.square()
+        square = wide.square()
+        if self.in_type.points and parts is None:
+            square = square.mean(1, keepdim=True)
         mean = (square @ blocks) / wide.new_tensor(self._widths)
-        scale = ((mean + self.eps).rsqrt() @ blocks.mT) * (copies @ self.weight.to(wide.dtype))
+        mean = mean if parts is None else parts.mean(mean)
+        inverse = (mean + self.eps).rsqrt()
+        inverse = inverse if parts is None else parts.spread(inverse)
+        scale = (inverse @ blocks.mT) * (copies @ self.weight.to(wide.dtype))
         y: Tensor = wide * scale
         if self.bias is not None:
             y = y + scalars @ self.bias.to(wide.dtype)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from eqsets import FeatureTypeError
 from eqsets.errors import choices
 from eqsets_spatial.features import IrrepsFeatures
+from eqsets_spatial.points import PointSide, parts_of, pooled
 
 __all__ = ["PointPool"]
 
@@ -29,9 +30,9 @@ class PointPool(nn.Module):
         self.in_type, self.reduce = in_type, reduce
         self.out_type = IrrepsFeatures(in_type.blocks, in_type.group)
 
-    def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, positions: PointSide = None) -> Tensor:
         """Map ``x: (E, P, dim)`` to ``(E, dim)``; positions do not matter."""
-        return x.sum(1) if self.reduce == "sum" else x.mean(1)
+        return pooled(x, parts_of(positions), self.reduce)
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, reduce={self.reduce!r}"

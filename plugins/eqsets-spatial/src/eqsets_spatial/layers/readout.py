@@ -11,6 +11,7 @@ from eqsets import FeatureType, FeatureTypeError
 from eqsets.constants import Constants
 from eqsets.rows import InvariantPart
 from eqsets_spatial.features import IrrepsFeatures, blocks_of, membership
+from eqsets_spatial.points import PointSide, parts_of, pooled
 
 __all__ = ["ScalarPart", "SpatialEmbedding", "SpatialInvariant"]
 
@@ -46,7 +47,7 @@ class SpatialInvariant(nn.Module):
             **{kind: membership(blocks, kind) for kind in ("scalars", "others")}
         )
 
-    def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, positions: PointSide = None) -> Tensor:
         """Map ``x: (E, *layout)`` to ``(E, features)``, or ``(E, P, features)`` if not pooled.
 
         The scalars come first.
@@ -62,7 +63,7 @@ class SpatialInvariant(nn.Module):
             invariants = torch.cat([x @ self.constants.get("scalars", x), length.to(x.dtype)], -1)
         if self._kind == "points":
             return invariants
-        return invariants.amax(1) if self._kind == "max" else invariants.mean(1)
+        return pooled(invariants, parts_of(positions), self._kind)
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.features} invariants"
@@ -90,9 +91,7 @@ class SpatialEmbedding(nn.Module):
         self.linear = nn.Linear(features, scalars.shape[1], bias=False)
         self.constants = Constants(scalars=scalars)
 
-    def forward(
-        self, invariants: Tensor, positions: Tensor | None = None, *, like: Tensor
-    ) -> Tensor:
+    def forward(self, invariants: Tensor, positions: PointSide = None, *, like: Tensor) -> Tensor:
         """Map ``(E, features)`` or ``(E, P, features)`` to what broadcasts to ``like``.
 
         Arguments:
@@ -102,7 +101,7 @@ class SpatialEmbedding(nn.Module):
         """
         written = self.linear(invariants)
         y: Tensor = written @ self.constants.get("scalars", written).mT
-        return y[:, None] if self._points and y.dim() == 2 else y
+        return _on_points(y, positions) if self._points and y.dim() == 2 else y
 
     def extra_repr(self) -> str:
         return f"{self.linear.in_features} invariants -> {self.out_type}"
@@ -113,14 +112,24 @@ class ScalarPart(InvariantPart):
 
     Arguments:
         out_type: type of the features.
+        by_point: whether points of one number correspond; if not, the mean over the points.
     """
 
-    def __init__(self, out_type: FeatureType) -> None:
+    def __init__(self, out_type: FeatureType, *, by_point: bool = True) -> None:
         super().__init__()
+        self._mean = isinstance(out_type, IrrepsFeatures) and out_type.points and not by_point
         self.constants = Constants(scalars=membership(blocks_of(out_type), "scalars"))
 
     def read(self, x: Tensor, *side: Any) -> Tensor:
-        return x @ self.constants.get("scalars", x)
+        scalars = x @ self.constants.get("scalars", x)
+        return pooled(scalars, parts_of(next(iter(side), None)), "mean") if self._mean else scalars
 
     def write(self, invariants: Tensor, *side: Any, like: Tensor) -> Tensor:
-        return invariants @ self.constants.get("scalars", invariants).mT
+        y = invariants @ self.constants.get("scalars", invariants).mT
+        return _on_points(y, next(iter(side), None)) if self._mean else y
+
+
+def _on_points(values: Tensor, side: object) -> Tensor:
+    """Return ``values: (E, dim)`` so that they broadcast to the points of each cloud."""
+    parts = parts_of(side)
+    return (values if parts is None else parts.spread(values))[:, None]

@@ -58,6 +58,11 @@ def test_samples_and_resamples_are_turned_as_far_as_the_data(rotated_images):
         away = away - 2 * pi * (away / (2 * pi)).round()
         assert 0.15 < float(away.abs().mean()) < 0.35  # 0.25 for the uniform distribution
         assert float((away.abs() < 0.7).float().mean()) > 0.9
+    # each prototype of the bank is drawn: one of two is empty
+    shape = model.prototype_bank[:1]
+    model.store_prototypes(torch.cat([shape, torch.full_like(shape, -1.0)]))
+    empty = (model.sample(64, generator=generator) < -0.99).flatten(1).all(1)
+    assert 0.25 < float(empty.float().mean()) < 0.75
 
 
 @pytest.mark.slow

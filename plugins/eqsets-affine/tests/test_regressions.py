@@ -11,6 +11,7 @@ from torch.func import jacfwd, jacrev, vmap
 
 from eqsets import OptionError, ShapeError, transformation
 from eqsets_affine import AffineFamily
+from eqsets_affine.warping.spline import SplineFilter
 
 FAMILY = transformation("affine-no-shear")
 
@@ -187,3 +188,11 @@ def test_autocast_moves_no_pixel() -> None:
     assert float((g - expected).abs().max()) * 128 < 1e-3
     assert torch.allclose(back, FAMILY.wrap(eta), atol=1e-4)
     assert float((FAMILY.element(bad) - expected).abs().max()) * 128 > 0.5
+
+
+def test_matrices_of_the_spline_are_stored_outside_of_transforms_only() -> None:
+    """An eager call stores them; one under vmap or grad may not store its wrappers."""
+    prefilter, x = SplineFilter(), images(3, 1, 5, 7)
+    vmap(prefilter)(x)
+    assert prefilter.matrix(5, x) is prefilter.matrix(5, x)
+    assert torch.equal(vmap(prefilter)(x), prefilter(x))

@@ -83,3 +83,9 @@ def test_elementwise_torch_modules() -> None:
     # the escape hatch: any torch module on (E, *element)
     wrapped = Elementwise(torch.nn.Conv2d(3, 8, 3))
     assert wrapped(torch.ones(2, 5, 3, 16, 16)).shape == (2, 5, 8, 14, 14)
+
+
+def test_a_transposed_kernel_as_large_as_a_circular_grid_wraps_once() -> None:
+    """More points from the other side than are needed would exceed the smallest grid."""
+    layer = DSS(Translations(1, "circular"), "1 /4", 1, kernel_size=9)
+    assert layer(torch.ones(1, 2, 1, 9)).shape == (1, 2, 1, 36)

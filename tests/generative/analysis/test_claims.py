@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+import eqsets
+from eqsets.generative.analysis.claims import claims_of
+from eqsets.generative.analysis.component import steps_of
+from eqsets.generative.analysis.evidence import Evidence
 from eqsets.generative.analysis.hypotheses import one_sided_t_test
 from eqsets.generative.analysis.units import quantity
 
@@ -41,3 +45,19 @@ def test_equal_values_do_not_divide_by_zero():
 )
 def test_angles_are_written_in_degrees(value, unit, text):
     assert quantity(value, unit) == text
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(1.0, "full"), (0.4, "partial")])
+def test_on_a_line_the_extent_is_compared_with_what_was_searched(share, verdict, generator):
+    """There is no test of uniformity on a line: as wide as was searched, or narrower."""
+    parameter = eqsets.transformation("translation").parameters_of_eta[0]
+    steps = steps_of(parameter)
+    near = (steps.abs() <= share * parameter.high).float()
+    noise = 1 + 0.1 * torch.rand(400, len(steps), generator=generator)
+    probabilities = near * noise
+    probabilities /= probabilities.sum(1, keepdim=True)
+    ones = torch.ones(400)
+    evidence = Evidence(parameter, steps, probabilities, ones, ones, 100.0)
+    claim = claims_of([evidence], generator=generator)[0]
+    assert claim.p_uniform is None
+    assert claim.verdict == verdict

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from eqsets import DSS, PluginError, SetNetwork, element_group, equivariance_error, nn
-from eqsets.testing import parametrize_with_checks
+from eqsets.testing import LAWS, parametrize_with_checks
+from eqsets.testing import check as hold
 from eqsets_planar import Planar
 from eqsets_planar.contract import subject_of
 from eqsets_planar.steerable import escnn_interface
@@ -21,9 +22,15 @@ MIXED = "2 trivial + 2 irrep(1)"
 
 
 @pytest.mark.slow
-@parametrize_with_checks(["planar"])
+@parametrize_with_checks(["planar"], profile="quick")
 def test_laws_of_quarter_turns(check) -> None:
     check()
+
+
+@pytest.mark.slow
+def test_slow_laws() -> None:
+    report = hold("planar", only=[law.id for law in LAWS if law.slow])
+    assert report.ok, report.failures
 
 
 @pytest.mark.slow

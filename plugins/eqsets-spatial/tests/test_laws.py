@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from eqsets.testing import LAWS, parametrize_with_checks
 from eqsets.testing import check as hold
-from eqsets.testing import parametrize_with_checks
 from eqsets_spatial.contract import cloud_subject, subject
 
 SMALL = {"degree": 1, "basis": 3, "hidden": 4}
@@ -15,9 +15,15 @@ COMPILED = ["EQD08-compiles-whole", "EQD10-exports"]
 
 
 @pytest.mark.slow
-@parametrize_with_checks(["spatial"])
+@parametrize_with_checks(["spatial"], profile="quick")
 def test_subject(check: Callable[[], None]) -> None:
     check()
+
+
+@pytest.mark.slow
+def test_slow_laws() -> None:
+    report = hold("spatial", only=[law.id for law in LAWS if law.slow])
+    assert report.ok, report.failures
 
 
 @pytest.mark.slow

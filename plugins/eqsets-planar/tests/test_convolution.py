@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from eqsets import FeatureTypeError, ShapeError, equivariance_error
-from eqsets_planar import Planar, SteerableConv
+from eqsets import DSS, FeatureTypeError, ShapeError, equivariance_error
+from eqsets_planar import Planar, SteerableConv, freeze
 from eqsets_planar.steerable import escnn_interface
 from eqsets_planar.steerable.filters import polished
 
@@ -284,3 +284,36 @@ def test_images_need_not_be_square() -> None:
     x: Tensor = torch.randn(1, 1, 6, 9, dtype=torch.float64)
     turned = conv(torch.rot90(x, 1, (-2, -1)))
     torch.testing.assert_close(turned, torch.rot90(conv(x), 1, (-2, -1)))
+
+
+@pytest.mark.parametrize("spec", ["4 regular", "4 regular + 2 irrep(1) + 2 induced(2,1)"])
+def test_groups_of_fields_see_only_their_own(spec: str) -> None:
+    torch.manual_seed(0)
+    planar = Planar(4, True)
+    fields = planar.feature_type(spec)
+    conv = planar.linear(fields, fields, groups=2).double()
+    half = fields.with_channels(fields.channels // 2)
+    x = torch.randn(2, fields.size, 9, 9, dtype=torch.float64)
+    first = [part[:, : part.shape[1] // 2] for part in fields.split(x)]
+    other = torch.randn_like(x)
+    mixed = [
+        torch.cat([mine, theirs[:, theirs.shape[1] // 2 :]], 1)
+        for mine, theirs in zip(first, fields.split(other), strict=True)
+    ]
+    y, z = conv(x), conv(fields.join(mixed))
+    for a, b in zip(fields.split(y), fields.split(z), strict=True):
+        torch.testing.assert_close(a[:, : a.shape[1] // 2], b[:, : b.shape[1] // 2])
+        assert not torch.allclose(a[:, a.shape[1] // 2 :], b[:, b.shape[1] // 2 :])
+    full = planar.linear(half, half)
+    assert sum(w.numel() for w in conv.parameters()) == 2 * sum(
+        w.numel() for w in full.parameters()
+    )
+    torch.testing.assert_close(conv.as_conv2d()(x), y)
+    torch.testing.assert_close(freeze(conv)(x), y)
+
+
+def test_groups_that_do_not_divide_the_fields() -> None:
+    with pytest.raises(FeatureTypeError, match=r"groups=2 got 3 trivial .* that 2 divides"):
+        DSS(Planar(4), 3, "2 regular", groups=2)
+    with pytest.raises(FeatureTypeError, match="groups=0"):
+        DSS(Planar(4), 4, "2 regular", groups=0)

@@ -23,8 +23,16 @@ def representations(symmetry: Planar) -> list[Representation]:
     if symmetry.rotations is not None:
         divisors = [n for n in range(1, symmetry.rotations + 1) if symmetry.rotations % n == 0]
         specs += ["regular", *(f"quotient({n})" for n in divisors)]
+        specs += [f"induced({n},{k})" for n in divisors for k in range(1, n // 2 + 1)]
         if symmetry.reflections:
             turns = range(symmetry.rotations)
+            specs += [
+                f"induced({a},{n},{j},{k})"
+                for n in divisors
+                for a in turns
+                for k in range(n // 2 + 1)
+                for j in ((0, 1) if k in (0, n / 2) else (1,))
+            ]
             specs += [f"quotient({a},{n})" for n in divisors for a in turns]
     blocks = [symmetry.feature_type(spec).blocks for spec in specs]
     return sorted({r for block in blocks for _, r in block})
@@ -93,29 +101,58 @@ def test_escnn_field_types_are_read() -> None:
     assert str(fields) == "1 trivial + 2 regular + 1 irrep(1,2)"
     quotient = nn.FieldType(space, [space.quotient_repr((None, 2)), space.quotient_repr((1, 4))])
     assert str(Planar(8, True).feature_type(quotient)) == "1 quotient(2) + 1 quotient(1,4)"
+    group = space.fibergroup
+    induced = [
+        space.induced_repr((None, 4), group.subgroup((None, 4))[0].irrep(1)),
+        space.induced_repr((1, 2), group.subgroup((1, 2))[0].irrep(1, 0)),
+        space.induced_repr((3, 1), group.subgroup((3, 1))[0].irrep(1)),
+        space.induced_repr((None, 4), group.subgroup((None, 4))[0].irrep(0)),
+    ]
+    named = "1 induced(4,1) + 1 induced(1,2,1,0) + 1 induced(3,1,1,0) + 1 quotient(4)"
+    assert str(Planar(8, True).feature_type(nn.FieldType(space, induced))) == named
     mirror = gspaces.flip2dOnR2()
     sign = nn.FieldType(mirror, [mirror.irrep(1), mirror.regular_repr])
     assert str(Planar(1, True).feature_type(sign)) == "1 irrep(1,0) + 1 regular"
     with pytest.raises(FeatureTypeError, match="expected one on C4_on_R2"):
         Planar(4).feature_type(nn.FieldType(space, reps))
     summed = nn.FieldType(space, [space.irrep(1, 1) + space.irrep(1, 2)])
-    with pytest.raises(FeatureTypeError, match=r"expected irreps, regular\s+and quotient"):
+    with pytest.raises(FeatureTypeError, match="expected irreps, regular, quotient and"):
         Planar(8, True).feature_type(summed)
 
 
-@pytest.mark.parametrize("kind", ["irrep tensor", "regular tensor", "sum", "induced", "restricted"])
+@pytest.mark.parametrize("kind", ["irrep tensor", "regular tensor", "sum", "restricted"])
 def test_representations_of_escnn_without_a_name_here_are_refused(kind: str) -> None:
     gspaces, nn = escnn_interface.load()
     space = gspaces.rot2dOnR2(4)
     irrep, regular = space.irrep(1), space.regular_repr
-    half = space.fibergroup.subgroup(2)[0]
     with escnn_interface._guard():
         representation = {
             "irrep tensor": lambda: irrep.tensor(irrep),
             "regular tensor": lambda: regular.tensor(regular),
             "sum": lambda: irrep + space.irrep(0),
-            "induced": lambda: space.induced_repr(2, half.irrep(1)),
             "restricted": lambda: gspaces.rot2dOnR2(8).regular_repr.restrict(4),
         }[kind]()
-    with pytest.raises(FeatureTypeError, match="expected irreps, regular and quotient"):
+    with pytest.raises(FeatureTypeError, match="expected irreps, regular, quotient and"):
         Planar(4).feature_type(nn.FieldType(space, [representation]))
+
+
+def test_induced_representations_in_normal_form() -> None:
+    planar = Planar(8)
+    assert str(planar.feature_type("3 induced(4,1)")) == "3 induced(4,1)"
+    assert planar.feature_type("3 induced(4,1)").size == 12
+    assert (
+        str(planar.feature_type("1 induced(2,0) + 1 induced(8,3)")) == "1 quotient(2) + 1 irrep(3)"
+    )
+    assert str(Planar(4, True).feature_type("induced(3,4,0,2)")) == "1 irrep(0,2)"
+
+
+@pytest.mark.parametrize("text", ["induced(3,1)", "induced(2,2)", "induced", "induced(0,2,1,1)"])
+def test_induced_representations_that_do_not_exist(text: str) -> None:
+    with pytest.raises(FeatureTypeError, match=r"got the planar feature type .*induced"):
+        Planar(8).feature_type(text)
+
+
+def test_induced_fields_are_not_restricted() -> None:
+    planar = Planar(8)
+    with pytest.raises(FeatureTypeError, match="Map to these first"):
+        planar.restrict(planar.feature_type("1 induced(2,1)"), rotations=4)

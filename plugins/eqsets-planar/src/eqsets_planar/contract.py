@@ -7,6 +7,7 @@ from functools import partial
 
 from eqsets import SetUNet
 from eqsets.testing import Capabilities, ContractSpec, Layer, SetCase
+from eqsets.testing.cases.rows import layers_between
 from eqsets_planar.symmetry import Planar
 
 __all__ = ["subject", "subject_of"]
@@ -44,8 +45,13 @@ def subject_of(name: str, symmetry: Planar, *specs: int | str, **options: object
 def subject() -> ContractSpec:
     """Return the spec of ``"planar"``: D4 on images of 3 x 3 pixels."""
     symmetry = Planar(4, reflections=True, grid=3)
-    spec = subject_of("planar", symmetry, 1, "2 regular", "1 trivial + 1 irrep(1)", 2)
-    return replace(spec, sets=(_unet(symmetry),))
+    spec = subject_of(
+        "planar", symmetry, 1, "2 regular", "1 trivial + 1 irrep(1) + 1 induced(2,1)", 2
+    )
+    fields = symmetry.feature_type("2 regular + 2 irrep(1)")
+    groups = Layer(fields, fields, {"groups": 2})
+    layers = (*layers_between(spec.types), groups)
+    return replace(spec, layers=layers, sets=(_unet(symmetry),))
 
 
 def _unet(symmetry: Planar) -> SetCase:

@@ -20,7 +20,7 @@ Blocks = tuple[tuple[int, Representation], ...]
 MOST_FIELDS = 1_000_000  # more channels than this in one type is a slip of the keyboard
 
 _TERM = re.compile(r"(?:(\d{1,9})(?:\s+|$))?(?:([a-z]+)\s*(?:\(\s*([\d\s,]*?)\s*\))?)?")
-_KINDS = ("irrep", "irreps", "quotient", "regular", "trivial")
+_KINDS = ("induced", "irrep", "irreps", "quotient", "regular", "trivial")
 
 
 def parse(text: str, points: PointGroup, max_frequency: int) -> Blocks:
@@ -78,6 +78,8 @@ def named(
         return [_irrep(points, label, max_frequency, text)]
     if kind == "quotient":
         return [_quotient(points, label, text)]
+    if kind == "induced":
+        return [_induced(points, label, text)]
     if label:
         raise FeatureTypeError(_message(text, f"{kind!r} takes no numbers, got {label}"))
     if kind == "trivial" or points.group.order == 1:
@@ -161,6 +163,33 @@ def _quotient(points: PointGroup, label: tuple[int, ...], text: str) -> Represen
         return Representation("regular")
     one_point = divisor == rotations and not points.reflections
     return TRIVIAL if one_point else Representation("quotient", (divisor,))
+
+
+def _induced(points: PointGroup, label: tuple[int, ...], text: str) -> Representation:
+    """Return an irrep of a subgroup, induced: ``(n, k)`` or, with reflections, ``(a, n, j, k)``."""
+    rotations = _needs_finite(points, "induced", text)
+    lengths = (2, 4) if points.reflections else (2,)
+    count = label[len(label) // 4] if len(label) in lengths else 0
+    takes = "(n,k) or (axis,n,j,k)" if points.reflections else "(n,k)"
+    if count < 1 or rotations % count:
+        raise FeatureTypeError(
+            _message(
+                text,
+                f"{points.name} has no induced{label}, expected {takes}, n dividing {rotations}",
+                f"Write for example 'induced({rotations},1)' for irrep(1) of the rotations.",
+            )
+        )
+    mirrored = len(label) == 4
+    smaller = PointGroup(count, mirrored)
+    irrep = _irrep(smaller, label[2:] if mirrored else label[1:], 0, text)
+    axis = label[0] % (rotations // count) if mirrored else None
+    if irrep == TRIVIAL:
+        return _quotient(points, (count,) if axis is None else (axis, count), text)
+    if count == rotations and mirrored == points.reflections:
+        return irrep
+    return Representation(
+        "induced", (count, *irrep.label) if axis is None else (axis, count, *irrep.label)
+    )
 
 
 def _needs_finite(points: PointGroup, kind: str, text: str) -> int:

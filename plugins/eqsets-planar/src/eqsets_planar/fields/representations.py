@@ -10,6 +10,8 @@ irrep(j, k)          with reflections: :math:`r_{k\theta}\,\mathrm{diag}(1, -1)^
 regular              moves the group's own elements: :math:`g \cdot e_h = e_{gh}`
 quotient(n)          moves the cosets of the :math:`n` rotations; quotient(a, n): of those and the
                      reflection :math:`r^a s`
+induced(n, k)        irrep(k) of the :math:`n` rotations at each coset; induced(a, n, j, k):
+                     irrep(j, k) of those and :math:`r^a s`, see :mod:`.induced`
 ===================  =====================================================================
 """
 
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from eqsets_planar.fields.induced import Induced
 from eqsets_planar.point_group import PointGroup, Pose
 
 __all__ = ["TRIVIAL", "Representation"]
@@ -30,8 +33,8 @@ class Representation:
     """One representation by its name, in normal form, see :func:`.named`.
 
     Attributes:
-        kind: ``"trivial"``, ``"irrep"``, ``"regular"`` or ``"quotient"``.
-        label: numbers of the irrep or of the quotient.
+        kind: ``"trivial"``, ``"irrep"``, ``"regular"``, ``"quotient"`` or ``"induced"``.
+        label: numbers of the irrep, of the quotient, or of both.
     """
 
     kind: str
@@ -40,12 +43,12 @@ class Representation:
     @property
     def pointwise(self) -> bool:
         """Whether elements only move components about."""
-        return self.kind != "irrep"
+        return self.kind not in ("irrep", "induced")
 
     @property
     def has_invariant(self) -> bool:
         """Whether there is an invariant vector, which a bias can be added to."""
-        return self.kind != "irrep"
+        return self.kind not in ("irrep", "induced")
 
     def size(self, points: PointGroup) -> int:
         """Return the number of components."""
@@ -55,6 +58,9 @@ class Representation:
             return 1 if self._is_sign(points) else 2
         if points.rotations is None:
             raise AssertionError(f"{self} exists for finite groups only")
+        if self.kind == "induced":
+            induced = Induced.of(points, self.label)
+            return induced.cosets * induced.inner
         orbit = points.rotations // (self.label[-1] if self.label else 1)
         return orbit * (2 if points.reflections and len(self.label) < 2 else 1)
 
@@ -68,6 +74,8 @@ class Representation:
             return torch.ones_like(pose.turn)[..., None, None]
         if self.kind == "irrep":
             return self._irrep(points, pose)
+        if self.kind == "induced":
+            return Induced.of(points, self.label).matrix(pose)
         size = self.size(points)
         target = self._target(points, pose)
         moved: Tensor = torch.nn.functional.one_hot(target, size).mT.double()

@@ -102,6 +102,12 @@ def restricted(
     if representation == TRIVIAL or smaller.group.order == 1:
         size = representation.size(points)
         return [Part(TRIVIAL, (component,), (1,)) for component in range(size)]
+    if representation.kind == "induced":
+        raise FeatureTypeError(
+            f"{representation} of {points.name} cannot be restricted to {smaller.name} by "
+            "reordering components, expected irreps, regular or quotient fields. Map to these "
+            "first."
+        )
     if representation.kind == "irrep":
         return _restricted_irrep(representation, points, smaller)
     return _orbits(representation, points, smaller)

@@ -23,6 +23,7 @@ from eqsets import FeatureTypeError
 from eqsets.constants import Constants
 from eqsets_planar.fields.features import PlanarFields
 from eqsets_planar.fields.representations import Representation
+from eqsets_planar.steerable.grouping import Grouping
 from eqsets_planar.steerable.options import ConvOptions, flag
 
 __all__ = ["SteerableConv"]
@@ -66,6 +67,7 @@ class SteerableConv(nn.Module):
     ) -> None:
         super().__init__()
         self.in_type, self.out_type, self.options = in_type, out_type, options
+        self.grouping = Grouping(in_type, out_type, options)
         exact: dict[str, Tensor] = {}  # filters in float64
         self._terms: list[list[tuple[str, str] | None]] = []  # (weight, filters) of [out][in]
         names: dict[Pair, str] = {}
@@ -78,7 +80,7 @@ class SteerableConv(nn.Module):
                     continue
                 name = names.setdefault((source, target), f"filters_{len(names)}")
                 exact[name] = basis
-                weight = nn.Parameter(torch.empty(many, count, len(basis)))
+                weight = nn.Parameter(torch.empty(many, count // options.groups, len(basis)))
                 self.register_parameter(f"weight_{row}_{column}", weight)
                 self._terms[-1].append((f"weight_{row}_{column}", name))
             if not any(self._terms[-1]):
@@ -110,7 +112,7 @@ class SteerableConv(nn.Module):
             nn.init.zeros_(self.bias)
 
     def expand(self) -> Tensor:
-        """Return the filter ``(C_out, C_in, k, k)`` that the weights make."""
+        """Return the filter ``(C_out, C_in / groups, k, k)`` that the weights make."""
         # Half precision would round the sum over filters: autocast begins at the convolution.
         kind = next(self.parameters()).device.type
         with torch.autocast(kind if kind != "meta" else "cpu", enabled=False):
@@ -120,7 +122,8 @@ class SteerableConv(nn.Module):
         many, target = self.out_type.blocks[row]
         height, k = many * target.size(self.out_type.points), self.options.kernel_size
         parts = []
-        for term, (count, source) in zip(self._terms[row], self.in_type.blocks, strict=True):
+        for term, (fields, source) in zip(self._terms[row], self.in_type.blocks, strict=True):
+            count = fields // self.options.groups
             width = count * source.size(self.in_type.points)
             if term is None:
                 parts.append(next(self.parameters()).new_zeros(height, width, k, k))
@@ -160,12 +163,12 @@ class SteerableConv(nn.Module):
         """
         self.in_type.check(x, ("E",), "SteerableConv")
         self.options.check_image(self.in_type.points, x)
-        return self.options.convolve(x, self.expand(), self.expanded_bias())
+        return self.grouping.convolve(x, self.expand(), self.expanded_bias())
 
     def as_conv2d(self) -> nn.Conv2d:
         """Return a plain ``torch.nn.Conv2d`` with the filters expanded once for all: to deploy."""
         options = self.options
-        weight, bias = self.expand().detach(), self.expanded_bias()
+        weight, bias = self.grouping.dense(self.expand()).detach(), self.expanded_bias()
         plain = nn.Conv2d(
             self.in_type.size,
             self.out_type.size,

@@ -41,6 +41,9 @@ _MISSING = (
 _NAME = re.compile(
     r"(?P<kind>irrep|quotient|regular)(?:_(?=\d)|\[(?=.*\]$)|$)(?P<label>[\d,()None ]*)\]?"
 )
+_INDUCED = re.compile(
+    r"induced\[\(?(?:(?P<axis>None|\d+), )?(?P<count>\d+)\)?\]\[irrep_(?P<irrep>[\d,]+)\]"
+)
 
 
 @contextlib.contextmanager
@@ -99,11 +102,25 @@ def _representation(space: Any, points: PointGroup, representation: Representati
     mirror_only = points.reflections and points.rotations == 1  # escnn's group is then its C2
     if representation.kind == "irrep":
         return space.irrep(1) if mirror_only else space.irrep(*representation.label)
+    if representation.kind == "induced":
+        return _induced(space, points, representation.label)
     axis_and_count = points.reflections and not mirror_only
     if axis_and_count:
         label = representation.label
         return space.quotient_repr(label if len(label) == 2 else (None, *label))
     return space.quotient_repr(representation.label[-1])
+
+
+def _induced(space: Any, points: PointGroup, label: tuple[int, ...]) -> Any:
+    mirrored = len(label) == 4
+    name: Any = tuple(label[:2]) if mirrored else (None, label[0])
+    if not points.reflections:
+        name = label[0]
+    subgroup = space.fibergroup.subgroup(name)[0]
+    numbers = label[2:] if mirrored else label[1:]
+    if mirrored and label[1] == 1:  # escnn has one mirror alone as its C2
+        numbers = (1,)
+    return space.induced_repr(name, subgroup.irrep(*numbers))
 
 
 def filter_basis(
@@ -166,20 +183,38 @@ def blocks_of(field_type: Any, points: PointGroup, max_frequency: int) -> Blocks
         )
     blocks = []
     for representation in field_type.representations:
-        read = _NAME.fullmatch(representation.name)
-        if read is None:
+        kind, numbers = _read(representation.name, points)
+        known = named(points, kind, numbers, max_frequency, str(field_type))[0]
+        if known.size(points) != representation.size:
             raise _unknown(representation.name)
-        kind = read["kind"]
-        numbers = tuple(int(number) for number in re.findall(r"\d+", read["label"] or ""))
-        if kind == "irrep" and points.reflections and points.rotations == 1:
-            numbers = (numbers[0], 0)
-        blocks.append((1, named(points, kind, numbers, max_frequency, str(field_type))[0]))
+        blocks.append((1, known))
     return merged(blocks)
+
+
+def _read(name: str, points: PointGroup) -> tuple[str, tuple[int, ...]]:
+    """Return kind and numbers of a representation that escnn has named."""
+    induced = _INDUCED.fullmatch(name)
+    if induced is not None:
+        irrep = tuple(int(number) for number in induced["irrep"].split(","))
+        if induced["axis"] in (None, "None"):
+            return "induced", (int(induced["count"]), *irrep)
+        if len(irrep) == 1:  # of one mirror alone, escnn's C2
+            irrep = (irrep[0], 0)
+        return "induced", (int(induced["axis"]), int(induced["count"]), *irrep)
+    read = _NAME.fullmatch(name)
+    if read is None:
+        raise _unknown(name)
+    kind = read["kind"]
+    numbers = tuple(int(number) for number in re.findall(r"\d+", read["label"] or ""))
+    if kind == "irrep" and points.reflections and points.rotations == 1:
+        numbers = (numbers[0], 0)
+    return kind, numbers
 
 
 def _unknown(name: str) -> FeatureTypeError:
     return FeatureTypeError(
-        f"got an escnn FieldType with the representation {name!r}, expected irreps, regular and "
-        "quotient representations. Take those of gspace.irrep(...), gspace.regular_repr and "
-        "gspace.quotient_repr(...), and write a direct sum as several fields."
+        f"got an escnn FieldType with the representation {name!r}, expected irreps, regular, "
+        "quotient and induced representations. Take those of gspace.irrep(...), "
+        "gspace.regular_repr, gspace.quotient_repr(...) and gspace.induced_repr(...) of an irrep, "
+        "and write a direct sum as several fields."
     )

@@ -26,7 +26,7 @@ class FrozenConv(nn.Module):
         conv: the convolution whose filter and bias are copied.
 
     Attributes:
-        weight: buffer ``(C_out, C_in, k, k)``.
+        weight: buffer ``(C_out, C_in / groups, k, k)``.
         bias: buffer ``(C_out,)``, or ``None``.
     """
 
@@ -36,6 +36,7 @@ class FrozenConv(nn.Module):
     def __init__(self, conv: SteerableConv) -> None:
         super().__init__()
         self.in_type, self.out_type, self.options = conv.in_type, conv.out_type, conv.options
+        self.grouping = conv.grouping
         bias = conv.expanded_bias()
         self.register_buffer("weight", conv.expand().detach().clone())
         self.register_buffer("bias", None if bias is None else bias.detach().clone())
@@ -48,7 +49,7 @@ class FrozenConv(nn.Module):
         """
         self.in_type.check(x, ("E",), "FrozenConv")
         self.options.check_image(self.in_type.points, x)
-        return self.options.convolve(x, self.weight, self.bias)
+        return self.grouping.convolve(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, {self.options}"

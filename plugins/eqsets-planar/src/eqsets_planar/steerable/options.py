@@ -64,6 +64,8 @@ class ConvOptions:
         exact: refuse image sizes under which a stride breaks exactness.
         frequencies_cutoff: highest angular frequency of a filter as a multiple of its radius, or
             ``None`` for escnn's own bound.
+        groups: fields are divided into so many groups, each mapped by itself with filters of its
+            own; every block of both types must have a multiple of so many fields.
 
     Raises:
         FeatureTypeError: an option is out of range, or an even filter comes without padding.
@@ -76,10 +78,11 @@ class ConvOptions:
     padding_mode: str = "zeros"
     exact: bool = True
     frequencies_cutoff: float | None = None
+    groups: int = 1
 
     def __post_init__(self) -> None:
         flag("exact", self.exact)
-        for name in ("kernel_size", "stride", "dilation"):
+        for name in ("kernel_size", "stride", "dilation", "groups"):
             whole(name, getattr(self, name), 1)
         if self.padding_mode not in _PADDINGS:
             raise FeatureTypeError(
@@ -126,13 +129,15 @@ class ConvOptions:
         check_output_grid(points, sizes, self.span, self.margin, self.stride, exact=self.exact)
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Convolve ``x: (E, C_in, H, W)`` with ``weight: (C_out, C_in, k, k)``."""
+        """Convolve ``x: (E, C_in, H, W)`` with ``weight: (C_out, C_in / groups, k, k)``."""
         padding = self.margin
         if self.padding_mode != "zeros" and padding:
             x = torch.nn.functional.pad(x, [padding] * 4, mode=self.padding_mode)
             padding = 0
         convolve = torch.nn.functional.conv2d
-        return convolved(convolve, x, weight, bias, self.stride, padding, self.dilation)
+        return convolved(
+            convolve, x, weight, bias, self.stride, padding, self.dilation, self.groups
+        )
 
     def __str__(self) -> str:
         parts = [f"kernel_size={self.kernel_size}"]
@@ -140,5 +145,6 @@ class ConvOptions:
         parts += [] if self.padding is None else [f"padding={self.padding}"]
         parts += [f"dilation={self.dilation}"] if self.dilation != 1 else []
         parts += [f"padding_mode={self.padding_mode!r}"] if self.padding_mode != "zeros" else []
+        parts += [f"groups={self.groups}"] if self.groups != 1 else []
         parts += [] if self.exact else ["exact=False"]
         return ", ".join(parts)

@@ -22,20 +22,20 @@ from eqsets.generative.analysis.curves import (
     draw,
 )
 from eqsets.generative.analysis.examine import examine
+from eqsets.generative.analysis.joint.background import cautions_of_background, withheld
+from eqsets.generative.data.foreground import foreground
 from eqsets.generative.data.images import FEWEST
 from eqsets.generative.data.sources import aligned, read
 from eqsets.generative.fitting.presets import PRESETS, Preset, preset_of
 from eqsets.generative.model import SymmetryModel
 from eqsets.generative.report.data import ReportImages
+from eqsets.generative.report.held_out import FEWEST_IMAGES, split_held_out
 from eqsets.generative.report.report import SymmetryReport
 from eqsets.registry import transformation
 
 __all__ = ["FEWEST_IMAGES", "discover"]
 
-FEWEST_IMAGES = 32
-"""With fewer images nothing can be said; see the cautions of a report with few more."""
-
-_ROWS, _RESAMPLES = 8, 6
+_RESAMPLES = 6
 
 
 def discover(
@@ -112,10 +112,11 @@ def discover(
     mirrored = _reflections(reflections, family, domain)
     if family == "auto":
         images, family = domain.default_family(images)
-    parts = None
+    seen = foreground(images, domain, transformation(family))
+    images, parts = seen.images, None
     if groups is not None:
         parts = aligned(groups, len(images), limit, "groups", domain.noun)
-    known, held_out, picked = _split(images, source.labels, parts, seed, domain.noun)
+    known, held_out, picked = split_held_out(images, source.labels, parts, seed, domain.noun)
     if min(len(known), len(held_out)) < FEWEST:
         raise ShapeError(
             f"the groups leave {len(known)} {domain.noun} to learn from and {len(held_out)} to "
@@ -144,6 +145,7 @@ def discover(
         reflections=mirrored,
         tell=lambda name: tell(f"examining {name.replace('_', ' ')} on held-out {domain.noun}"),
     )
+    claims = withheld(result.claims) if seen.background == "mixed" else result.claims
     tell("drawing resamples")
     generator = torch.Generator().manual_seed(seed)
     shown = result.queries.pick(torch.arange(min(64, len(result.queries.eta))))
@@ -156,6 +158,7 @@ def discover(
         "unit": unit,
         "images": len(images),
         "held_out": min(len(held_out), len(result.queries.eta)),
+        "background": seen.background,
         "groups": None if parts is None else len(parts.unique()),
         "shape": list(images.shape[1:]),
         "family": f"{named} with reflections" if mirrored else named,
@@ -170,18 +173,19 @@ def discover(
     }
     return SymmetryReport(
         facts,
-        result.claims,
-        dependence_of(model.chart.parameters, samples, result.claims[: len(model.names)]),
-        cautions_of(
+        claims,
+        dependence_of(model.chart.parameters, samples, claims[: len(model.names)]),
+        cautions_of_background(seen.background, seen.share)
+        + cautions_of(
             images,
             len(held_out),
-            result.claims,
+            claims,
             result.evidence,
             share,
             skipped=source.skipped,
             domain=domain,
         ),
-        model.family.recommend(result.claims, tuple(images.shape[1:])),
+        model.family.recommend(claims, tuple(images.shape[1:])),
         (
             *curves_of(model.chart.parameters, samples),
             *[curve_of_levels(one) for one in result.evidence[len(model.names) :]],
@@ -234,48 +238,6 @@ def _check_content(x: Tensor, domain: Domain) -> None:
             f"all {len(x)} {domain.noun} are constant, expected {domain.noun} that a "
             "transformation changes. Check how they were read."
         )
-
-
-def _split(
-    images: Tensor, labels: Tensor | None, groups: Tensor | None, seed: int, noun: str = "images"
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return images to learn from, those held out, and some held-out ones to show."""
-    if len(images) < FEWEST_IMAGES:
-        raise ShapeError(
-            f"got {len(images)} {noun}, expected {FEWEST_IMAGES} at least, better 1,000: a "
-            f"symmetry is a statement about many. Bring more {noun}."
-        )
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(images), generator=generator)
-    count = min(len(images) // 4, 400)
-    if groups is None:
-        known, held = order[count:], order[:count]
-    else:
-        held_out = _whole_groups(groups, count, generator)[order]
-        known, held = order[~held_out], order[held_out]
-    if labels is None:
-        shown = held[:_ROWS]
-    else:
-        present = labels[held]
-        firsts = [int((present == one).nonzero()[0]) for one in present.unique()]
-        rest = [i for i in range(len(held)) if i not in firsts]
-        shown = held[torch.tensor([*firsts, *rest][:_ROWS])]
-    return images[known], images[held], images[shown]
-
-
-def _whole_groups(groups: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Return which images are held out, ``(n)`` bool: groups, until about ``count`` are in them."""
-    names, index, sizes = groups.unique(return_inverse=True, return_counts=True)
-    if len(names) < 2:
-        raise ShapeError(
-            f"got groups that are all {names.tolist()}, expected two at least: one is held out, "
-            "one is learned from. Give each region, patient or slide a number of its own."
-        )
-    order = torch.randperm(len(names), generator=generator)
-    before = sizes[order].cumsum(0) - sizes[order]
-    out = order[before < count]
-    out = out[: len(names) - 1]  # something must be left to learn from
-    return torch.isin(index, out)
 
 
 def _version(name: str) -> str:

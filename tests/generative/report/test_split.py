@@ -7,14 +7,14 @@ import torch
 
 from eqsets import ShapeError
 from eqsets.generative import discover
-from eqsets.generative.report.discover import _split
+from eqsets.generative.report.held_out import split_held_out
 
 NUMBERS = torch.arange(100.0)
 IMAGES = NUMBERS[:, None, None, None].expand(-1, 1, 2, 2)
 
 
 def split(labels=None, groups=None, seed=0):
-    return [part[:, 0, 0, 0].long() for part in _split(IMAGES, labels, groups, seed)]
+    return [part[:, 0, 0, 0].long() for part in split_held_out(IMAGES, labels, groups, seed)]
 
 
 @pytest.mark.parametrize("seed", [0, 1])

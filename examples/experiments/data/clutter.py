@@ -69,15 +69,15 @@ def photos(
         angles: in radians, ``(n)``; default: upright.
     """
     folder = package_folder("skimage", "0.26.0") / "data"
-    pictures = []
+    wholes = []
     for name in PHOTOS[half]:
         with Image.open(folder / name) as image:
             grey = torch.from_numpy(np.asarray(image.convert("L"), dtype=np.float32) / 255)
-        pictures.append(F.avg_pool2d(grey[None, None], 2)[0])
+        wholes.append(F.avg_pool2d(grey[None, None], 2)[0])
     wide = int(size * 1.5)
     crops = []
-    for index in torch.randint(len(pictures), (n,), generator=generator).tolist():
-        whole = pictures[index]
+    for index in torch.randint(len(wholes), (n,), generator=generator).tolist():
+        whole = wholes[index]
         top, left = (
             int(torch.randint(side - wide, (1,), generator=generator)) for side in whole.shape[1:]
         )
@@ -101,8 +101,8 @@ def background(kind: str, n: int, size: int, half: int, generator: torch.Generat
     pieces = pieces[torch.arange(8 * n) % len(pieces)].reshape(n, 8, 28, 28)
     canvas = torch.zeros(n, 1, size, size)
     corners = torch.randint(size - 7, (n, 8, 2), generator=generator).tolist()
-    for row, places in enumerate(corners):
-        for piece, (top, left) in zip(pieces[row], places, strict=True):
+    for row, starts in enumerate(corners):
+        for piece, (top, left) in zip(pieces[row], starts, strict=True):
             part = canvas[row, 0, top : top + 8, left : left + 8]
             part.copy_(torch.maximum(part, piece[10:18, 10:18]))
     return canvas

@@ -175,10 +175,9 @@ def _describe(
 ) -> _Described:
     """Return features of moved images, in parts, as the images are large."""
     rows = []
-    for part in torch.arange(len(poses.eta)).split(64):
-        some = poses.pick(part)
+    for some in poses.portions(len(steps)):
         unmoved, moved = component.moved(some, torch.zeros(1))[:, 0], component.moved(some, steps)
-        valid = torch.ones(len(part), len(steps), dtype=torch.bool, device=unmoved.device)
+        valid = torch.ones(len(unmoved), len(steps), dtype=torch.bool, device=unmoved.device)
         upright = unmoved
         if component.in_place:
             valid = component.recoverable(moved, unmoved, steps)

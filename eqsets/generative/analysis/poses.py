@@ -9,6 +9,7 @@ shifted by a pixel at most and not scaled: content that leaves the frame is lost
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -20,6 +21,7 @@ from eqsets.generative.canonicalization.views import random_view
 __all__ = ["Poses", "gentle_bounds", "poses_of"]
 
 _CHUNK = 256
+_NUMBERS = 2**21  # of moved elements at a time: 8 MiB, and some times that for their features
 
 
 class Poses(NamedTuple):
@@ -40,6 +42,16 @@ class Poses(NamedTuple):
     def pick(self, chosen: Tensor) -> Poses:
         """Return some of them."""
         return Poses(*(part[chosen] for part in self))
+
+    def portions(self, moves: int) -> Iterator[Poses]:
+        """Yield a few of them at a time, so that memory does not grow with elements or their size.
+
+        Args:
+            moves: how many copies of each element will be in memory.
+        """
+        count = max(1, _NUMBERS // (moves * self.prototypes[0].numel()))
+        for part in torch.arange(len(self.eta)).split(count):
+            yield self.pick(part)
 
 
 def gentle_bounds(inference: Inference, size: tuple[int, ...]) -> Tensor:

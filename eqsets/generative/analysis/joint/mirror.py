@@ -107,8 +107,7 @@ class _Turned:
     def features(self, similarity: ImageSimilarity, poses: Poses) -> Tensor:
         """Return features ``(n, 2, A, f)`` of images and mirror images in all rotations."""
         rows = []
-        for part in torch.arange(len(poses.eta)).split(_CHUNK):
-            some = poses.pick(part)
+        for some in poses.portions(1 if self.rotation is None else 2 * len(self.steps)):
             moved = some.prototypes[:, None]
             if self.rotation is not None:
                 moved = self.rotation.moved(some, self.steps)

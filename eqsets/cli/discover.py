@@ -55,6 +55,11 @@ EXIT_INTERRUPTED = 130
     default=None,
     help="Search mirror images as well; default: for images if --family is auto.",
 )
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Train the recommended and a plain group briefly, and say whether it pays.",
+)
 @click.option("--skip-unreadable", is_flag=True, help="Leave files out that cannot be read.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -73,6 +78,7 @@ def command(
     limit: int | None,
     axes: str | None,
     reflections: bool | None,
+    verify: bool,
     skip_unreadable: bool,
     as_json: bool,
     quiet: bool,
@@ -94,7 +100,13 @@ def command(
     from eqsets.optional import require
 
     require("PIL")  # before minutes of work, not after
+    if verify and kind in ("clouds", "vectors"):
+        raise OptionError(
+            f"got --verify for {kind}, expected images, signals or volumes. Leave it out, and "
+            "compare networks on your own task."
+        )
     console, progress = Console(highlight=False), Console(stderr=True, highlight=False)
+    tell = _nothing if quiet else lambda text: progress.print(text, style="dim")
     try:
         report = discover(
             data,
@@ -109,8 +121,22 @@ def command(
             axes=axes,
             reflections=reflections,
             skip_unreadable=skip_unreadable,
-            tell=_nothing if quiet else lambda text: progress.print(text, style="dim"),
+            tell=tell,
         )
+        if verify:
+            from eqsets.set_inference import verified
+            from eqsets.set_inference import verify as compare
+
+            result = compare(
+                report,
+                data,
+                kind=kind,
+                limit=limit,
+                axes=axes,
+                skip_unreadable=skip_unreadable,
+                tell=tell,
+            )
+            report = verified(report, result)
         page, numbers, model = report.save(output)
     except ShapeError as error:
         raise OptionError(str(error)) from error

@@ -54,8 +54,9 @@ class SetReduction(nn.Module):
             return rows
         present = layout.present
         ones = rows.new_ones(rows.shape[0]) if present is None else present.to(rows.dtype)
+        ones = ones[:, None]
         if isinstance(self.aggregation, Mean):
-            return rows / layout.spread(layout.sum(ones[:, None]))
+            return rows / layout.spread(layout.sum(ones))
         if isinstance(self.aggregation, Max):
             largest = layout.spread(layout.max(rows))
             attains = torch.where(rows == largest, ones, 0)

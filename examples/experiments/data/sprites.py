@@ -13,7 +13,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
-__all__ = ["SHAPES", "SYMMETRY_ORDERS", "centroid", "depth", "draw"]
+__all__ = ["SHAPES", "SYMMETRY_ORDERS", "centroid", "depth", "draw", "sampled"]
+
+_SIDE = 20  # pixels
 
 _CORNERS = {  # of polygons within the unit circle
     "L": ((-0.4, -0.7), (0.0, -0.7), (0.0, 0.35), (0.6, 0.35), (0.6, 0.7), (-0.4, 0.7)),
@@ -89,3 +91,36 @@ def draw(name: str, g: Tensor, size: int, *, samples: int = 1) -> Tensor:
         inside = torch.sigmoid(depth(name, source) * factor * size * samples)
         images.append(inside.reshape(size, samples, size, samples).mean((1, 3)))
     return torch.stack(images)
+
+
+def sampled(
+    n: int,
+    seed: int,
+    *,
+    turn: float = 0.0,
+    shift: float = 0.0,
+    hue: float | None = None,
+    shapes: tuple[str, ...] = ("L", "P", "arrow", "heart"),
+) -> Tensor:
+    """Return ``(n, 1 or 3, _SIDE, _SIDE)`` in [-1, 1], rendered in each pose."""
+    generator = torch.Generator().manual_seed(seed)
+    steps = torch.linspace(-1, 1, _SIDE)
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    grid = torch.stack([x, y], -1)
+    kinds = torch.randint(len(shapes), (n,), generator=generator)
+    noise = 2 * torch.rand(n, 4, generator=generator) - 1
+    inside = [torch.sigmoid(depth(one, grid / 0.7) * 0.7 * _SIDE) for one in shapes]
+    middle = [(one[..., None] * grid).sum((0, 1)) / one.sum() for one in inside]
+    images = []
+    for kind, u in zip(kinds.tolist(), noise, strict=True):
+        c, s = torch.cos(turn * u[0]), torch.sin(turn * u[0])
+        source = (grid - shift * u[1:3]) @ torch.stack([torch.stack([c, -s]), torch.stack([s, c])])
+        source = source + middle[kind]
+        images.append(torch.sigmoid(depth(shapes[kind], source / 0.7) * 0.7 * _SIDE))
+    grey = torch.stack(images)[:, None]
+    if hue is None:
+        return 2 * grey - 1
+    wheel = 6 * (hue * noise[:, 3:] + 0.1 * kinds[:, None]) + torch.tensor([5.0, 3.0, 1.0])
+    wheel = wheel.remainder(6)
+    color = 1 - 0.8 * torch.minimum(wheel, 4 - wheel).clamp(0, 1)
+    return 2 * grey * color[:, :, None, None] - 1

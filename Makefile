@@ -10,7 +10,7 @@ WORKERS ?= 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-quick check format-check lint words types scaffold imports docs bench results dist-test mutants format setup clean
+.PHONY: help demo test test-quick check format-check lint words types scaffold imports docs bench results dist-test test-oldest mutants format setup clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,9 @@ results: .venv/.ready-dev  ## write the measured rows in results/ as tables and 
 
 dist-test:  ## build wheels, install them alone in a bare environment, and check what they provide
 	@tools/dist_test $(ARGS)
+
+test-oldest:  ## fast tests with the oldest version of each dependency (constraints-oldest.txt)
+	@tools/test_oldest $(ARGS)
 
 mutants: .venv/.ready-dev  ## plant faults and report what catches them; ARGS="--planted" or ARGS="eqsets --count 60"
 	@$(PY) -m tools.mutants $(ARGS)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import eqsets
 
@@ -98,6 +99,26 @@ def test_every_dependency_has_a_tested_version(path: Path) -> None:
         assert name in pins, f"constraints.txt has no {name}"
         (version,) = (specifier.version for specifier in pins[name].specifier)
         assert expected.specifier.contains(version), f"{path} does not admit {name} {version}"
+
+
+def minima(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the least version of everything that an installation needs, the command line too."""
+    project = tomllib.loads(path.read_text())["project"]
+    extras = project.get("optional-dependencies", {})
+    own = [project["dependencies"], extras.get("cli", []), extras.get("testing", [])]
+    for requirement in map(Requirement, itertools.chain(*own)):
+        for specifier in requirement.specifier:
+            if specifier.operator == ">=" and not requirement.name.startswith("eqsets"):
+                yield canonicalize_name(requirement.name), specifier.version
+
+
+@pytest.mark.parametrize("path", **named(PROJECTS))
+def test_the_oldest_versions_are_those_that_are_declared(path: Path) -> None:
+    lines = (ROOT / "constraints-oldest.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    oldest = {canonicalize_name(name): Version(version) for name, version in pins.items()}
+    for name, version in minima(path):
+        assert oldest[name] == Version(version), name
 
 
 @pytest.mark.parametrize("path", **named(sorted((ROOT / "plugins").glob("*/pyproject.toml"))))

@@ -23,7 +23,7 @@ SPEC = "points: 2x0e + 1x1o"
         ({"neighbors": 2.5}, "neighbors=2.5, expected a whole number from 1"),
         ({"radius": 1.0, "degree": -1}, "degree=-1, expected a whole number from 0"),
         ({"radius": 1.0, "lmax": 2}, "the option 'lmax': choose one of 'basis', 'degree'"),
-        ({"degree": 2}, "expected radius= or neighbors= among them"),
+        ({"degree": 2}, "expected radius=, neighbors= or edges=True among them"),
     ],
 )
 def test_bad_option(options: dict[str, float], message: str) -> None:

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import DSS, PartBatch, SetNetwork
-from eqsets.testing import Capabilities, ContractSpec, Layer, PartCase
+from eqsets.nn import bilinear
+from eqsets.testing import Capabilities, ContractSpec, Layer, PartCase, SetCase
+from eqsets_spatial.cloud import Cloud
 from eqsets_spatial.positions import rotate_positions
 from eqsets_spatial.symmetry import Spatial
 
-__all__ = ["cloud_subject", "subject", "unequal_clouds"]
+__all__ = ["cloud_subject", "linked_clouds", "subject", "unequal_clouds"]
 
 
 def subject(*, reflections: bool = True) -> ContractSpec:
@@ -34,8 +36,90 @@ def subject(*, reflections: bool = True) -> ContractSpec:
         layers=layers,
         contains=lambda g: _orthogonal(g, reflections),
         variants=(replace(clouds, aggregations=("centered",)),),
+        sets=linked_clouds(reflections),
         parted=unequal_clouds(reflections),
     )
+
+
+_BONDS = torch.tensor([[0, 1, 1, 2, 2, 3, 4, 0, 0], [1, 0, 2, 1, 3, 2, 0, 4, 0]])
+_SHIFTS = torch.tensor([[0, 0, 0]] * 6 + [[1, 0, -1], [-1, 0, 1], [0, 1, 0]])
+
+
+def _features() -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(_BONDS.shape[1], 2, generator=generator, dtype=torch.float64)
+
+
+def _bonded(generator: torch.Generator) -> Cloud:
+    return Cloud(_cloud(5, generator), _BONDS, _features())
+
+
+def _periodic(generator: torch.Generator) -> Cloud:
+    cell = _cell(generator)
+    wrapped = torch.randint(-1, 2, (5, 3), generator=generator).double() @ cell
+    return Cloud(_cloud(5, generator) + wrapped, cell=cell)
+
+
+def _shifted(generator: torch.Generator) -> Cloud:
+    return Cloud(_cloud(5, generator), _BONDS, cell=_cell(generator), shifts=_SHIFTS)
+
+
+def _cell(generator: torch.Generator) -> Tensor:
+    eye = torch.eye(3, dtype=torch.float64)
+    return 6 * eye + torch.rand(3, 3, generator=generator, dtype=torch.float64)
+
+
+def _stack_clouds(clouds: Sequence[Cloud], sets: int, size: int) -> Cloud:
+    first = clouds[0]
+    cell = None if first.cell is None else _stack([one.cell for one in clouds], sets, size)  # type: ignore[misc]
+    return replace(
+        first, positions=_stack([one.positions for one in clouds], sets, size), cell=cell
+    )
+
+
+def _own_radial(inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(inputs, 4), nn.Tanh(), nn.Linear(4, outputs))
+
+
+def linked_clouds(reflections: bool = True) -> tuple[SetCase, ...]:
+    """Return layers with edges of their own, features of edges, periodic cells, and products."""
+    space = Spatial(reflections=reflections)
+    kind = space.feature_type("points: 2x0e + 1x1o")
+    reach: dict[str, Any] = {"degree": 1, "basis": 3, "hidden": 4}
+    cases: dict[str, tuple[dict[str, Any], Callable[[torch.Generator], Cloud]]] = {
+        "edges with features, a radial network of its own": (
+            {"edges": True, "edge_features": 2, "basis": 0, "radial": _own_radial},
+            _bonded,
+        ),
+        "periodic cell": ({"radius": 2.4, **reach}, _periodic),
+        "edges with shifts": ({"edges": True, **reach}, _shifted),
+    }
+    convolutions = tuple(
+        SetCase(
+            f"DSS, {name}",
+            partial(DSS, space, kind, kind, **options),
+            kind,
+            kind,
+            space.group,
+            principal=name == "periodic cell",
+            symmetry=space,
+            structure=structure,
+            stack=_stack_clouds,
+            tolerance=space.tolerance,
+        )
+        for name, (options, structure) in cases.items()
+    )
+    target = space.feature_type("points: 1x0e + 1x1o + 1x0o")
+    products = SetCase(
+        "products of features",
+        partial(bilinear, space, kind, target, channels=2),
+        kind,
+        target,
+        space.group,
+        alignment="independent",
+        tolerance=space.tolerance,
+    )
+    return (*convolutions, products)
 
 
 def unequal_clouds(reflections: bool = True) -> tuple[PartCase, ...]:

@@ -19,6 +19,8 @@ from torch import Tensor
 
 from eqsets import ShapeError
 from eqsets.layout import Members
+from eqsets_spatial.cloud import Links
+from eqsets_spatial.vectors import Space, require_small_radius
 
 __all__ = ["Neighbourhood", "find_neighbours"]
 
@@ -38,6 +40,7 @@ def find_neighbours(
     radius: float | None,
     neighbors: int | None,
     parts: Members | None = None,
+    links: Links | None = None,
 ) -> Neighbourhood:
     r"""Return who is near whom in each cloud.
 
@@ -49,21 +52,17 @@ def find_neighbours(
         radius: how far a neighbour may be, in units of the positions.
         neighbors: how many neighbours a point has at most; ties at the end of reach count as out.
         parts: which points form a cloud, where clouds have unequal numbers of points.
+        links: given edges, which are weighed by the radius if there is one, and periodic cells.
+
+    Raises:
+        ShapeError: edges are given and ``neighbors``, or a radius is too large for a cell.
     """
     # Distances are never taken in half precision, whatever the features are.
     positions = positions.to(torch.promote_types(positions.dtype, torch.float32))
-    reach: Tensor | None = None
-    within = torch.inf if radius is None else radius
-    if parts is not None and neighbors is None:
-        sender, receiver = _pairs(positions, parts, within)
-    elif parts is not None and neighbors is not None:
-        sender, receiver, reach = _nearest_of_parts(positions, parts, neighbors)
-    elif neighbors is not None:
-        sender, receiver, reach = _nearest(positions, neighbors)
-    else:
-        sender, receiver = _within(positions, within)
-    points = positions.reshape(-1, 3)
-    vector = points.index_select(0, sender) - points.index_select(0, receiver)
+    space = _space(positions, parts, links)
+    given = links is not None and links.index is not None
+    sender, receiver, reach = _edges(positions, space, radius, neighbors, parts, links)
+    vector = space.vectors(sender, receiver, links.shifts if given and links else None)
     distance = _length(vector)
     if radius is not None:
         reach = distance.new_tensor(radius) if reach is None else reach.clamp(max=radius)
@@ -72,11 +71,54 @@ def find_neighbours(
     else:
         share = distance / torch.where(reach > 0, reach, 1)
         envelope = torch.where(distance < reach, (1 - share.square()).clamp(min=0).pow(3), 0)
-    if neighbors is None:
+    if neighbors is None and not given:
         envelope = torch.where(sender == receiver, 0, envelope)
     distinct = distance > 0
     direction = torch.where(distinct, vector.mT / torch.where(distinct, distance, 1), 0).mT
     return Neighbourhood(sender, receiver, direction, distance, envelope)
+
+
+def _space(positions: Tensor, parts: Members | None, links: Links | None) -> Space:
+    flat = positions.reshape(-1, 3)
+    if links is None or links.cell is None:
+        return Space(flat)
+    if parts is not None:
+        return Space(flat, links.cell, parts.element)
+    clouds, points = positions.shape[:2]
+    number = torch.arange(clouds * points, device=flat.device)
+    return Space(flat, links.cell, number // points)
+
+
+def _edges(
+    positions: Tensor,
+    space: Space,
+    radius: float | None,
+    neighbors: int | None,
+    parts: Members | None,
+    links: Links | None,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return senders, receivers, and how far the receiver of each edge reaches."""
+    if links is not None and links.index is not None:
+        if neighbors is not None:
+            raise ShapeError(
+                f"got edges for a convolution with neighbors={neighbors}, which searches for them, "
+                "expected one of the two. Build the layer with edges=True, or with radius= for an "
+                "envelope, or leave edge_index out."
+            )
+        return links.index[0], links.index[1], None
+    within = torch.inf if radius is None else radius
+    if space.cell is not None:
+        require_small_radius(space.cell, radius)
+        if parts is None and torch.compiler.is_compiling():
+            return (*_within(positions, within), None)
+        if parts is None and space.cloud is not None:
+            parts = Members.of(space.cloud, positions.shape[0])
+    if parts is not None:
+        near = _pairs(space, parts, within)
+        return (*near, None) if neighbors is None else _nearest_of(space, parts, neighbors, near)
+    if neighbors is not None:
+        return _nearest(positions, neighbors)
+    return (*_within(positions, within), None)
 
 
 def _length(vector: Tensor) -> Tensor:
@@ -126,44 +168,41 @@ def _nearest(positions: Tensor, neighbors: int) -> tuple[Tensor, Tensor, Tensor 
     return sender, receiver, reach[..., None].expand(-1, -1, count).reshape(-1)
 
 
-def _pairs(positions: Tensor, parts: Members, radius: float) -> tuple[Tensor, Tensor]:
+def _pairs(space: Space, parts: Members, radius: float) -> tuple[Tensor, Tensor]:
     """Return all pairs of different points of one cloud within a radius, clouds of any size."""
-    sender, receiver = _pairs_of(parts)
-    with torch.no_grad():
-        gap = _gaps(positions, sender, receiver)
-        near = (gap.sqrt() < radius) & (sender != receiver)
-    return sender[near], receiver[near]
-
-
-def _gaps(positions: Tensor, sender: Tensor, receiver: Tensor) -> Tensor:
-    """Return squared distances: axis by axis, a third of the time of rows of three numbers."""
-    x, y, z = (
-        (axis.take(sender) - axis.take(receiver)).square()
-        for axis in positions.detach().mT.contiguous().unbind(0)
-    )
-    return x + y + z
-
-
-def _pairs_of(parts: Members) -> tuple[Tensor, Tensor]:
     if torch.compiler.is_compiling():
         raise ShapeError(
             "neighbours in clouds of unequal numbers of points were searched for while a program "
             "is compiled, where shapes may not depend on values: expected edges. Compute them "
             "outside: structure=Cloud(positions, edge_index=...)."
         )
-    return parts.pairs
-
-
-def _nearest_of_parts(
-    positions: Tensor, parts: Members, neighbors: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the edges to the nearest points, and for each edge how far its receiver reaches."""
-    sender, receiver = _pairs_of(parts)
+    sender, receiver = parts.pairs
     with torch.no_grad():
-        gap = _gaps(positions, sender, receiver)
+        near = (_gaps(space, sender, receiver).sqrt() < radius) & (sender != receiver)
+    return sender[near], receiver[near]
+
+
+def _gaps(space: Space, sender: Tensor, receiver: Tensor) -> Tensor:
+    """Return squared distances: axis by axis, a third of the time of rows of three numbers."""
+    if space.cell is not None:
+        return space.vectors(sender, receiver).square().sum(-1)
+    x, y, z = (
+        (axis.take(sender) - axis.take(receiver)).square()
+        for axis in space.positions.detach().mT.contiguous().unbind(0)
+    )
+    return x + y + z
+
+
+def _nearest_of(
+    space: Space, parts: Members, neighbors: int, pairs: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the nearest of ``pairs``, and for each edge how far its receiver reaches."""
+    sender, receiver = pairs
+    with torch.no_grad():
+        gap = _gaps(space, sender, receiver)
         width = int(parts.sizes.max())
         table = gap.new_full((parts.num_rows, width), torch.inf)
-        table[receiver, parts.within[sender]] = gap.masked_fill(sender == receiver, torch.inf)
+        table[receiver, parts.within[sender]] = gap
         nearest = table.topk(min(neighbors + 1, width), dim=-1, largest=False)
         there = nearest.values < torch.inf
     row = torch.arange(parts.num_rows, device=gap.device)
@@ -171,9 +210,9 @@ def _nearest_of_parts(
     near = there[:, :neighbors]
     sender = columns[:, :neighbors][near]
     receiver = row[:, None].expand(-1, near.shape[1])[near]
+    infinite = space.positions.new_full((parts.num_rows,), torch.inf)
     if not bool(there[:, neighbors:].any()):
-        return sender, receiver, positions.new_full((len(sender),), torch.inf)
+        return sender, receiver, infinite[receiver]
     beyond = there[:, neighbors]
-    far = positions[torch.where(beyond, columns[:, neighbors], row)]
-    reach = torch.where(beyond, _length(far - positions), torch.inf)
-    return sender, receiver, reach[receiver]
+    last = space.vectors(torch.where(beyond, columns[:, neighbors], row), row)
+    return sender, receiver, torch.where(beyond, _length(last), infinite)[receiver]

@@ -8,21 +8,26 @@ from typing import TypeAlias
 from torch import Tensor
 
 from eqsets.layout import Members
+from eqsets_spatial.cloud import Links
 
 __all__ = ["PointSide", "Points", "parts_of", "pooled"]
 
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Side information of rows ``(T, 1, dim)`` that are the points of clouds of unequal sizes.
+    """Side information of the points of clouds.
 
     Attributes:
-        parts: which points form a cloud.
-        positions: ``(T, 3)``, or ``None`` where elements share no points.
+        parts: which rows ``(T, 1, dim)`` form a cloud, where clouds have unequal numbers of
+            points; ``None``: each row is a cloud.
+        positions: ``(T, 3)``, or ``(G, P, 3)`` without ``parts``; ``None`` where elements share no
+            points.
+        links: edges and cells, where there are any.
     """
 
-    parts: Members
+    parts: Members | None
     positions: Tensor | None = None
+    links: Links | None = None
 
 
 PointSide: TypeAlias = Tensor | Points | Members | None

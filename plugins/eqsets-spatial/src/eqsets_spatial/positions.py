@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from eqsets import PartBatch, SetBatch, ShapeError
 from eqsets.layout import Dense, Layout, PaddedParts, Parts, Ragged
 from eqsets.structure import Structure
+from eqsets_spatial.cloud import Cloud, Links, links_of_rows, links_of_sets
 from eqsets_spatial.points import Points
 
 __all__ = ["Positions", "rotate_positions", "row_positions", "set_positions"]
@@ -29,19 +31,32 @@ class Positions(Structure):
     Arguments:
         positions: a tensor, a :class:`~eqsets.SetBatch` or a :class:`~eqsets.PartBatch`, in one of
             the forms that users pass.
+        cloud: edges and cells, where there are any.
     """
 
     positions: Any
+    cloud: Cloud | None = None
+
+    @classmethod
+    def of(cls, given: Any) -> Positions:
+        """Return what users pass as one object."""
+        return cls(given.positions, given) if isinstance(given, Cloud) else cls(given)
 
     @property
     def given(self) -> Any:
-        return self.positions
+        return self.positions if self.cloud is None else self.cloud
 
     def rows(self, layout: Layout) -> tuple[Tensor | Points, ...]:
         """Return the positions of the rows, ``(R, P, 3)``, or ``(1, P, 3)`` where all are equal."""
         if isinstance(layout, Parts):
-            return (Points(layout.parts, point_positions(self.positions, layout)),)
-        return (row_positions(self.positions, layout),)
+            own = point_positions(self.positions, layout)
+            return (Points(layout.parts, own, self._links(links_of_rows, layout, 1, len(own))),)
+        own = row_positions(self.positions, layout)
+        if self.cloud is None:
+            return (own,)
+        if own.shape[0] == 1 and self.cloud.cell is not None and self.cloud.cell.dim() > 2:
+            own = own.expand(layout.num_rows, -1, -1)  # one cloud in several cells
+        return (Points(None, own, self._links(links_of_rows, layout, *own.shape[:2])),)
 
     def sets(self, layout: Layout) -> tuple[Tensor | Points, ...]:
         """Return the mean positions of each set, ``(B, P, 3)`` (``(1, P, 3)`` where all agree)."""
@@ -49,18 +64,39 @@ class Positions(Structure):
             if not layout.inner.corresponding:
                 return (Points(layout.context_parts),)
             own = point_positions(self.positions, layout)
-            return (Points(layout.context_parts, layout.mean(own)),)
-        return (set_positions(self.positions, layout),)
+            links = self._links(links_of_sets, layout, 1, len(own))
+            return (Points(layout.context_parts, layout.mean(own), links),)
+        mean = set_positions(self.positions, layout)
+        if self.cloud is None:
+            return (mean,)
+        if mean.shape[0] == 1 and self.cloud.cell is not None and self.cloud.cell.dim() > 2:
+            mean = mean.expand(layout.num_sets, -1, -1)
+        return (Points(None, mean, self._links(links_of_sets, layout, *mean.shape[:2])),)
+
+    def _links(
+        self, of: Callable[..., Links], layout: Layout, clouds: int, points: int
+    ) -> Links | None:
+        return None if self.cloud is None else of(self.cloud, layout, clouds, points)
 
     def transform(self, g: Tensor) -> Positions:
-        """Return positions ``(*batch, P, 3)`` moved by ``g: (*batch, 3, 3)``."""
-        if isinstance(self.positions, PartBatch):
-            own = self.positions
-            each = g if g.dim() == 2 else g[own.element]  # one for all, or one for each cloud
-            return Positions(own.replace(rotate_positions(each, own.values[:, None])[:, 0]))
-        if isinstance(self.positions, SetBatch):
-            return Positions(self.positions.replace(rotate_positions(g, self.positions.values)))
-        return Positions(rotate_positions(g, self.positions))
+        """Return positions ``(*batch, P, 3)`` and cells moved by ``g: (*batch, 3, 3)``."""
+        moved = _rotated(g, self.positions)
+        if self.cloud is None:
+            return Positions(moved)
+        cell = self.cloud.cell
+        if cell is not None and g.dim() > 2:
+            cell = cell.expand(*g.shape[:-2], 3, 3)
+        cell = None if cell is None else rotate_positions(g, cell)
+        return Positions(moved, replace(self.cloud, positions=moved, cell=cell))
+
+
+def _rotated(g: Tensor, positions: Any) -> Any:
+    if isinstance(positions, PartBatch):
+        each = g if g.dim() == 2 else g[positions.element]  # one for all, or one for each cloud
+        return positions.replace(rotate_positions(each, positions.values[:, None])[:, 0])
+    if isinstance(positions, SetBatch):
+        return positions.replace(rotate_positions(g, positions.values))
+    return rotate_positions(g, positions)
 
 
 def rotate_positions(g: Tensor, positions: Tensor) -> Tensor:

@@ -16,19 +16,30 @@ from eqsets.structure import Structure
 from eqsets.symmetry import Conversion
 from eqsets_spatial.conversion import CONVERSIONS
 from eqsets_spatial.features import IrrepsFeatures, merged_blocks, parse_blocks
+from eqsets_spatial.layers.batch_norm import IrrepsBatchNorm
 from eqsets_spatial.layers.convolution import PointConvolution
 from eqsets_spatial.layers.dropout import CopyDropout
 from eqsets_spatial.layers.linear import SpatialLinear
 from eqsets_spatial.layers.nonlinearities import Gate
 from eqsets_spatial.layers.norm import RootMeanSquareNorm
 from eqsets_spatial.layers.pooling import PointPool
+from eqsets_spatial.layers.products import IrrepsProduct
 from eqsets_spatial.layers.readout import ScalarPart, SpatialEmbedding, SpatialInvariant
 from eqsets_spatial.layers.vectors import IrrepsVectors
 from eqsets_spatial.positions import Positions
 
 __all__ = ["Spatial"]
 
-_OPTIONS = ("basis", "degree", "hidden", "neighbors", "radius")
+_OPTIONS = (
+    "basis",
+    "degree",
+    "edge_features",
+    "edges",
+    "hidden",
+    "neighbors",
+    "radial",
+    "radius",
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,8 +139,9 @@ class Spatial(ElementSymmetry):
             in_type: type of the input.
             out_type: type of the output; both or neither on points.
             bias: whether to add one to the scalars.
-            options: for clouds ``radius=`` or ``neighbors=`` (or both) ask for a convolution, with
-                ``degree=``, ``basis=`` and ``hidden=`` as
+            options: for clouds ``radius=``, ``neighbors=`` (or both) or ``edges=True`` ask for a
+                convolution, with ``degree=``, ``basis=``, ``hidden=``, ``edge_features=`` and
+                ``radial=`` as
                 :class:`~eqsets_spatial.layers.convolution.PointConvolution` has them.
 
         Raises:
@@ -142,7 +154,7 @@ class Spatial(ElementSymmetry):
                 "neither. Pool over the points with eqsets.nn.pool, or add 'points:'."
             )
         given = {name: value for name, value in options.items() if value is not None}
-        reaches = "radius" in given or "neighbors" in given
+        reaches = "radius" in given or "neighbors" in given or given.get("edges") is True
         if cloud and reaches:
             _check_options(given)
             source, target = (
@@ -151,9 +163,9 @@ class Spatial(ElementSymmetry):
             return PointConvolution(source, target, bias=bias, **given)
         if cloud and given:
             raise FeatureTypeError(
-                f"a linear layer on points got the options {sorted(given)}, expected radius= or "
-                "neighbors= among them: without these each point is mapped by itself. Give one of "
-                "the two, or leave the options out."
+                f"a linear layer on points got the options {sorted(given)}, expected radius=, "
+                "neighbors= or edges=True among them: without these each point is mapped by "
+                "itself. Give one of them, or leave the options out."
             )
         self._no_options(given)
         return SpatialLinear(in_type, out_type, bias=bias)
@@ -199,12 +211,25 @@ class Spatial(ElementSymmetry):
         in_type = self.feature_type(in_type)
         if kind == "element" and isinstance(in_type, IrrepsFeatures):
             return RootMeanSquareNorm(in_type)
-        if kind == "batch" and not in_type.pointwise:
-            raise FeatureTypeError(
-                f"norm 'batch' got {in_type!r}, expected scalars only: a mean over a batch would "
-                "have a direction. Use norm 'element'."
-            )
+        if kind == "batch" and isinstance(in_type, IrrepsFeatures) and not in_type.pointwise:
+            return IrrepsBatchNorm(in_type)
         return super().norm(in_type, kind)
+
+    def bilinear(
+        self, in_type: FeatureType, out_type: FeatureType, *, channels: int = 8
+    ) -> nn.Module:
+        """Return products of irreps with themselves, on an element or on each point of a cloud.
+
+        Raises:
+            FeatureTypeError: no product is in the output, or only one of the types is on points.
+        """
+        source, target = self.feature_type(in_type), self.feature_type(out_type)
+        if source.has_parts != target.has_parts:
+            raise FeatureTypeError(
+                f"products of features got {source!r} and {target!r}, expected both on points or "
+                "neither. Pool over the points with eqsets.nn.pool, or add 'points:'."
+            )
+        return IrrepsProduct(source, target, channels)
 
     def nonlinearity(self, in_type: FeatureType, name: str = "relu") -> nn.Module:
         in_type = self.feature_type(in_type)
@@ -234,7 +259,7 @@ class Spatial(ElementSymmetry):
         """Return the positions of the points as one object."""
         if given is None or isinstance(given, Structure):
             return super().structure(given)
-        return Positions(given)
+        return Positions.of(given)
 
     def conversions(self) -> Sequence[Conversion]:
         """Return those of e3nn: its linear maps and its batch normalisation."""
@@ -253,12 +278,30 @@ def _check_options(options: dict[str, Any]) -> None:
             f"{choices(unknown[0], _OPTIONS)}"
         )
     for name, value in options.items():
-        kinds = int | float if name == "radius" else int
-        fits = not isinstance(value, bool) and isinstance(value, kinds)
-        low = 0 if name == "degree" else 1
-        if not fits or not (0 < value < torch.inf if name == "radius" else low <= value):
-            expected = "a distance above 0" if name == "radius" else f"a whole number from {low}"
+        if not _fits(name, value):
             raise FeatureTypeError(
-                f"a convolution on points got {name}={value!r}, expected {expected}. Write for "
-                "example radius=5.0, neighbors=16."
+                f"a convolution on points got {name}={value!r}, expected {_EXPECTED[name]}. Write "
+                "for example radius=5.0, neighbors=16."
             )
+
+
+_EXPECTED = {
+    "basis": "a whole number from 0",
+    "degree": "a whole number from 0",
+    "edge_features": "a whole number from 0",
+    "edges": "True or False",
+    "hidden": "a whole number from 1",
+    "neighbors": "a whole number from 1",
+    "radial": "a callable (inputs, outputs) that builds a module",
+    "radius": "a distance above 0",
+}
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name == "radial":
+        return callable(value)
+    if name == "edges" or isinstance(value, bool):
+        return name == "edges" and isinstance(value, bool)
+    if name == "radius":
+        return isinstance(value, int | float) and 0 < value < torch.inf
+    return isinstance(value, int) and value >= (0 if _EXPECTED[name].endswith("0") else 1)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import sqrt
 
 import torch
 from torch import Tensor, nn
 
-from eqsets import ShapeError
+from eqsets import FeatureTypeError, ShapeError
 from eqsets.constants import Constants, on_cpu
 from eqsets.layout import Members
+from eqsets_spatial.cloud import Links
 from eqsets_spatial.features import Block, IrrepsFeatures
 from eqsets_spatial.harmonics import coupling, harmonic_steps, harmonics
 from eqsets_spatial.layers.linear import IrrepsLinear
@@ -44,6 +46,15 @@ class PointConvolution(nn.Module):
         basis: number of radial basis functions.
         hidden: width of the radial network.
         bias: whether to add one to the scalars.
+        edges: whether edges are given: ``structure=Cloud(positions, edge_index=...)``. With a
+            radius they may be given as well; then its envelope weighs them.
+        edge_features: number of features of each edge that the radial network also reads.
+        radial: builds a radial network of one's own, ``radial(inputs, outputs)``, a module from
+            ``(M, basis + edge_features)`` to ``(M, outputs)``; with ``basis=0`` it reads the
+            distance itself, in units of the radius, in place of the radial basis.
+
+    Raises:
+        FeatureTypeError: ``edges`` and ``neighbors``, or ``radial`` builds no module.
     """
 
     def __init__(
@@ -57,8 +68,17 @@ class PointConvolution(nn.Module):
         basis: int = 8,
         hidden: int = 16,
         bias: bool = True,
+        edges: bool = False,
+        edge_features: int = 0,
+        radial: Callable[[int, int], nn.Module] | None = None,
     ) -> None:
         super().__init__()
+        if edges and neighbors is not None:
+            raise FeatureTypeError(
+                f"a convolution on points got edges=True and neighbors={neighbors}, expected one: "
+                "given edges, or a search for neighbours. Leave one out."
+            )
+        self.edges, self.edge_features = edges, edge_features
         self.in_type, self.out_type = in_type, out_type
         self.radius, self.neighbors, self.basis = radius, neighbors, basis
         if degree is None:
@@ -80,11 +100,9 @@ class PointConvolution(nn.Module):
             ]
         self.steps = Constants(**{f"degree{k}": one for k, one in enumerate(steps, start=1)})
         self.couplings = Constants(**{f"path{k}": one for k, one in enumerate(couplings)})
-        self.radial = nn.Sequential(
-            nn.Linear(basis, hidden),
-            nn.SiLU(),
-            nn.Linear(hidden, sum(block.count for block in middle)),
-        )
+        self._copies = sum(block.count for block in middle)
+        inputs = max(1, basis) + edge_features
+        self.radial = _radial_network(radial, inputs, hidden, self._copies)
         self.mix = IrrepsLinear(middle, out_type.blocks, bias=False)
 
     def forward(self, x: Tensor, positions: PointSide = None) -> Tensor:
@@ -97,21 +115,22 @@ class PointConvolution(nn.Module):
         Raises:
             ShapeError: positions are missing, or not one for each point.
         """
-        parts = parts_of(positions)
+        parts, links = parts_of(positions), None
         if isinstance(positions, Points):
-            positions = positions.positions
+            links, positions = positions.links, positions.positions
         elif isinstance(positions, Members):
             positions = None
         positions = self._check(x, positions, parts)
+        attr = self._edge_features(links)
         own: Tensor = self.own(x)
         if self.radial is None or self.mix is None:
             return own
-        near = find_neighbours(positions, self.radius, self.neighbors, parts)
+        near = find_neighbours(positions, self.radius, self.neighbors, parts, links)
         clouds, points = positions.shape[:2] if parts is None else x.shape[:2]
         # (copies, G P, dim), all sizes written out: export cannot reason about inferred ones
         copies = x.shape[0] if parts is None and clouds == 1 else 1
         flat = x.reshape(copies, clouds * points, x.shape[-1])
-        messages = self._messages(flat, near)
+        messages = self._messages(flat, near, attr)
         wide = torch.promote_types(messages.dtype, torch.float32)
         total = torch.zeros(
             *flat.shape[:2], messages.shape[-1], dtype=wide, device=messages.device
@@ -129,10 +148,10 @@ class PointConvolution(nn.Module):
             for weight in () if part is None else part.parameters():
                 nn.init.zeros_(weight)
 
-    def _messages(self, flat: Tensor, near: Neighbourhood) -> Tensor:
+    def _messages(self, flat: Tensor, near: Neighbourhood, attr: Tensor | None) -> Tensor:
         """Return what each edge carries in the products of irreps, ``(copies, E, middle)``."""
         on_edges = harmonics(near.direction, self.steps.get_all(like=near.direction))
-        radial = self._radial(near).split(
+        radial = self._radial(near, attr).split(
             [self.in_type.blocks[source].count for source, _, _ in self._paths], -1
         )
         sent = self.in_type.split(flat.index_select(1, near.sender))
@@ -144,18 +163,52 @@ class PointConvolution(nn.Module):
             messages.append((product * radial[number][..., None].to(product.dtype)).flatten(-2))
         return torch.cat(messages, -1)
 
-    def _radial(self, near: Neighbourhood) -> Tensor:
+    def _radial(self, near: Neighbourhood, attr: Tensor | None) -> Tensor:
         """Return the weight of each copy in each product, ``(E, copies)``, zero out of reach."""
         far = near.distance
         # Without a radius there is no scale but 1: all distances are brought to [0, 1).
         share = far / (far + 1) if self.radius is None else far / self.radius
-        centres = torch.linspace(0, 1, self.basis, dtype=far.dtype, device=far.device)
-        bumps = torch.exp(-((share[:, None] - centres) * (self.basis - 1)).square())
+        inputs = share[:, None]
+        if self.basis:
+            centres = torch.linspace(0, 1, self.basis, dtype=far.dtype, device=far.device)
+            inputs = torch.exp(-((inputs - centres) * (self.basis - 1)).square())
         if self.radial is None:
             raise AssertionError("a convolution with paths has a radial network")
-        weight = next(self.radial.parameters())
-        weights: Tensor = self.radial(bumps.to(weight.dtype))
+        weight = next(self.radial.parameters(), inputs)
+        inputs = inputs.to(weight.dtype)
+        if attr is not None:
+            inputs = torch.cat([inputs, attr.to(weight.dtype)], -1)
+        weights: Tensor = self.radial(inputs)
+        if weights.shape != (inputs.shape[0], self._copies):
+            raise ShapeError(
+                f"the radial network of a convolution of {self.in_type} returned "
+                f"{tuple(weights.shape)}, expected {(inputs.shape[0], self._copies)}: one number "
+                "for each edge and copy. Build it with the inputs and outputs that it is given."
+            )
         return weights * near.envelope[:, None].to(weights.dtype)
+
+    def _edge_features(self, links: Links | None) -> Tensor | None:
+        """Return the features of given edges, where the layer has some.
+
+        Raises:
+            ShapeError: edges or features are missing, or there are features that are not read.
+        """
+        if self.edges and (links is None or links.index is None):
+            raise ShapeError(
+                f"a convolution of {self.in_type} with edges=True got none, expected "
+                "structure=Cloud(positions, edge_index=...). Pass edges, or build the layer with "
+                "radius= or neighbors=."
+            )
+        attr = None if links is None else links.attr
+        width = 0 if attr is None else attr.shape[1]
+        if width != self.edge_features:
+            raise ShapeError(
+                f"a convolution of {self.in_type} with edge_features={self.edge_features} got "
+                f"{width} features of edges, expected as many. Pass "
+                f"Cloud(..., edge_attr=(M, {self.edge_features})), or build the layer with "
+                f"edge_features={width}."
+            )
+        return attr
 
     def _check(self, x: Tensor, positions: Tensor | None, parts: Members | None) -> Tensor:
         if positions is None:
@@ -176,7 +229,23 @@ class PointConvolution(nn.Module):
 
     def extra_repr(self) -> str:
         reach = f"radius={self.radius}, neighbors={self.neighbors}"
+        if self.edges:
+            reach = f"edges=True, radius={self.radius}"
         return f"{self.in_type} -> {self.out_type}, {reach}"
+
+
+def _radial_network(
+    build: Callable[[int, int], nn.Module] | None, inputs: int, hidden: int, outputs: int
+) -> nn.Module:
+    if build is None:
+        return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, outputs))
+    network = build(inputs, outputs)
+    if not isinstance(network, nn.Module):
+        raise FeatureTypeError(
+            f"radial={build!r} returned {type(network).__name__}, expected a module from (M, "
+            f"{inputs}) to (M, {outputs}). Write radial=lambda inputs, outputs: nn.Sequential(...)."
+        )
+    return network
 
 
 def _paths(

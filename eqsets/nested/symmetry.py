@@ -10,6 +10,7 @@ Requirements that shaped this module:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -44,6 +45,7 @@ class Sets(ElementSymmetry):
         size: number of members of each element, or ``None``: any number, the same within a batch.
         alignment: of the members of an element: ``"shared"`` or ``"independent"``.
         aggregation: over the members of an element.
+        context: options of the second map inside an element, see :class:`~eqsets.DSS`.
 
     Raises:
         FeatureTypeError: an argument is out of range.
@@ -66,6 +68,7 @@ class Sets(ElementSymmetry):
         *,
         alignment: str = "shared",
         aggregation: str | Aggregation = "centered",
+        context: Mapping[str, Any] | None = None,
     ) -> None:
         if alignment not in ALIGNMENTS:
             raise FeatureTypeError(
@@ -79,6 +82,12 @@ class Sets(ElementSymmetry):
             )
         self.inner, self.size, self.alignment = resolve_element_group(inner), size, alignment
         self.aggregation = resolve_aggregation(aggregation)
+        if context is not None and not isinstance(context, Mapping):
+            raise FeatureTypeError(
+                f"Sets got context={context!r}, expected a dict of options of the inner layer, or "
+                "None. Write for example context={'kernel_size': 1}."
+            )
+        self.context = None if context is None else dict(context)
 
     @property
     def parts(self) -> tuple[ElementSymmetry, ...]:
@@ -147,6 +156,7 @@ class Sets(ElementSymmetry):
                 aggregation=self.aggregation,
                 alignment=self.alignment,
                 bias=bias,
+                context=self.context,
                 **options,
             )
         )
@@ -201,10 +211,11 @@ class Sets(ElementSymmetry):
 
     @property
     def _content(self) -> tuple[object, ...]:
-        return (self.inner, self.size, self.alignment, self.aggregation)
+        return (self.inner, self.size, self.alignment, self.aggregation, repr(self.context))
 
     def __repr__(self) -> str:
         size = "" if self.size is None else f", size={self.size}"
         aligned = "" if self.alignment == "shared" else f", alignment={self.alignment!r}"
         summed = "" if self.aggregation == Centered() else f", aggregation={self.aggregation!r}"
-        return f"Sets({self.inner!r}{size}{aligned}{summed})"
+        second = "" if self.context is None else f", context={self.context!r}"
+        return f"Sets({self.inner!r}{size}{aligned}{summed}{second})"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+import eqsets
 from eqsets import (
     DSS,
     ElementSymmetry,
@@ -124,6 +126,18 @@ def test_series_of_bursts_of_images() -> None:
     moved = layer(x[:, order][:, :, within].roll((2, -3), (-2, -1)))
     expected = y[:, order][:, :, within].roll((2, -3), (-2, -1))
     assert (moved - expected).norm() < 1e-12 * y.norm()
+
+
+def test_the_second_map_inside_an_element_has_options_of_its_own() -> None:
+    series = Sets("translations", context={"kernel_size": 1})
+    layer: Any = DSS(series, 3, 8, kernel_size=5)
+    for level in (layer.siamese.layer, layer.aggregate.layer):
+        assert level.siamese.weight.shape[-2:] == (5, 5)
+        assert level.aggregate.weight.shape[-2:] == (1, 1)
+    assert series != Sets("translations")
+    assert eqsets.from_dict(eqsets.to_dict(layer)).symmetry == series
+    with pytest.raises(FeatureTypeError, match=r"context=1.*expected a dict"):
+        Sets("translations", context=1)  # type: ignore[arg-type]
 
 
 def test_elements_of_any_number_of_members_and_ragged_sets_of_them() -> None:

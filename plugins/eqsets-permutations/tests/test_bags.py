@@ -189,3 +189,12 @@ def test_edge_features_go_along() -> None:
     assert result.context_attr.shape == (8, 2)
     layer = OnBags(DSS("permutations", 3, 4, conv="gat", edge_dim=2).double())
     assert layer(Batch.from_data_list([result, result])).x.isfinite().all()
+
+
+def test_the_old_path_of_policies_warns() -> None:
+    import eqsets_permutations.policies as old
+
+    with pytest.warns(DeprecationWarning, match="import NodeDeleted from eqsets_permutations"):
+        assert old.NodeDeleted is NodeDeleted
+    with pytest.raises(AttributeError, match="no attribute 'Missing'"):
+        _ = old.Missing

@@ -68,7 +68,7 @@ CALLS: dict[str, Callable[[], Any]] = {
     "circular border": lambda: conv("planar", 3, 4, padding_mode="circular", kernel_size=9)(
         draw(1, 2, 3, 3, 3)
     ),
-    "groups of fields": lambda: conv("planar", 4, 4, groups=2),
+    "groups of fields": lambda: conv("planar", 4, 4, groups=3),
     "norm of other channels": lambda: PLANAR.norm(PLANAR.feature_type(3))(draw(2, 4, 8, 8)),
     "gates of other channels": lambda: PLANAR.nonlinearity(PLANAR.feature_type("irrep(1)"))(
         draw(2, 3, 8, 8)

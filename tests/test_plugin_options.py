@@ -240,7 +240,7 @@ def test_a_convolution_that_stores_the_first_graph_is_refused(
 
 def test_a_layer_without_edges_has_no_reach_to_set() -> None:
     for options in ({"degree": 2}, {"basis": 4}, {"hidden": 8}):
-        with pytest.raises(EqsetsError, match="expected radius= or"):
+        with pytest.raises(EqsetsError, match="expected radius=, neighbors= or"):
             DSS("spatial", IRREPS, IRREPS, **options)
 
 

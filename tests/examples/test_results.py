@@ -115,5 +115,5 @@ def test_the_pages_show_the_committed_rows():
     assert all((ROOT / "docs" / "images" / image).exists() for image in images)
     # On pages of their own, with tests of their own:
     other = {Path(name).stem for name, _ in TABLES.values()} | {f"first-network-{t}" for t in TASKS}
-    other |= {"discover-kinds"}
+    other |= {"discover-clutter", "discover-kinds", "discover-known-truth"}
     assert {path.stem for path in (ROOT / "results").glob("*.json")} == set(shown) | other

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -30,9 +30,16 @@ class GraphStructure(Structure):
     """
 
     edges: Edges
-    _last: list[tuple[Inner, tuple[NodeBatch, NodeBatch]]] = field(
-        default_factory=list, init=False, repr=False
-    )
+
+    def __post_init__(self) -> None:
+        # No field: FSDP2 copies dataclasses by the fields of their __init__; a copy has none.
+        self.__dict__["_last"] = []
+
+    @property
+    def _stored(self) -> list[tuple[Inner, tuple[NodeBatch, NodeBatch]]]:
+        """The side information of the last batch."""
+        stored: list[tuple[Inner, tuple[NodeBatch, NodeBatch]]] = self.__dict__["_last"]
+        return stored
 
     @property
     def given(self) -> Edges:
@@ -55,7 +62,7 @@ class GraphStructure(Structure):
 
     def _of_parts(self, layout: Parts) -> tuple[NodeBatch, NodeBatch]:
         """Return the side information of nodes and of corresponding nodes, once for a network."""
-        for inner, both in self._last:
+        for inner, both in self._stored:
             if inner is layout.inner and not torch.compiler.is_compiling():
                 return both
         inner = layout.inner
@@ -69,7 +76,7 @@ class GraphStructure(Structure):
             NodeBatch(context, inner.set_of_group, inner.num_sets),
         )
         if not torch.compiler.is_compiling():
-            self._last[:] = [(inner, both)]
+            self._stored[:] = [(inner, both)]
         return both
 
 

@@ -99,7 +99,11 @@ class Cloud:
             if values is not None and _readable(values) and not bool(values.isfinite().all()):
                 raise ShapeError(f"Cloud got {name} with NaN or infinity, expected finite numbers.")
         cell = self.cell
-        if cell is not None and _readable(cell) and bool((torch.linalg.det(cell) == 0).any()):
+        if (
+            cell is not None
+            and _readable(cell)
+            and bool((torch.linalg.det(cell.double()) == 0).any())
+        ):
             raise ShapeError(
                 "Cloud got a cell without volume, expected three independent lattice vectors. "
                 "Write a large number for a direction that is not periodic."

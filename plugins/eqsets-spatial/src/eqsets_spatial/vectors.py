@@ -32,14 +32,17 @@ class Space:
         plain = points.index_select(0, sender) - points.index_select(0, receiver)
         if self.cell is None:
             return plain
-        cell = self.cell.to(plain)
+        # Where points are is computed in float32 at least, also under autocast: sums, no matmul.
+        wide = plain.to(torch.promote_types(plain.dtype, torch.float32))
+        cell = self.cell.to(wide)
         inverse = torch.linalg.inv(cell)
         if cell.shape[0] > 1 and self.cloud is not None:
             owner = self.cloud.index_select(0, receiver)
             cell, inverse = cell.index_select(0, owner), inverse.index_select(0, owner)
         if shifts is None:
-            shifts = -(plain[:, None] @ inverse)[:, 0].detach().round()
-        return plain + (shifts.to(plain)[:, None] @ cell)[:, 0]
+            shifts = -(wide[:, :, None] * inverse).sum(1).detach().round()
+        moved = wide + (shifts.to(wide)[:, :, None] * cell).sum(1)
+        return moved.to(plain.dtype)
 
 
 def require_small_radius(cell: Tensor, radius: float | None) -> None:

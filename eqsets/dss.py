@@ -290,8 +290,7 @@ class DSS(nn.Module):
                 f"DSS got part_normalization={part_normalization!r} with "
                 f"aggregation={self.aggregation!r} and alignment={self.alignment!r}, expected a "
                 "layer that adds what elements share to what they have of their own, such as "
-                "'centered'. Put eqsets.nn.norm behind the "
-                "layer instead."
+                "'centered'. Put eqsets.nn.norm behind the layer instead."
             )
 
     def _check_dtype(self, rows: Tensor) -> None:

@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-import eqsets
 from eqsets.generative import Claim, SymmetryModel
 from eqsets.generative.analysis.examine import examine
 from eqsets.generative.analysis.joint.background import withheld
 from eqsets.generative.data.foreground import foreground
+from experiments.advice import error_of_advice
 from experiments.data.clutter import angles_up_to, background, digits, letters, on, photos
 
 HALVES = {"tuning": 0, "held-out": 1}
@@ -81,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--half", choices=sorted(HALVES), default="tuning")
-    parser.add_argument("--output", type=Path, help="a file for the results")
+    parser.add_argument("--output", type=Path, help="a file for the results, of both halves")
     options = parser.parse_args()
     torch.set_num_threads(1)
     results: list[dict[str, Any]] = []
@@ -104,15 +104,14 @@ def main() -> None:
         )
         print(json.dumps(results[-1], ensure_ascii=False), flush=True)
         if options.output:
-            content = {"half": options.half, "results": results}
+            known = json.loads(options.output.read_text()) if options.output.exists() else {}
+            content = {**known, options.half: results}
             options.output.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     counts = [word for one in results for word, _ in one["verdicts"].values()]
     summary = {word: counts.count(word) for word in ("right", "false", "declined")}
     print(f"verdicts: {summary}")
-    layer, x = eqsets.DSS("translations", 1, 2, kernel_size=3), torch.randn(1, 3, 1, 8, 8)
-    with torch.no_grad():
-        error = (layer(x[:, [1, 2, 0]]) - layer(x)[:, [1, 2, 0]]).abs().max()
-    print(f"equivariance error {float(error):.1e}")
+    advice = model.family.recommend(claims, tuple(images.shape[1:]))  # for the last data set
+    print(f"equivariance error {error_of_advice(advice.code):.1e}")
 
 
 if __name__ == "__main__":

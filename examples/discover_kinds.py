@@ -27,6 +27,7 @@ from torch import Tensor
 import eqsets
 from eqsets.families import MatrixFamily
 from eqsets.generative import Preset, StagePlan, discover
+from experiments.advice import error_of_advice
 from experiments.data.packages import package_folder
 
 QUICKEST = Preset(
@@ -330,11 +331,8 @@ def main() -> None:
     summary = summary_of(rows)
     print(f"{len(rows)} data sets: {summary['verdicts']}")
     print("intervals of extents that contain the truth: {} of {}".format(*summary["intervals"]))
-    scope: dict[str, Any] = {}
-    exec(report.recommendation.code, scope)  # the layer that is recommended for the last data set
-    layer = scope["layer"].double()
-    error = eqsets.equivariance_error(layer, layer.in_type, layer.out_type)
-    print(f"equivariance error {error.max:.1e}")
+    # of the layer that is recommended for the last data set
+    print(f"equivariance error {error_of_advice(report.recommendation.code):.1e}")
 
 
 def summary_of(rows: list[dict[str, Any]]) -> dict[str, Any]:

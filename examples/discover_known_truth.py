@@ -27,11 +27,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-import eqsets
 from discover_discrete_poses import TRUTHS, images_of
 from discover_kinds import boosted, clouds, densities, moved, pairs, pulses, turned
 from eqsets.families import MatrixFamily
 from eqsets.generative import Claim, Preset, StagePlan, discover
+from experiments.advice import error_of_advice
 from experiments.data.clutter import angles_up_to, background, letters, on
 from experiments.data.sprites import sampled
 
@@ -206,7 +206,7 @@ def row_of(case: Case, half: int, preset: str | Preset) -> dict[str, Any]:
         }
     seconds = round(time.process_time() - start, 1)
     return {"half": HALVES[half], "kind": case.kind, "name": case.name, "n": case.n,
-            "seconds": seconds, "claims": claims}  # fmt: skip
+            "seconds": seconds, "code": report.recommendation.code, "claims": claims}  # fmt: skip
 
 
 def table(rows: list[dict[str, Any]], planned: int) -> str:
@@ -260,9 +260,8 @@ def main() -> None:
         content = {"planned": len(cases), "data": rows}
         options.output.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     print(table(rows, len(cases)))
-    layer = eqsets.DSS("trivial", 3, 2).double()
-    error = eqsets.equivariance_error(layer, layer.in_type, layer.out_type)
-    print(f"equivariance error {error.max:.1e}")
+    if rows and "code" in rows[-1]:  # of the layer that is recommended for the last data set
+        print(f"equivariance error {error_of_advice(rows[-1]['code']):.1e}")
 
 
 if __name__ == "__main__":

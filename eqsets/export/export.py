@@ -111,6 +111,7 @@ def export(
         kind = TARGETS[target]
         kind.written(model, program, path, (list(inputs), list(outputs), symbols))
         error = None
+        # ONNX is run on numpy arrays, which have no bfloat16
         if verify and (weight.dtype in _BUDGETS or target != "onnx"):
             error = _difference(function, kind.load(path), examples)
     if error is not None and not error <= _BUDGETS.get(weight.dtype, _HALF):
@@ -203,7 +204,9 @@ def _shape(shape: Sequence[Any], symbols: Mapping[str, str]) -> Shape:
     )
 
 
-def _difference(function: SetFunction, run: Runner | None, examples: Sequence[Example]) -> Any:
+def _difference(
+    function: SetFunction, run: Runner | None, examples: Sequence[Example]
+) -> float | None:
     """Return the largest relative error over inputs of several sizes."""
     if run is None:
         return None

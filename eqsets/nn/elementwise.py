@@ -32,8 +32,6 @@ class Elementwise(nn.Module):
         out_type: type of an element of the output, or ``None`` for undeclared.
         needs_present: give the module ``present``, ``(E,)`` bool or None, as second argument: for
             modules in which rows meet (batch normalisation).
-            Modules with the attribute ``takes_parts`` are also given ``parts=``, which rows form an
-            element, where elements have unequal numbers of parts.
         symmetry: where it takes side information, give that to the module as second argument.
         construction: how it is constructed, for :func:`eqsets.to_dict`.
 

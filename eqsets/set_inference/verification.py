@@ -27,7 +27,7 @@ from eqsets.families import Domain
 from eqsets.families.domains.grid import Grid
 from eqsets.families.domains.recommend import Recommendation
 from eqsets.generative.data.foreground import foreground
-from eqsets.generative.data.sources import read
+from eqsets.generative.data.sources import aligned, read
 from eqsets.generative.report.held_out import split_held_out
 from eqsets.generative.report.report import SymmetryReport
 from eqsets.network import SetNetwork
@@ -93,6 +93,7 @@ def verify(
     kind: str | Domain | None = None,
     limit: int | None = None,
     axes: str | None = None,
+    groups: Any = None,
     skip_unreadable: bool = False,
     steps: int = 150,
     seeds: int = 3,
@@ -106,6 +107,7 @@ def verify(
         kind: the same.
         limit: the same.
         axes: the same.
+        groups: the same: those that are held out whole.
         skip_unreadable: the same.
         steps: of the training of each network.
         seeds: how many initial weights of each.
@@ -121,7 +123,8 @@ def verify(
     if x.shape[1:] != report.model.shape:
         x, _ = source.domain.default_family(x)
     x = foreground(x, domain, report.model.family).images
-    known, held_out, _ = split_held_out(x, None, None, report.facts["seed"], domain.noun)
+    parts = None if groups is None else aligned(groups, len(x), limit, "groups", domain.noun)
+    known, held_out, _ = split_held_out(x, None, parts, report.facts["seed"], domain.noun)
     return verify_elements(
         report.recommendation, domain, known, held_out, steps=steps, seeds=seeds, tell=tell
     )

@@ -85,6 +85,13 @@ class Inner:
             element, index, self.num_sets, sizes, group, self.num_groups, owner, self.corresponding
         )
 
+    def same_as(self, other: Inner) -> bool:
+        """Return whether both index the same parts of the same elements of the same sets."""
+        if self is other:
+            return True
+        pairs = ((self.element, other.element), (self.index, other.index))
+        return all(a.shape == b.shape and torch.equal(a, b) for a, b in pairs)
+
     def require_corresponding(self) -> None:
         """Raise :class:`~eqsets.ShapeError` where parts of the elements of a set differ."""
         if not self.corresponding:

@@ -31,7 +31,7 @@ __all__ = ["PartBatch"]
 class PartBatch(SetBatch):
     """A batch of sets of different sizes, whose elements have different numbers of parts.
 
-    Layers of feature types on points or nodes take it in slot of a tensor ``(B, N, P, *part)``.
+    Layers of feature types on points or nodes take it instead of a tensor ``(B, N, P, *part)``.
     Where all elements of each set have equally many parts, parts of one position correspond, as in
     conformers of one molecule; else elements share invariants only (``alignment="independent"``).
 
@@ -197,10 +197,7 @@ class PartBatch(SetBatch):
     def _same_sets(self, other: SetBatch) -> bool:
         if not isinstance(other, PartBatch):
             return False
-        if self.inner is other.inner:
-            return True
-        pairs = ((self.element, other.element), (self.index, other.index))
-        return all(a.shape == b.shape and torch.equal(a, b) for a, b in pairs)
+        return self.inner.same_as(other.inner)
 
     def __repr__(self) -> str:
         each, parts = self.sizes(), self.inner.sizes

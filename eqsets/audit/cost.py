@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from eqsets.equivariance import evaluating
 from eqsets.errors import OptionError
@@ -130,6 +129,9 @@ def _row(model: nn.Module, x: Tensor, structure: Any) -> CostRow:
         return tensor
 
     side = {} if structure is None else {"structure": structure}
+    # Not at the top: where triton is installed, as with torch for CUDA, this imports it.
+    from torch.utils.flop_counter import FlopCounterMode
+
     counter = FlopCounterMode(display=False)
     with (
         evaluating(model),

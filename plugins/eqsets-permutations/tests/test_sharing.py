@@ -99,6 +99,14 @@ def test_learned_weights_of_prepared_edges_are_read_at_every_step() -> None:
             weight -= 0.1 * grad.sign()
 
 
+def test_prepared_edges_serve_graphs_of_several_sizes() -> None:
+    """The matrix of four nodes is not that of six, two of them isolated."""
+    layer, edges = DSS("permutations", 2, 3, conv="gcn").double(), Edges(RING).prepared()
+    for nodes in (4, 6, 4):
+        x = draw(1, 2, nodes, 2)
+        torch.testing.assert_close(layer(x, structure=edges), layer(x, structure=Edges(RING)))
+
+
 def test_edges_prepared_in_inference_mode_serve_training() -> None:
     layer, x = DSS("permutations", 2, 3, conv="gcn").double(), draw(1, 2, 4, 2)
     edges = Edges(RING).prepared()

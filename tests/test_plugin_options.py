@@ -160,6 +160,12 @@ LAYERS: dict[str, tuple[Callable[..., nn.Module], tuple[int, ...], dict[str, Any
             {"bias": False},
         ],
     ),
+    "gine, categories of edges": (
+        layer("permutations", 3, 4, Edges(GRAPH, attr=torch.tensor([0, 1, 2, 1, 0, 2, 1]))),
+        (2, 3, 6, 3),
+        {"conv": "gine", "edge_categories": [3]},
+        [{"edge_categories": [4]}, {"edge_dim": 5}, {"eps": 0.5}],
+    ),
     "cheb": (
         layer("permutations", 3, 4, GRAPH),
         (2, 3, 6, 3),

@@ -9,10 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eqsets_permutations.categories import (
+        CategoryEmbedding,
+        NodeCategories,
+        category_sizes,
+    )
     from eqsets_permutations.convolution.linear import GCN, GIN, SAGE, GraphConvolution
     from eqsets_permutations.edges import Edges
     from eqsets_permutations.features import NodeFeatures, PairFeatures
     from eqsets_permutations.graph_sets import join_edges, sets_of_graphs
+    from eqsets_permutations.network import GraphNetwork
     from eqsets_permutations.subgraphs.bag_structure import BagStructure
     from eqsets_permutations.subgraphs.bags import BagData, OnBags, as_sets, bag
     from eqsets_permutations.subgraphs.esan import DSSGNN, vote
@@ -21,6 +27,11 @@ if TYPE_CHECKING:
         EgoNets,
         NodeDeleted,
         SubgraphPolicy,
+    )
+    from eqsets_permutations.subgraphs.processing import (
+        SampledSubgraphs,
+        SubgraphDataset,
+        process_subgraphs,
     )
     from eqsets_permutations.symmetry import Permutations
 
@@ -33,33 +44,47 @@ __all__ = [
     "SAGE",
     "BagData",
     "BagStructure",
+    "CategoryEmbedding",
     "EdgeDeleted",
     "Edges",
     "EgoNets",
     "GraphConvolution",
+    "GraphNetwork",
+    "NodeCategories",
     "NodeDeleted",
     "NodeFeatures",
     "OnBags",
     "PairFeatures",
     "Permutations",
+    "SampledSubgraphs",
+    "SubgraphDataset",
     "SubgraphPolicy",
     "__version__",
     "as_sets",
     "bag",
+    "category_sizes",
     "join_edges",
+    "process_subgraphs",
     "sets_of_graphs",
     "vote",
 ]
 
 _MODULES = {
+    "categories": (
+        "CategoryEmbedding",
+        "NodeCategories",
+        "category_sizes",
+    ),
     "convolution.linear": ("GCN", "GIN", "SAGE", "GraphConvolution"),
     "edges": ("Edges",),
     "features": ("NodeFeatures", "PairFeatures"),
     "graph_sets": ("join_edges", "sets_of_graphs"),
+    "network": ("GraphNetwork",),
     "subgraphs.bag_structure": ("BagStructure",),
     "subgraphs.bags": ("BagData", "OnBags", "as_sets", "bag"),
     "subgraphs.esan": ("DSSGNN", "vote"),
     "subgraphs.policies": ("EdgeDeleted", "EgoNets", "NodeDeleted", "SubgraphPolicy"),
+    "subgraphs.processing": ("SampledSubgraphs", "SubgraphDataset", "process_subgraphs"),
     "symmetry": ("Permutations",),
 }
 

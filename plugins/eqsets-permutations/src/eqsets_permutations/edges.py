@@ -20,7 +20,7 @@ from torch.utils import _pytree as pytree
 
 from eqsets import ShapeError
 
-__all__ = ["Edges", "as_edges", "together"]
+__all__ = ["Edges", "as_edges", "is_whole", "together"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,7 +33,8 @@ class Edges:
     Arguments:
         index: ``(2, M)`` int64, sources above targets, as ``edge_index`` of PyG.
         weight: ``(M,)`` floating point, or ``None`` for ones; may be learned.
-        attr: ``(M, D)`` edge features, for convolutions that take them.
+        attr: ``(M, D)`` edge features, for convolutions that take them; or whole numbers
+            ``(M, columns)`` or ``(M,)``, categories for convolutions with ``edge_categories=``.
         blocks: number of graphs.
         nodes: nodes of each graph; needed with several.
         context: edges of the aggregated elements, one block for each set. Without, those of a set
@@ -75,6 +76,8 @@ class Edges:
                 "numbers of at least 1, and nodes where there are several blocks. Use "
                 "Edges.stack([...], nodes=P)."
             )
+        if isinstance(self.attr, Tensor) and self.attr.dim() == 1 and is_whole(self.attr):
+            object.__setattr__(self, "attr", self.attr[:, None])  # one column, as in ZINC
         for name, values, rank in (("weight", self.weight, 1), ("attr", self.attr, 2)):
             if values is not None:
                 _check_values(name, values, rank, index)
@@ -183,12 +186,18 @@ def _check_values(name: str, values: object, rank: int, index: Tensor) -> None:
             f"Edges got {name} {tuple(values.shape)} for {index.shape[1]} edges, expected "
             f"{'(M,)' if rank == 1 else '(M, D)'}. Give one row for each column of index."
         )
-    if values.device != index.device or not values.is_floating_point():
+    kinds = "floating point" + (", or whole numbers for categories," if name == "attr" else "")
+    fits = values.is_floating_point() or (name == "attr" and is_whole(values))
+    if values.device != index.device or not fits:
         raise ShapeError(
             f"Edges got {name} of {values.dtype} on {values.device} and an index on "
-            f"{index.device}, expected floating point on one device. Convert with .to()."
+            f"{index.device}, expected {kinds} on one device. Convert with .to()."
         )
-    if _readable(values) and not bool(values.detach().isfinite().all()):
+    if (
+        values.is_floating_point()
+        and _readable(values)
+        and not bool(values.detach().isfinite().all())
+    ):
         raise ShapeError(
             f"Edges got {name} that is NaN or infinite on "
             f"{int((~values.detach().isfinite()).reshape(len(values), -1).any(1).sum())} "
@@ -231,6 +240,11 @@ def graph_nodes(graph: Any) -> int | None:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int | torch.SymInt) and not isinstance(value, bool) and value >= 1
+
+
+def is_whole(values: Tensor) -> bool:
+    """Return whether values are integers, which are categories; truth values are not."""
+    return not (values.is_floating_point() or values.is_complex() or values.dtype == torch.bool)
 
 
 def _readable(values: Tensor) -> bool:

@@ -25,7 +25,7 @@ from eqsets_permutations.basis import NodeLinear, SecondOrderLinear
 from eqsets_permutations.conversion import GraphCall, NodeConversion, call_graph_network
 from eqsets_permutations.convolution.batching import disjoint_union
 from eqsets_permutations.convolution.linear import GCN, GIN, SAGE, GraphConvolution
-from eqsets_permutations.convolution.pyg import pyg_convolution
+from eqsets_permutations.convolution.pyg import no_categories, pyg_convolution
 from eqsets_permutations.edges import Edges, as_edges
 from eqsets_permutations.features import SAMPLE_NODES, NodeFeatures, PairFeatures, parse
 from eqsets_permutations.norm import NodeNorm
@@ -108,7 +108,9 @@ class Permutations(ElementSymmetry):
             bias: whether to add one.
             options: ``conv``: ``"gcn"``, ``"gin"``, ``"graph"``, ``"sage"``, the short name of
                 any other convolution of PyG, or a callable ``(in_channels, out_channels,
-                **options) -> nn.Module``; all others go to the convolution.
+                **options) -> nn.Module``; ``edge_categories``: for a convolution of PyG that takes
+                ``edge_attr``, number of categories of each of its columns, which each layer embeds;
+                all others go to the convolution.
 
         Raises:
             FeatureTypeError: types or options do not fit.
@@ -116,6 +118,11 @@ class Permutations(ElementSymmetry):
         """
         source, target = self.feature_type(in_type), self.feature_type(out_type)
         conv = options.pop("conv", None)
+        categories = options.pop("edge_categories", None)
+        if categories is not None and (
+            conv is None or conv == "linear" or (isinstance(conv, str) and conv in _OWN)
+        ):
+            raise FeatureTypeError(no_categories(conv))
         if conv is None or conv == "linear":
             self._no_options(options)
             if isinstance(source, NodeFeatures) and isinstance(target, NodeFeatures):
@@ -132,7 +139,7 @@ class Permutations(ElementSymmetry):
                     f"got conv={conv!r}, expected a name or a callable that builds a module. "
                     "Write for example conv='gcn'."
                 )
-            return pyg_convolution(conv, source.count, target.count, bias, options)
+            return pyg_convolution(conv, source.count, target.count, bias, options, categories)
         try:
             return _OWN[conv](source.count, target.count, bias=bias, **options)
         except TypeError as error:

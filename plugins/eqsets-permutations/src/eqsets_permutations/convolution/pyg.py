@@ -12,11 +12,13 @@ from torch import Tensor, nn
 
 from eqsets import FeatureTypeError, PluginError, ShapeError
 from eqsets.errors import choices
+from eqsets_permutations.categories import ColumnEmbedding
 from eqsets_permutations.convolution.batching import disjoint_union, rows_to_nodes
 from eqsets_permutations.convolution.linear import mlp
+from eqsets_permutations.edges import is_whole
 from eqsets_permutations.subgraphs.bag_structure import NodeSide
 
-__all__ = ["PyGConvolution", "pyg_convolution"]
+__all__ = ["PyGConvolution", "no_categories", "pyg_convolution"]
 
 
 class PyGConvolution(nn.Module):
@@ -27,13 +29,27 @@ class PyGConvolution(nn.Module):
             ``edge_attr``.
         out_channels: what it must return, ``(nodes, out_channels)``.
         name: how to call it in messages.
+        edge_embedding: embeds whole numbers, the categories of edges, as ``edge_attr``; or
+            ``None`` where edges have features.
+
+    Raises:
+        FeatureTypeError: categories are embedded, and the convolution takes no ``edge_attr``.
     """
 
-    def __init__(self, conv: nn.Module, out_channels: int, name: str) -> None:
+    def __init__(
+        self,
+        conv: nn.Module,
+        out_channels: int,
+        name: str,
+        edge_embedding: ColumnEmbedding | None = None,
+    ) -> None:
         super().__init__()
         self.conv, self.out_channels, self.name = conv, out_channels, name
         taken = inspect.signature(conv.forward).parameters
         self._takes = tuple(key for key in ("edge_weight", "edge_attr") if key in taken)
+        if edge_embedding is not None and "edge_attr" not in self._takes:
+            raise FeatureTypeError(no_categories(name))
+        self.edge_embedding = edge_embedding
 
     def forward(self, rows: Tensor, edges: NodeSide = None) -> Tensor:
         """Map ``rows: (E, P, C)`` to ``(E, P, C')``.
@@ -52,6 +68,7 @@ class PyGConvolution(nn.Module):
                     f"convolution {self.name!r} got {key} {tuple(values.shape)}, which it does not "
                     "take: expected none. Use another convolution, or leave them out of the edges."
                 )
+        given["edge_attr"] = self._edge_features(union.attr)
         side = {key: values for key, values in given.items() if values is not None}
         y = self._convolve(rows.reshape(count * points, channels), union.index, side)
         if not isinstance(y, Tensor) or y.shape != (count * points, self.out_channels):
@@ -61,6 +78,24 @@ class PyGConvolution(nn.Module):
                 f"{self.out_channels} channels. Give it options that return that many."
             )
         return y.reshape(count, points, self.out_channels)
+
+    def _edge_features(self, attr: Tensor | None) -> Tensor | None:
+        if self.edge_embedding is None:
+            if attr is not None and is_whole(attr):
+                raise FeatureTypeError(
+                    f"convolution {self.name!r} got edge features of {attr.dtype}, expected "
+                    "floating point: whole numbers are categories. Embed them with "
+                    "edge_categories=[...], the number of categories of each column."
+                )
+            return attr
+        if attr is None:
+            raise ShapeError(
+                f"convolution {self.name!r} with edge_categories="
+                f"{list(self.edge_embedding.sizes)} got edges without attributes, expected whole "
+                "numbers (M, columns). Pass them as edge_attr of the graphs, or as attr of Edges."
+            )
+        embedded: Tensor = self.edge_embedding(attr)
+        return embedded
 
     def _convolve(self, x: Tensor, index: Tensor, side: dict[str, Tensor]) -> Tensor:
         side = {key: values.to(x.dtype) for key, values in side.items()}
@@ -97,6 +132,7 @@ def pyg_convolution(
     out_channels: int,
     bias: bool,
     options: dict[str, Any],
+    edge_categories: Any = None,
 ) -> PyGConvolution:
     """Return a convolution of PyG by its short name, or what a callable builds.
 
@@ -109,6 +145,8 @@ def pyg_convolution(
             no such option become constants, 0 unless a state that is loaded says otherwise; what a
             callable builds without being asked for a bias stays as it is.
         options: passed on.
+        edge_categories: number of categories of each column of ``edge_attr``, which are embedded
+            to ``edge_dim`` channels, ``in_channels`` unless given; ``None`` for features.
 
     Raises:
         PluginError: there is no such name, or torch_geometric cannot be imported.
@@ -118,20 +156,12 @@ def pyg_convolution(
     taken = inspect.signature(build).parameters
     if "bias" in taken:
         options = {"bias": bias, **options}
-    width = out_channels
-    heads = options.get("heads", 1)
-    if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1:
-        raise FeatureTypeError(
-            f"convolution {name!r} got heads={heads!r}, expected a whole number of at least 1. "
-            "Write heads=4."
-        )
-    if isinstance(conv, str) and heads != 1 and options.get("concat", True):
-        if out_channels % heads:
-            raise FeatureTypeError(
-                f"convolution {name!r} got {heads} heads for {out_channels} channels, expected a "
-                "divisor of the channels. Choose another number, or concat=False."
-            )
-        width = out_channels // heads
+    embedding = None
+    if edge_categories is not None:
+        embedding = _edge_embedding(edge_categories, options.get("edge_dim", in_channels), name)
+        if "edge_dim" in taken:
+            options = {**options, "edge_dim": embedding.out_channels}
+    width = _width_of_heads(conv, name, out_channels, options)
     sizes: tuple[Any, ...] = (in_channels, width)
     if isinstance(conv, str) and "nn" in taken and "in_channels" not in taken:
         sizes = (mlp(in_channels, width, bias),)
@@ -150,7 +180,42 @@ def pyg_convolution(
         )
     if isinstance(conv, str) and not bias and "bias" not in taken:
         _without_biases(module)
-    return PyGConvolution(module, out_channels, name)
+    return PyGConvolution(module, out_channels, name, embedding)
+
+
+def _edge_embedding(sizes: Any, edge_dim: Any, name: str) -> ColumnEmbedding:
+    if isinstance(edge_dim, bool) or not isinstance(edge_dim, int) or edge_dim < 1:
+        raise FeatureTypeError(
+            f"convolution {name!r} got edge_dim={edge_dim!r}, expected a whole number of at "
+            "least 1: the channels that the categories of edges are embedded to."
+        )
+    return ColumnEmbedding(sizes, edge_dim, f"edge_categories of convolution {name!r}")
+
+
+def _width_of_heads(conv: object, name: str, out_channels: int, options: dict[str, Any]) -> int:
+    """Return the channels of each head of an attention, ``out_channels`` without heads."""
+    heads = options.get("heads", 1)
+    if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1:
+        raise FeatureTypeError(
+            f"convolution {name!r} got heads={heads!r}, expected a whole number of at least 1. "
+            "Write heads=4."
+        )
+    if not isinstance(conv, str) or heads == 1 or not options.get("concat", True):
+        return out_channels
+    if out_channels % heads:
+        raise FeatureTypeError(
+            f"convolution {name!r} got {heads} heads for {out_channels} channels, expected a "
+            "divisor of the channels. Choose another number, or concat=False."
+        )
+    return out_channels // heads
+
+
+def no_categories(name: object) -> str:
+    """Return the message for categories of edges that a layer does not take."""
+    return (
+        f"convolution {name!r} got edge_categories, but takes no edge features, expected one that "
+        "does. Use conv='gine', 'gat' or 'transformer', or leave edge_categories out."
+    )
 
 
 def _without_biases(module: nn.Module) -> None:

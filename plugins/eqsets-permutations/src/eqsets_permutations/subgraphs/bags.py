@@ -49,6 +49,9 @@ class BagData(Data):  # type: ignore[misc]  # torch_geometric is not typed
         return self.num_originals if of_nodes and not of_rows else increment
 
 
+torch.serialization.add_safe_globals([BagData])  # data sets on disk name their class
+
+
 def bag(
     graphs: Sequence[Data], *, original: Data | None = None, shared_nodes: bool = True
 ) -> BagData:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
-import eqsets
 from eqsets import FeatureTypeError
+from eqsets_permutations.network import GraphNetwork
 from eqsets_permutations.subgraphs.bags import BagData, OnBags
 from eqsets_permutations.symmetry import Permutations
 
@@ -33,14 +33,25 @@ class DSSGNN(nn.Module):
         the mean and the original graph; here one batch norm follows the sum of both branches.
 
     Arguments:
-        in_channels: channels of a node, with the two that indicate the root (EGO+).
+        in_channels: channels of a node, with the two that indicate the root (EGO+); of categories
+            the number of columns.
         out_features: length of the output.
         hidden: channels of the layers.
         layers: number of them.
         conv: convolution of both branches, as ``DSS("permutations", ...)`` takes it.
         aggregation: ``"mean"`` as in the authors' code; ``"none"`` makes it DS-GNN.
         normalization: ``"batch"``, ``"element"`` or ``None``.
-        conv_options: go to the convolution.
+        node_categories: number of categories of each column, where nodes have whole numbers: with
+            ``marked=True`` two columns of two categories come first.
+        virtual_node: ``"element"``: one for each subgraph; ``"set"``: one for each bag; ``None``.
+        residual: add the input of each layer to its output, where widths are equal.
+        jumping_knowledge: ``"last"``, ``"cat"``, ``"max"`` or ``"sum"`` over the layers. These
+            four are described in :class:`~eqsets_permutations.GraphNetwork`.
+        conv_options: go to the convolution, such as ``edge_categories=[4]`` with ``conv="gine"``.
+
+    Raises:
+        FeatureTypeError: see :class:`~eqsets_permutations.GraphNetwork`; or the number of columns
+            is not ``in_channels``.
 
     Example:
         >>> from eqsets_permutations.subgraphs.policies import NodeDeleted
@@ -60,13 +71,28 @@ class DSSGNN(nn.Module):
         conv: str | Callable[..., nn.Module] = "gin",
         aggregation: str = "mean",
         normalization: str | None = "batch",
+        node_categories: Sequence[int] | None = None,
+        virtual_node: str | None = None,
+        residual: bool = False,
+        jumping_knowledge: str = "last",
         **conv_options: Any,
     ) -> None:
         super().__init__()
+        if node_categories is not None and in_channels != len(node_categories):
+            raise FeatureTypeError(
+                f"DSSGNN got in_channels={in_channels!r} and node_categories={node_categories!r}, "
+                "expected as many columns as sizes. With marked=True two columns of two categories "
+                "come first: [2, 2, *sizes]."
+            )
+        width = in_channels if node_categories is None else hidden
         self.network = OnBags(
-            eqsets.SetNetwork(
+            GraphNetwork(
                 Permutations(),
-                [in_channels, *[hidden] * layers],
+                [width, *[hidden] * layers],
+                node_categories=node_categories,
+                virtual_node=virtual_node,
+                residual=residual,
+                jumping_knowledge=jumping_knowledge,
                 aggregation=aggregation,
                 normalization=normalization,
                 readout=hidden,

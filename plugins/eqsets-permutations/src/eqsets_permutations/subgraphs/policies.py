@@ -9,6 +9,7 @@ graph. For large graphs a policy draws a part of the bag and never builds the re
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -20,6 +21,7 @@ from torch_geometric.transforms import BaseTransform
 from eqsets import FeatureTypeError, ShapeError
 from eqsets_permutations.edges import Edges
 from eqsets_permutations.subgraphs.bags import BagData
+from eqsets_permutations.subgraphs.selection import copied, process_each
 
 __all__ = ["EdgeDeleted", "EgoNets", "NodeDeleted", "SubgraphPolicy"]
 
@@ -33,18 +35,27 @@ class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is
     Arguments:
         fraction: part of the bag to draw, in ``(0, 1]``; at least one subgraph is drawn.
         generator: source of randomness for the draw.
+        process_subgraphs: applied to every subgraph, a ``Data``, such as ``OneHotDegree`` of PyG,
+            whose degrees are then those in the subgraph. It may change features of nodes and edges.
 
     Raises:
-        FeatureTypeError: ``fraction`` is out of range.
+        FeatureTypeError: ``fraction`` is out of range, or ``process_subgraphs`` cannot be called.
     """
 
-    def __init__(self, *, fraction: float = 1.0, generator: torch.Generator | None = None) -> None:
-        if not isinstance(fraction, int | float) or not 0 < fraction <= 1:
+    def __init__(
+        self,
+        *,
+        fraction: float = 1.0,
+        generator: torch.Generator | None = None,
+        process_subgraphs: Callable[[Data], Data] | None = None,
+    ) -> None:
+        self.fraction = checked_fraction(type(self).__name__, fraction)
+        if process_subgraphs is not None and not callable(process_subgraphs):
             raise FeatureTypeError(
-                f"{type(self).__name__} got fraction={fraction!r}, expected more than 0 and at "
-                "most 1. Write for example 0.2 for a fifth of the subgraphs."
+                f"{type(self).__name__} got process_subgraphs={process_subgraphs!r}, expected a "
+                "function of a Data that returns a Data, or None. Pass a transform of PyG."
             )
-        self.fraction, self.generator = fraction, generator
+        self.generator, self.process_subgraphs = generator, process_subgraphs
 
     @abstractmethod
     def roots(self, edge_index: Tensor, nodes: int) -> Tensor:
@@ -108,7 +119,9 @@ class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is
                 result[f"edge_{key}"], result[f"context_{key}"] = values[edge], values
         for key in data.keys():  # noqa: SIM118  # a Data iterates over pairs
             if key not in result and key not in _COUNTS:
-                result[key] = _copied(data, key, result.node, edge)
+                result[key] = copied(data, key, result.node, edge)
+        if self.process_subgraphs is not None:
+            process_each(result, self.process_subgraphs, name)
         return result
 
     def _drawn(self, roots: Tensor) -> Tensor:
@@ -119,25 +132,25 @@ class SubgraphPolicy(BaseTransform):  # type: ignore[misc]  # torch_geometric is
         return roots[order[:count].to(roots.device)]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(fraction={self.fraction})"
+        """Name every option: PyG compares this text with that of a processed data set on disk."""
+        options = {**self._options(), "fraction": self.fraction}
+        if self.process_subgraphs is not None:
+            options["process_subgraphs"] = self.process_subgraphs
+        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in options.items())})"
+
+    def _options(self) -> dict[str, Any]:
+        return {}
 
 
-def _copied(data: Data, key: str, node: Tensor, edge: Tensor) -> Any:
-    """Return another attribute of the graph for its bag: one value for each node, edge or graph.
-
-    Targets ``y`` and numbers of nodes stay those of the original graph.
-    """
-    value = data[key]
-    if key == "y" or "index" in key or key == "face":
-        return value
-    rows = node if data.is_node_attr(key) else edge if "edge" in key else None
-    if rows is None or not (data.is_node_attr(key) or data.is_edge_attr(key)):
-        return value
-    if isinstance(value, Tensor):
-        return value[rows.to(value.device)]
-    if isinstance(value, list | tuple):
-        return [value[row] for row in rows.tolist()]
-    return value[rows.cpu().numpy()]
+def checked_fraction(owner: str, fraction: Any) -> float:
+    """Return a fraction in ``(0, 1]``, or raise :class:`~eqsets.FeatureTypeError`."""
+    number = isinstance(fraction, int | float) and not isinstance(fraction, bool)
+    if not number or not 0 < fraction <= 1:
+        raise FeatureTypeError(
+            f"{owner} got fraction={fraction!r}, expected more than 0 and at "
+            "most 1. Write for example 0.2 for a fifth of the subgraphs."
+        )
+    return float(fraction)
 
 
 def _require_lengths(data: Data, nodes: int, owner: str) -> None:
@@ -194,8 +207,8 @@ class EgoNets(SubgraphPolicy):
     Arguments:
         hops: radius of the neighbourhood.
         marked: put two channels in front that are 1 at the root and at the others (EGO+).
-        fraction: part of the bag to draw.
-        generator: source of randomness for the draw.
+        options: ``fraction``, ``generator`` and ``process_subgraphs`` of
+            :class:`SubgraphPolicy`.
 
     Raises:
         FeatureTypeError: ``hops`` or ``fraction`` is out of range.
@@ -207,15 +220,8 @@ class EgoNets(SubgraphPolicy):
         torch.Size([25, 3])
     """
 
-    def __init__(
-        self,
-        hops: int = 2,
-        *,
-        marked: bool = False,
-        fraction: float = 1.0,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        super().__init__(fraction=fraction, generator=generator)
+    def __init__(self, hops: int = 2, *, marked: bool = False, **options: Any) -> None:
+        super().__init__(**options)
         if isinstance(hops, bool) or not isinstance(hops, int) or hops < 0:
             raise FeatureTypeError(
                 f"EgoNets got hops={hops!r}, expected a whole number of at least 0. "
@@ -224,6 +230,9 @@ class EgoNets(SubgraphPolicy):
         if not isinstance(marked, bool):
             raise FeatureTypeError(f"EgoNets got marked={marked!r}, expected True or False.")
         self.hops, self.marked = hops, marked
+
+    def _options(self) -> dict[str, Any]:
+        return {"hops": self.hops, "marked": self.marked}
 
     def roots(self, edge_index: Tensor, nodes: int) -> Tensor:
         return torch.arange(nodes, device=edge_index.device)

@@ -1,4 +1,4 @@
-"""Subgraphs that are made once: stored, loaded from disk, and drawn anew in every epoch."""
+"""Subgraphs that are made once: stored, loaded from disk, and drawn again in every epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network on graphs with what graph networks have besides layers: see :class:`GraphNetwork`."""
+"""A network on graphs with embeddings, virtual nodes, residuals and jumps: :class:`GraphNetwork`."""
 
 from __future__ import annotations
 

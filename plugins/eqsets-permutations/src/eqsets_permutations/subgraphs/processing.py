@@ -1,4 +1,4 @@
-"""Data sets of bags: subgraphs are made once, and drawn anew in every epoch.
+"""Data sets of bags: subgraphs are made once, and drawn again in every epoch.
 
 Requirements that shaped this module:
 

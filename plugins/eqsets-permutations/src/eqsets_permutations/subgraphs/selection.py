@@ -15,7 +15,7 @@ from eqsets_permutations.subgraphs.bags import BagData
 __all__ = ["check_bag", "copied", "process_each", "selected_subgraphs"]
 
 _EDGE_KEYS = ("edge_attr", "edge_weight")
-# What belongs to the original graph, or is numbered anew.
+# What belongs to the original graph, or is numbered again.
 _NOT_COPIED = ("edge_index", "element", "node", "num_elements", "num_originals")
 
 

@@ -1,4 +1,4 @@
-"""A network on graphs with embeddings, virtual nodes, residuals and jumps: :class:`GraphNetwork`."""
+"""A network on graphs with embeddings, a virtual node, residuals and jumps."""
 
 from __future__ import annotations
 

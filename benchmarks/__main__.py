@@ -17,6 +17,7 @@ import torch
 from benchmarks.cost_page import fill
 from benchmarks.discovery.steps import steps
 from benchmarks.discovery.warps import warps
+from benchmarks.layers.around import averages, exports
 from benchmarks.layers.cost import cost
 from benchmarks.layers.graphs import graphs
 from benchmarks.layers.growth import growth
@@ -39,6 +40,8 @@ SECTIONS: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "graph-growth": graph_growth,
     "plugins": plugins,
     "parts": parts,
+    "averages": averages,
+    "exports": exports,
     "compiled": compiled,
     "any-size": any_size,
     "warps": warps,

@@ -102,6 +102,11 @@ def cost(
             f"cost got {type(model).__name__} with in_type={in_type!r}, expected the type of an "
             "element of the input. Pass it as in_type."
         )
+    if not sizes:
+        raise OptionError(
+            f"cost got sizes={tuple(sizes)!r}, expected at least one set size. Write for example "
+            "sizes=(1, 8)."
+        )
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise OptionError(

@@ -19,6 +19,7 @@ from eqsets.export.layouts import (
     axes,
     example_sets,
     names,
+    refuse_objects,
     split_structure,
 )
 from eqsets.export.report import ExportReport, Shape
@@ -151,6 +152,7 @@ def _example(
     layout: str, element: FeatureType, sizes: tuple[int, int], like: Tensor, structure: Any
 ) -> Example:
     sets = example_sets(layout, element, sizes, like)
+    refuse_objects(structure)  # those of PyG can be called
     side = structure(sets[0]) if callable(structure) else structure
     tensors, parts = split_structure(side)
     free = (*axes(layout), *(None for _ in tensors))

@@ -20,9 +20,18 @@ from torch.utils import _pytree as pytree
 
 from eqsets.errors import OptionError
 from eqsets.features import FeatureType
-from eqsets.sets import SetBatch
+from eqsets.sets import PartBatch, SetBatch
 
-__all__ = ["LAYOUTS", "Example", "SetFunction", "axes", "example_sets", "names", "split_structure"]
+__all__ = [
+    "LAYOUTS",
+    "Example",
+    "SetFunction",
+    "axes",
+    "example_sets",
+    "names",
+    "refuse_objects",
+    "split_structure",
+]
 
 LAYOUTS = ("dense", "padded", "ragged")
 
@@ -118,10 +127,11 @@ def split_structure(structure: Any) -> tuple[list[Tensor], Parts | None]:
     """Return the tensors of side information, and how it is put together from them.
 
     Raises:
-        OptionError: a part is no tensor.
+        OptionError: a part is no tensor, or elements have unequal numbers of parts.
     """
     if structure is None:
         return [], None
+    refuse_objects(structure)
     leaves, spec = pytree.tree_flatten(structure)
     for leaf in leaves:
         if leaf is not None and not isinstance(leaf, Tensor):
@@ -132,6 +142,27 @@ def split_structure(structure: Any) -> tuple[list[Tensor], Parts | None]:
             )
     tensors = [leaf for leaf in leaves if leaf is not None]
     return tensors, Parts(spec, tuple(leaf is not None for leaf in leaves))
+
+
+def refuse_objects(structure: Any) -> None:
+    """Raise for side information that files cannot take.
+
+    Raises:
+        OptionError: it is a ``PartBatch`` or an object of PyG.
+    """
+    if isinstance(structure, PartBatch):
+        raise OptionError(
+            f"export got a structure {structure!r}, elements of unequal numbers of parts, expected "
+            "tensors: files take elements of one size. Pad them: x and positions by to_padded(), "
+            "layout='padded', with a mask (B, N, P) inside a module that calls the network; or "
+            "export the network of one element, and aggregate outside."
+        )
+    if type(structure).__module__.startswith("torch_geometric"):
+        raise OptionError(
+            f"export got a structure of type {type(structure).__name__}, expected tensors: a file "
+            "takes no objects of PyG. Pass its edge_index (2, M) as a tensor, or edges and weights "
+            "as a tuple of tensors inside a module that calls the network."
+        )
 
 
 def example_sets(

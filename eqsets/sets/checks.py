@@ -45,7 +45,7 @@ def _check_index(index: Tensor, num_sets: int) -> None:
     if low < 0 or high >= num_sets:
         raise ShapeError(
             f"SetBatch got indices from {low} to {high}, expected 0 to {num_sets - 1} for "
-            f"{num_sets} sets."
+            f"{num_sets} sets. Number the sets from 0, or give their number as num_sets."
         )
     sizes = set_sizes(index, num_sets)
     if int(sizes.min()) == 0:

@@ -46,7 +46,10 @@ def selected(key: Any, num_sets: int, device: torch.device) -> int | Tensor:
         key = range(*key.indices(num_sets))
     if isinstance(key, int) and not isinstance(key, bool):
         if not -num_sets <= key < num_sets:
-            raise IndexError(f"set {key} does not exist in a SetBatch of {num_sets} sets")
+            raise IndexError(
+                f"set {key} does not exist in a SetBatch of {num_sets} sets, expected "
+                f"{-num_sets} to {num_sets - 1}."
+            )
         return key % num_sets
     chosen = None
     if isinstance(key, Tensor | list | range):

@@ -11,7 +11,16 @@ import torch
 from click.testing import CliRunner
 from torch import Tensor, nn
 
-from eqsets import DSS, ExportError, OptionError, SetNetwork, element_group, export, save
+from eqsets import (
+    DSS,
+    ExportError,
+    OptionError,
+    PartBatch,
+    SetNetwork,
+    element_group,
+    export,
+    save,
+)
 from eqsets.cli._group import main
 from eqsets.nn import Elementwise, SetSequential
 
@@ -96,6 +105,18 @@ class Numbers(nn.Module):
 def test_wrong_calls(model: Any, options: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=message):
         export(model, tmp_path / "file", **{"target": "torch", **options})
+
+
+def test_parts_of_unequal_sizes_and_graphs_of_pyg(tmp_path: Path) -> None:
+    data = pytest.importorskip("torch_geometric.data")
+    parts = PartBatch.from_list([[torch.randn(4, 3)], [torch.randn(5, 3), torch.randn(6, 3)]])
+    network = DSS("permutations", 2, 3, alignment="independent")
+    for structure, words in (
+        (parts, "unequal numbers of parts, expected tensors.*Pad them.*to_padded"),
+        (data.Data(edge_index=torch.zeros(2, 1)), "objects of PyG.*edge_index.*as a tensor"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            export(network, tmp_path / "file", target="torch", structure=structure)
 
 
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from eqsets import DSS, SetNetwork
 from eqsets.testing import Capabilities, CollatedCase, ContractSpec, PartCase, SetCase
 from eqsets_permutations.edges import Edges
 from eqsets_permutations.graph_sets import join_edges
+from eqsets_permutations.network import GraphNetwork
 from eqsets_permutations.oracle import convolved_by_loop
 from eqsets_permutations.symmetry import Permutations
 
@@ -216,6 +217,16 @@ def subject() -> ContractSpec:
     sets.append(SetCase("DSS on points", points, oracle=_by_loop, principal=False, **common))  # type: ignore[arg-type]
     network = partial(SetNetwork, symmetry, [source, target, target], conv="gcn")
     sets.append(SetCase("graph network", network, structure=_random_edges, **common))  # type: ignore[arg-type]
+    jumping = partial(
+        GraphNetwork,
+        symmetry,
+        [source, target, target],
+        conv="graph",
+        virtual_node="set",
+        residual=True,
+        jumping_knowledge="cat",
+    )
+    sets.append(SetCase("graph network with jumps", jumping, structure=_random_edges, **common))  # type: ignore[arg-type]
     return ContractSpec(
         "permutations",
         plugin=True,
@@ -231,6 +242,18 @@ def subject() -> ContractSpec:
             _on_bags(
                 "network on bags",
                 partial(SetNetwork, Permutations(), [2, 4, 4], conv="graph", readout=3),
+            ),
+            _on_bags(
+                "network with virtual nodes on bags",
+                partial(
+                    GraphNetwork,
+                    Permutations(),
+                    [2, 4, 4],
+                    conv="graph",
+                    readout=3,
+                    virtual_node="element",
+                    jumping_knowledge="max",
+                ),
             ),
         ),
         parted=unequal_graphs(symmetry),

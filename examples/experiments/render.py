@@ -23,7 +23,12 @@ from experiments.tables.rows import read_results
 
 __all__ = ["PAGES", "main", "render_page", "render_results"]
 
-PAGES = ("docs/results.md", "docs/densities.md", "docs/from-your-network.md")
+PAGES = (
+    "docs/results.md",
+    "docs/densities.md",
+    "docs/from-your-network.md",
+    "docs/representations.md",
+)
 
 _BLOCK = re.compile(
     r"(?P<begin><!-- results: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end of results -->)",

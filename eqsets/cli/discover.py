@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -60,6 +61,11 @@ EXIT_INTERRUPTED = 130
     is_flag=True,
     help="Train the recommended and a plain group briefly, and say whether it pays.",
 )
+@click.option(
+    "--sets",
+    is_flag=True,
+    help="The data are sets (S, N, ...), padded with NaN: does a set share its transformation?",
+)
 @click.option("--skip-unreadable", is_flag=True, help="Leave files out that cannot be read.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -79,6 +85,7 @@ def command(
     axes: str | None,
     reflections: bool | None,
     verify: bool,
+    sets: bool,
     skip_unreadable: bool,
     as_json: bool,
     quiet: bool,
@@ -105,24 +112,34 @@ def command(
             f"got --verify for {kind}, expected images, signals or volumes. Leave it out, and "
             "compare networks on your own task."
         )
+    if sets and (verify or kind is None or skip_unreadable):
+        raise OptionError(
+            "got --sets with --verify or --skip-unreadable, or without --kind, expected --kind and "
+            "neither of the others. Write --sets --kind images (or signals, clouds, volumes, "
+            "vectors)."
+        )
     console, progress = Console(highlight=False), Console(stderr=True, highlight=False)
     tell = _nothing if quiet else lambda text: progress.print(text, style="dim")
     try:
-        report = discover(
-            data,
-            kind=kind,
-            family=family,
-            preset=preset,
-            seed=seed,
-            folder=output / "fit",
-            resume=resume,
-            quiet=quiet or as_json,
-            limit=limit,
-            axes=axes,
-            reflections=reflections,
-            skip_unreadable=skip_unreadable,
-            tell=tell,
-        )
+        options: dict[str, Any] = {
+            "kind": kind,
+            "family": family,
+            "preset": preset,
+            "seed": seed,
+            "folder": output / "fit",
+            "resume": resume,
+            "quiet": quiet or as_json,
+            "limit": limit,
+            "axes": axes,
+            "reflections": reflections,
+            "tell": tell,
+        }
+        if sets:
+            from eqsets.set_inference import discover_sets
+
+            report = discover_sets(data, **options)
+        else:
+            report = discover(data, skip_unreadable=skip_unreadable, **options)
         if verify:
             from eqsets.set_inference import verified
             from eqsets.set_inference import verify as compare

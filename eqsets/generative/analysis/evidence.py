@@ -39,7 +39,7 @@ from eqsets.generative.analysis.component import Component
 from eqsets.generative.analysis.poses import Poses
 from eqsets.generative.analysis.subgroup import Subgroup, choose_order
 
-__all__ = ["Evidence", "gather"]
+__all__ = ["Described", "Evidence", "describe", "gather"]
 
 _SOME = 160  # references that the widths are tried on
 _MISJUDGED = 0.01  # of the elements may have another pose than was inferred
@@ -105,9 +105,9 @@ def gather(
     upright = component.upright(references) if component.in_place else images
     domain = component.family.domain
     similarity = similarity_of(images, upright, domain=domain, in_place=component.in_place)
-    describe = partial(_describe, component, similarity)
-    tuning = describe(references.pick(torch.arange(min(len(images), _SOME))), component.steps)
-    held_out = describe(queries, component.steps)
+    described = partial(describe, component, similarity)
+    tuning = described(references.pick(torch.arange(min(len(images), _SOME))), component.steps)
+    held_out = described(queries, component.steps)
     views = [similarity.describe(component.moved(one, origin))[:, 0] for one in repeats]
     others = torch.stack(views, 1)
     tuned = tune(similarity, tuning.distances(similarity), parameter, zero)
@@ -149,7 +149,7 @@ def gather(
 
 
 @dataclass(frozen=True, eq=False)
-class _Described:
+class Described:
     """Features of moved images.
 
     Attributes:
@@ -170,9 +170,9 @@ class _Described:
         )
 
 
-def _describe(
+def describe(
     component: Component, similarity: ImageSimilarity, poses: Poses, steps: Tensor
-) -> _Described:
+) -> Described:
     """Return features of moved images, in parts, as the images are large."""
     rows = []
     for some in poses.portions(len(steps)):
@@ -183,7 +183,7 @@ def _describe(
             valid = component.recoverable(moved, unmoved, steps)
             upright = component.upright(some)
         rows.append((similarity.describe(moved), valid, upright))
-    return _Described(*map(torch.cat, zip(*rows, strict=True)))
+    return Described(*map(torch.cat, zip(*rows, strict=True)))
 
 
 def _mixed(probabilities: Tensor, valid: Tensor) -> Tensor:

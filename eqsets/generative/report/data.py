@@ -43,6 +43,7 @@ class ReportData:
         recommendation: which element group to use.
         curves: the learned distributions.
         images: images, prototypes and resamples.
+        answer: the answer to a question about sets, in words; nothing if none was asked.
     """
 
     facts: Mapping[str, Any]
@@ -52,6 +53,7 @@ class ReportData:
     recommendation: Recommendation
     curves: tuple[Curve, ...]
     images: ReportImages = field(repr=False)
+    answer: str = field(default="", kw_only=True)
 
     def __getitem__(self, name: str) -> Claim:
         """Return the claim about one component.
@@ -86,6 +88,7 @@ class ReportData:
         return {
             "format": "eqsets.SymmetryReport 4",
             "facts": dict(self.facts),
+            "answer": self.answer,
             "sentence": self.sentence,
             "claims": [_claim(claim) for claim in self.claims],
             "dependence": [asdict(one) for one in self.dependence],

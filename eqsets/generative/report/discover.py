@@ -50,6 +50,7 @@ def discover(
     quiet: bool = False,
     labels: Any = None,
     groups: Any = None,
+    one_of_each: bool = False,
     limit: int | None = None,
     skip_unreadable: bool = False,
     axes: str | None = None,
@@ -80,6 +81,8 @@ def discover(
         groups: one for each image; images of one group (a region, a patient, a slide) are all held
             out or none of them. Give them where images show the same thing or share pixels: else
             each held-out image finds itself among those that it is compared with.
+        one_of_each: test claims on one image of each group that is held out: where those of a group
+            share their transformation, only groups are independent.
         limit: images that are taken at most, drawn at random; default: all.
         skip_unreadable: leave files of a folder out that cannot be read, and say so.
         axes: of an array: ``"NHW"``, ``"NCHW"`` or ``"NHWC"``; needed only where its shape is
@@ -116,7 +119,9 @@ def discover(
     images, parts = seen.images, None
     if groups is not None:
         parts = aligned(groups, len(images), limit, "groups", domain.noun)
-    known, held_out, picked = split_held_out(images, source.labels, parts, seed, domain.noun)
+    known, held_out, picked = split_held_out(
+        images, source.labels, parts, seed, domain.noun, one_of_each
+    )
     if min(len(known), len(held_out)) < FEWEST:
         raise ShapeError(
             f"the groups leave {len(known)} {domain.noun} to learn from and {len(held_out)} to "

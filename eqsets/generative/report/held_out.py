@@ -16,9 +16,17 @@ _ROWS = 8
 
 
 def split_held_out(
-    images: Tensor, labels: Tensor | None, groups: Tensor | None, seed: int, noun: str = "images"
+    images: Tensor,
+    labels: Tensor | None,
+    groups: Tensor | None,
+    seed: int,
+    noun: str = "images",
+    one_of_each: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return images to learn from, those held out, and some held-out ones to show."""
+    """Return images to learn from, those held out, and some held-out ones to show.
+
+    With ``one_of_each``, one image of each group that is held out, so that they are independent.
+    """
     if len(images) < FEWEST_IMAGES:
         raise ShapeError(
             f"got {len(images)} {noun}, expected {FEWEST_IMAGES} at least, better 1,000: a "
@@ -32,6 +40,8 @@ def split_held_out(
     else:
         held_out = _whole_groups(groups, count, generator)[order]
         known, held = order[~held_out], order[held_out]
+        if one_of_each:
+            held = held[_firsts(groups[held])]
     if labels is None:
         shown = held[:_ROWS]
     else:
@@ -40,6 +50,15 @@ def split_held_out(
         rest = [i for i in range(len(held)) if i not in firsts]
         shown = held[torch.tensor([*firsts, *rest][:_ROWS])]
     return images[known], images[held], images[shown]
+
+
+def _firsts(values: Tensor) -> Tensor:
+    """Return the index of the first of each value."""
+    index = values.unique(return_inverse=True)[1]
+    positions = torch.arange(len(values))
+    return positions.new_full((int(index.max()) + 1,), len(values)).scatter_reduce(
+        0, index, positions, "amin"
+    )
 
 
 def _whole_groups(groups: Tensor, count: int, generator: torch.Generator) -> Tensor:

@@ -27,6 +27,7 @@ class SymmetryReport(ReportData):
         curves: the learned distributions.
         images: images, prototypes and resamples.
         model: the model that was fitted.
+        answer: the answer to a question about sets, in words; nothing if none was asked.
     """
 
     model: SymmetryModel = field(repr=False)

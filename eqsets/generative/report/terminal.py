@@ -44,6 +44,8 @@ def print_summary(report: ReportData, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    if report.answer:
+        console.print(Text(f"{report.answer[:1].upper()}{report.answer[1:]}\n", style="bold"))
     facts = report.facts
     noun = report.images.domain.noun
     title = f"Symmetries of {facts['data']}: {facts['images']:,} {noun}, {facts['family']}"

@@ -74,11 +74,11 @@ def discover_sets(
     x = _standardised(report, given.elements, domain, axes)
     tell = options.get("tell", lambda text: None)
     tell(f"comparing {domain.noun} within {len(sizes)} sets and between them")
-    found = sharing_of(
+    sharing = sharing_of(
         report.model.inference, x, given.sets, report.claims, seed=report.facts["seed"]
     )
     name = data if isinstance(data, str | Path) else report.facts["data"]
-    return _concluded(report, found, sizes, Path(name).name)
+    return _concluded(report, sharing, sizes, Path(name).name)
 
 
 class _Given(NamedTuple):
@@ -138,42 +138,42 @@ def _standardised(
 
 
 def _concluded(
-    report: SymmetryReport, found: Sequence[Sharing], sizes: Tensor, name: str
+    report: SymmetryReport, sharing: Sequence[Sharing], sizes: Tensor, name: str
 ) -> SymmetryReport:
-    alignment, answer = _answer(report, found)
+    alignment, answer = _answer(report, sharing)
     facts = {
         **report.facts,
         "data": name,
         "sets": len(sizes),
         "elements_of_a_set": [int(sizes.min()), int(sizes.max())],
         "alignment": alignment,
-        "sharing": [asdict(one) for one in found],
+        "sharing": [asdict(one) for one in sharing],
     }
     advice = _aligned(report.recommendation, alignment)
-    reasons = (*advice.reasons, *(one.sentence for one in found))
+    reasons = (*advice.reasons, *(one.sentence for one in sharing))
     return replace(
         report, facts=facts, answer=answer, recommendation=replace(advice, reasons=reasons)
     )
 
 
-def _answer(report: SymmetryReport, found: Sequence[Sharing]) -> tuple[str | None, str]:
+def _answer(report: SymmetryReport, sharing: Sequence[Sharing]) -> tuple[str | None, str]:
     """Return the alignment, if there is one, and the answer in words."""
     noun = report.model.family.domain.noun
     if not any(one.verdict in MOVED for one in report.claims):
         if all(one.verdict == "absent" for one in report.claims):
             return None, f"neither: the {noun} are not transformed at all, by what was searched"
         return None, f"undecided: no transformation of the {noun} is shown to occur"
-    verdicts = {one.verdict for one in found} - {"undecided"}
-    known = [one.name.replace("_", " ") for one in found if one.verdict != "undecided"]
+    verdicts = {one.verdict for one in sharing} - {"undecided"}
+    known = [one.name.replace("_", " ") for one in sharing if one.verdict != "undecided"]
     if verdicts == {"shared"}:
         return "shared", f"one transformation, shared by the set ({', '.join(known)})"
     if verdicts == {"independent"}:
         return "independent", f"one transformation of each of the {noun} ({', '.join(known)})"
     if verdicts:
-        return None, f"both: {'; '.join(one.sentence for one in found)}"
-    if not found:
+        return None, f"both: {'; '.join(one.sentence for one in sharing)}"
+    if not sharing:
         return None, "undecided: whether mirror images occur in whole sets is not examined"
-    return None, f"undecided: {found[0].sentence}"
+    return None, f"undecided: {sharing[0].sentence}"
 
 
 def _aligned(advice: Recommendation, alignment: str | None) -> Recommendation:

@@ -218,8 +218,8 @@ def _pairs(poses: Poses, sets: Tensor, inference: Inference) -> list[_Query]:
     similarity = WholeImages(poses.prototypes, inference.family.domain)
     distances = torch.cdist(similarity.references, similarity.references).square()
     same = sets[:, None] == sets
-    apart = distances.masked_fill(same, torch.inf)
-    near = apart.kthvalue(max(1, len(apart) // _SHARE), -1).values
+    between = distances.masked_fill(same, torch.inf)
+    near = between.kthvalue(max(1, len(between) // _SHARE), -1).values
     similar = _SIMILAR * float(near.median())
     queries = []
     for one in sets.unique():
@@ -228,13 +228,13 @@ def _pairs(poses: Poses, sets: Tensor, inference: Inference) -> list[_Query]:
         order = inside.sum(-1).argsort(descending=True, stable=True)[:_ASKED]
         for at in order[inside[order].any(-1)].tolist():
             query, mine = int(members[at]), members[inside[at]]
-            queries.append(_Query(query, mine, _as_similar(apart[query], distances[query, mine])))
+            queries.append(_Query(query, mine, _as_similar(between[query], distances[query, mine])))
     return queries
 
 
-def _as_similar(apart: Tensor, like: Tensor) -> Tensor:
-    """Return indices of distances ``apart`` that are closest to those in ``like``, each once."""
-    left, taken = apart.clone(), []
+def _as_similar(between: Tensor, like: Tensor) -> Tensor:
+    """Return indices of distances ``between`` that are closest to those in ``like``, each once."""
+    left, taken = between.clone(), []
     for distance in like.repeat(_OTHERS):
         nearest = int((left - distance).abs().argmin())
         left[nearest] = torch.inf

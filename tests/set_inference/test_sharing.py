@@ -90,7 +90,7 @@ def moved(x, family, how, ranges, sets=SETS, each=EACH):
     return known.act(known.element(eta.flatten(0, 1)), x)
 
 
-def found(x, sets, family, ranges):
+def shared_by(x, sets, family, ranges):
     model = SymmetryModel(family, tuple(x.shape[1:]), backbone="analytic")
     claims = [SimpleNamespace(name=name, verdict="partial") for name in ranges]
     return sharing_of(model.inference, x, sets, claims)
@@ -108,7 +108,7 @@ def test_what_is_planted_is_named(kind, how):
     make, family, ranges = KINDS[kind]
     x = moved(make(SETS * EACH), family, how, ranges)
     sets = torch.arange(SETS).repeat_interleave(EACH)
-    (one,) = found(x, sets, family, ranges)
+    (one,) = shared_by(x, sets, family, ranges)
     assert one.verdict == how, one
 
 
@@ -118,7 +118,7 @@ def test_what_sets_share_is_not_claimed_if_elements_are_assigned_at_random():
     x = moved(make(SETS * EACH), family, "shared", ranges)
     sets = torch.arange(SETS).repeat_interleave(EACH)
     order = torch.randperm(len(sets), generator=torch.Generator().manual_seed(0))
-    (one,) = found(x, sets[order], family, ranges)
+    (one,) = shared_by(x, sets[order], family, ranges)
     assert one.verdict == "independent"
 
 
@@ -127,9 +127,9 @@ def test_sets_of_unequal_sizes_and_too_few_sets():
     x = moved(make(SETS * EACH), family, "shared", ranges)
     sets = torch.arange(SETS).repeat_interleave(EACH)
     left = torch.rand(len(sets), generator=torch.Generator().manual_seed(0)) > 0.3
-    assert found(x[left], sets[left], family, ranges)[0].verdict == "shared"
+    assert shared_by(x[left], sets[left], family, ranges)[0].verdict == "shared"
     few = sets < 10
-    (one,) = found(x[few], sets[few], family, ranges)
+    (one,) = shared_by(x[few], sets[few], family, ranges)
     assert one.verdict == "undecided"
     assert "expected 16 at least" in one.sentence
 
@@ -144,8 +144,8 @@ def test_the_level_of_shared_is_at_most_nominal():
         pairs = Pairs(within, between, torch.full((count,), 0.95))
         wrong += decided({"rotation": pairs}, generator)[0].verdict == "shared"
     assert wrong <= 2
-    apart = Pairs(torch.full((16,), 0.9), between[:16], torch.full((16,), 0.95))  # the control
-    assert decided({"rotation": apart}, generator)[0].verdict == "shared"
+    equal = Pairs(torch.full((16,), 0.9), between[:16], torch.full((16,), 0.95))  # the control
+    assert decided({"rotation": equal}, generator)[0].verdict == "shared"
 
 
 def test_partly_shared_is_undecided():

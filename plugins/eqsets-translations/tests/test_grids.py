@@ -69,6 +69,15 @@ def test_kernels_are_centred(kernel: int, stride: int, padding_mode: str) -> Non
         assert abs(float(positions.double().mean()) - middle) <= 0.5
 
 
+@pytest.mark.parametrize(("kernel", "stride"), list(product((1, 3, 5, 8), range(1, 4))))
+def test_a_transposed_kernel_as_long_as_the_circle(kernel: int, stride: int) -> None:
+    """On a grid that is repeated, a circular map gives what it gives on one period, repeated."""
+    module = layer(1, "circular", kernel_size=kernel, stride=stride, transposed=True)
+    period = draw(1, 1, 8)
+    expected = module(period).repeat(1, 1, 3)
+    torch.testing.assert_close(module(period.repeat(1, 1, 3)), expected)
+
+
 @pytest.mark.parametrize("kind", ["max", "mean"])
 @pytest.mark.parametrize("size", [(2, 3), (3, 1), (1, 4)])
 def test_pooling_is_a_loop_over_blocks(kind: str, size: tuple[int, int]) -> None:

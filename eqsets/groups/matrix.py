@@ -45,7 +45,7 @@ class _Matrices(Group):
         return g
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class MatrixGroup(_Matrices):
     r"""The matrix group that Lie algebra elements and discrete matrices generate.
 
@@ -130,6 +130,13 @@ class MatrixGroup(_Matrices):
                 picked = torch.randint(len(letters), (total,), generator=generator)
                 result = letters[picked] @ result
         return result.reshape(*batch, *self.element_shape)
+
+    def __repr__(self) -> str:
+        """Name the numbers of matrices: this text is part of every type and message."""
+        rows, columns = self.element_shape
+        counts = {"lie_algebra": len(self.algebra), "discrete": len(self.discrete)}
+        given = [f"{name} {(count, rows, columns)}" for name, count in counts.items() if count]
+        return f"MatrixGroup({', '.join(given)}, spread={self.spread:g})"
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,7 @@ def test_lie_algebra_spans_the_tangent_space() -> None:
 def test_matrix_group_stays_in_the_group() -> None:
     metric = torch.diag(torch.tensor([1.0, -1.0], dtype=torch.float64))
     lorentz = MatrixGroup([BOOST], [[[-1.0, 0.0], [0.0, 1.0]]])
+    assert repr(lorentz) == "MatrixGroup(lie_algebra (1, 2, 2), discrete (1, 2, 2), spread=0.5)"
     g = lorentz.sample(50, generator=torch.Generator().manual_seed(0))
 
     assert float((g.mT @ metric @ g - metric).abs().max()) < 1e-10

@@ -115,7 +115,8 @@ def generic(root: Path, paths: list[str], count: int, seed: int) -> Iterator[Fau
         if mutated is None or _executed(mutated) in ("", _executed(source)):
             continue
         line, before, after = _difference(source, mutated)
-        if "strict=" in before or before.startswith(("def ", "*,")):
+        only_keyword = before.startswith(("def ", "*,")) or after == before.replace("*, ", "/, ")
+        if "strict=" in before or only_keyword:
             continue  # the lengths agree, or only how an argument may be passed changes
         fault = Fault(name, path, line, before, after, mutated)
         if fault.id not in seen:

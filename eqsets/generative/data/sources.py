@@ -14,6 +14,7 @@ from eqsets.families import Domain, kind_named, kind_of
 from eqsets.families.domains.kinds import no_graphs
 from eqsets.generative.data.datafiles import chosen, read_file
 from eqsets.generative.data.images import require_images
+from eqsets.generative.data.pixels import pixels
 from eqsets.optional import require
 
 __all__ = ["Source", "aligned", "read"]
@@ -150,16 +151,19 @@ def _folder(path: Path, skip: bool, limit: int | None) -> tuple[Tensor, tuple[st
     files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _ENDINGS and f.is_file())
     files = [files[index] for index in chosen(len(files), limit).tolist()]
     arrays: list[Any] = []
-    bad: list[str] = []
+    bad: dict[str, str] = {}
     for file in files:
         try:
             with Image.open(file) as image:
-                arrays.append((file, _bytes(image)))
+                arrays.append((file, pixels(image)))
+        except ShapeError as error:
+            bad[str(file.relative_to(path))] = f" ({str(error).rstrip('.')})"
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            bad.append(str(file.relative_to(path)))
+            bad[str(file.relative_to(path))] = ""
     if bad and not skip:
+        named = ", ".join(name + reason for name, reason in list(bad.items())[:5])
         raise OptionError(
-            f"{len(bad)} of {len(files)} files cannot be read: {', '.join(bad[:5])}"
+            f"{len(bad)} of {len(files)} files cannot be read: {named}"
             f"{' ...' if len(bad) > 5 else ''}; expected images. Correct or remove them, or leave "
             "them out with --skip-unreadable (skip_unreadable=True)."
         )
@@ -179,15 +183,6 @@ def _folder(path: Path, skip: bool, limit: int | None) -> tuple[Tensor, tuple[st
         )
     same = [np.stack([a] * 3, -1) if colour and a.ndim == 2 else a for _, a in arrays]
     return torch.from_numpy(np.stack(same)), tuple(bad)
-
-
-def _bytes(image: Any) -> Any:
-    """Return pixels of an image of pillow, ``(H, W)`` or ``(H, W, 3)``, as bytes."""
-    import numpy as np
-
-    if image.mode.startswith("I;16"):  # 65,535 is white; convert("L") would cut it off at 255
-        return np.round(np.asarray(image) / 257).astype(np.uint8)
-    return np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
 
 
 def _items(data: Any, limit: int | None, noun: str) -> tuple[Tensor, Any]:
@@ -210,6 +205,11 @@ def _items(data: Any, limit: int | None, noun: str) -> tuple[Tensor, Any]:
 def _one(item: Any, index: int, before: Sequence[Tensor], noun: str) -> Tensor:
     import numpy as np
 
+    if hasattr(item, "mode") and hasattr(item, "convert"):  # an image of pillow
+        try:
+            item = pixels(item)
+        except ShapeError as error:
+            raise ShapeError(f"item {index} of the data set has {error}") from error
     try:
         one = item if isinstance(item, Tensor) else torch.from_numpy(np.array(item))
     except (TypeError, ValueError, RuntimeError) as error:

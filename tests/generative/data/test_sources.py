@@ -125,6 +125,62 @@ def test_images_of_16_bits_keep_their_shades(tmp_path):
     assert torch.equal(read(tmp_path).elements, read(BYTES[:1]).elements)
 
 
+RED = np.stack([BYTES[0], BYTES[1] // 2, BYTES[2] // 3], -1)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "CMYK", "P"])
+def test_colours_are_the_same_in_all_modes(mode, tmp_path):
+    image = Image.fromarray(RED)
+    image = image.quantize(256) if mode == "P" else image.convert(mode)
+    assert image.mode == mode
+    colours = torch.from_numpy(RED).movedim(-1, 0)[None] / 127.5 - 1
+    image.save(tmp_path / "0.tiff")
+    for given in (tmp_path, [image]):
+        assert torch.allclose(read(given).elements, colours, atol=4 / 127.5)
+
+
+def see_through(mode):
+    alpha = np.full(RED.shape[:2], 255, np.uint8)
+    alpha[0, :3] = 0
+    if mode == "RGBA":
+        return Image.fromarray(np.concatenate([RED, alpha[..., None]], -1))
+    if mode == "LA":
+        return Image.fromarray(np.stack([BYTES[0], alpha], -1), "LA")
+    raise AssertionError(mode)
+
+
+REFUSED = {
+    "RGBA": r"10.0% of the pixels are transparent, expected opaque ones\. Put the image on a back",
+    "LA": r"10.0% of the pixels are transparent",
+    "F": r"pixels of mode 'F' from 0 to 1, expected whole numbers of 8 or 16 bits\. Scale",
+    "I": r"pixels of mode 'I' from -5 to 70000, expected whole numbers",
+}
+
+
+@pytest.mark.parametrize("mode", REFUSED)
+def test_pixels_without_a_colour_or_a_range_are_refused_in_words(mode, tmp_path):
+    if mode == "F":
+        image = Image.fromarray(np.linspace(0, 1, 30, dtype=np.float32).reshape(6, 5))
+    elif mode == "I":
+        image = Image.fromarray(np.linspace(-5, 70_000, 30).astype(np.int32).reshape(6, 5))
+    else:
+        image = see_through(mode)
+    assert image.mode == mode
+    image.save(tmp_path / "0.tiff")
+    with pytest.raises(
+        OptionError, match=rf"1 of 1 files cannot be read: 0.tiff \({REFUSED[mode]}"
+    ):
+        read(tmp_path)
+    with pytest.raises(ShapeError, match=f"item 0 of the data set has {REFUSED[mode]}"):
+        read([image])
+
+
+def test_whole_numbers_of_32_bits_that_fit_in_16_are_read(tmp_path):
+    wide = Image.fromarray(BYTES[0].astype(np.int32) * 257)
+    assert wide.mode == "I"
+    assert torch.equal(read([wide]).elements, read(BYTES[:1]).elements)
+
+
 @pytest.mark.parametrize("given", [{"images": BYTES}, {}])
 def test_a_mapping_is_not_looked_into(given):
     with pytest.raises(ShapeError, match=r"got a dict with .*Pass the array that holds them"):

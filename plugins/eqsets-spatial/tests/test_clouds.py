@@ -66,6 +66,19 @@ def test_shifts_are_those_of_the_nearest_image() -> None:
         assert torch.allclose(network(x[:, k : k + 1], structure=cloud)[:, 0], nearest[:, k])
 
 
+@pytest.mark.parametrize("aggregation", ["none", "centered"])
+def test_one_cloud_in_several_cells(aggregation: str) -> None:
+    torch.manual_seed(0)
+    network = DSS(SPACE, TYPE, TYPE, aggregation=aggregation, radius=1.9).double()
+    x, positions = drawn(1, 1, 4)
+    one, cells = 5 * positions[0, 0], torch.stack([CELL, 1.5 * CELL])
+    both = network(x.expand(2, 2, -1, -1), structure=Cloud(one, cell=cells))
+    for k in range(2):
+        alone = network(x.expand(1, 2, -1, -1), structure=Cloud(one, cell=cells[k]))
+        assert torch.allclose(both[k], alone[0])
+    assert not torch.allclose(both[0], both[1])
+
+
 def test_unequal_clouds_with_edges_and_cells() -> None:
     network = DSS(SPACE, TYPE, TYPE, edges=True, edge_features=2, degree=1).double()
     sizes = ((4, 4), (5, 5, 5))

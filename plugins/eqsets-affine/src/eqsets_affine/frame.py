@@ -48,7 +48,7 @@ class AffineFrame(Frame):
         names: Sequence[str],
         *,
         square_pixels: bool = False,
-        background: float = -1.0,
+        background: float,
         learned: bool = False,
     ) -> None:
         super().__init__()

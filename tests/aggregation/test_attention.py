@@ -185,6 +185,14 @@ def test_the_fused_kernel_gives_the_same_numbers() -> None:
 
 
 @pytest.mark.slow
+def test_one_of_several_maps_has_the_bias() -> None:
+    context = GatedAttention(heads=3).build(
+        RING, RING.feature_type(2), RING.feature_type(2), bias=True
+    )
+    named = [name for name, _ in context.named_parameters() if name.endswith("bias")]
+    assert [name for name in named if not name.startswith("weigh")] == ["maps.0.bias"]
+
+
 @pytest.mark.parametrize("aggregation", [Attention(2), Attention(2, inducing=2), GatedAttention()])
 def test_compiled_and_exported_in_all_layouts(aggregation: Aggregation) -> None:
     layer, x = layer_of(aggregation), sets(2, 3, 4, 2)

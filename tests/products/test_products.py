@@ -89,6 +89,42 @@ def test_a_convolution_may_come_first() -> None:
     assert equivariance_error(layer, layer.in_type, layer.out_type).max < 1e-12
 
 
+AXIS = GeneratedSymmetry(lie_algebra=[[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]])
+
+
+def turn(angle: float, size: int) -> torch.Tensor:
+    tangent = torch.zeros(size, size, dtype=torch.float64)
+    tangent[0, 1], tangent[1, 0] = -angle, angle
+    return torch.linalg.matrix_exp(tangent)
+
+
+@pytest.mark.parametrize("second", ["ring", "turns"])
+def test_where_points_mix_features_are_gated_and_fixed_vectors_are_read(second: str) -> None:
+    """By hand: laws of these products are among the slow tests."""
+    both = AXIS * (RING if second == "ring" else TURNS)
+    kind = both.feature_type(2)
+    x = kind.sample(3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    moves = turn(0.4, 3), torch.eye(3).double().roll(1, 0) if second == "ring" else turn(1.1, 2)
+
+    def move(y: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("ij,kl,ejlc->eikc", *moves, y)
+
+    read = both.invariant(kind).double()
+    torch.testing.assert_close(read(move(x)), read(x))
+    assert read(x).shape == (3, read.features)
+    if second == "ring":
+        gate = both.nonlinearity(kind, "relu").double()
+        torch.testing.assert_close(gate(move(x)), move(gate(x)))
+
+
+def test_linear_invariants_need_no_lengths() -> None:
+    """Shears change lengths: only invariants of the second that are not linear are refused."""
+    shears = GeneratedSymmetry(lie_algebra=[[[0.0, 1.0], [0.0, 0.0]]])
+    assert (shears * RING).invariant((shears * RING).feature_type(1)).features == 2
+    with pytest.raises(FeatureTypeError, match="the first changes lengths"):
+        (shears * TURNS).invariant((shears * TURNS).feature_type(1))
+
+
 def test_products_are_values() -> None:
     again = pickle.loads(pickle.dumps(COLOURS))
     assert again == COLOURS == copy.deepcopy(COLOURS)

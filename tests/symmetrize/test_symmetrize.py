@@ -171,6 +171,15 @@ def test_channels_follow_the_input() -> None:
     assert torch.allclose(network(x.rot90(1, (2, 3))), y, atol=1e-5)
 
 
+def test_channels_of_the_last_axis_follow_the_input() -> None:
+    ring = element_group("cyclic", size=4)
+    network = symmetrize(nn.Sequential(nn.Flatten(), nn.LazyLinear(2)), ring)
+    x = torch.randn(5, 4, 3, generator=torch.Generator().manual_seed(0))
+    y = network(x)
+    assert y.shape == (5, 2)
+    assert torch.allclose(network(x.roll(1, 1)), y, atol=1e-5)
+
+
 def test_a_symmetric_input_has_several_frames() -> None:
     network, _, in_type, _ = built("frames, turns")
     x = torch.ones(2, 2, 4, 4, dtype=D)

@@ -75,6 +75,16 @@ def test_rotations_of_clouds_are_those_of_matrices(generator):
     assert torch.allclose(turned[2], -x[1])
 
 
+def test_angles_in_space_are_read_off_matrices(generator):
+    """Of a rotation about each axis in turn, the second by less than a quarter."""
+    family = CloudFamily()
+    eta = torch.zeros(20, len(family.names), dtype=torch.float64)
+    for axis, limit in (("x", pi), ("y", pi / 2), ("z", pi)):
+        drawn = 2 * torch.rand(20, generator=generator, dtype=torch.float64) - 1
+        eta[:, family.names.index(f"rotation_{axis}")] = 0.99 * limit * drawn
+    assert torch.allclose(family.chart().coordinates(family.element(eta)), eta, atol=1e-6)
+
+
 def test_a_rotation_of_a_quarter_exchanges_voxels(generator):
     family = VolumeFamily("rotation")
     x = torch.randn(1, 6, 6, 6, generator=generator, dtype=torch.float64)

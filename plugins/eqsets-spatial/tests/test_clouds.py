@@ -104,6 +104,11 @@ def test_unequal_clouds_with_edges_and_cells() -> None:
         assert torch.allclose(z[k, : len(one), : one[0]], expected)
 
 
+def test_norms_of_other_names_are_refused() -> None:
+    with pytest.raises(FeatureTypeError, match="batches"):
+        SPACE.norm(SPACE.feature_type("3x0e + 2x1o"), "batches")
+
+
 @pytest.mark.parametrize("spec", ["3x0e + 2x1o", "points: 2x1o + 1x0o + 2x2e"])
 def test_batch_norm_is_that_of_e3nn(spec: str) -> None:
     kind = SPACE.feature_type(spec)

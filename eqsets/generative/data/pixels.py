@@ -18,7 +18,7 @@ def pixels(image: Any) -> Any:
     profiles). An opaque alpha channel is left out.
 
     Arguments:
-        image: of pillow, of any mode but ``F``.
+        image: of pillow.
 
     Raises:
         ShapeError: pixels are transparent, so that the image has no colour of its own there; or

@@ -2,7 +2,7 @@
 
 Requirements that shaped this module:
 
-- columns are embedded and added, so that one table of rows serves all columns at one look-up;
+- columns are embedded and added, with one embedding table for all columns;
 - values are checked where they can be read without waiting for a device, and a message says which
   column, which value and what was expected;
 - numbers of categories are given, or read from a data set; no data set is imported.

@@ -55,7 +55,7 @@ def _interpolated(x: Tensor, turn: float) -> Tensor:
     up = ((height - 1) / 2 - torch.arange(height, dtype=torch.float64))[:, None]
     columns = cos * right + sin * up + (width - 1) / 2
     rows = (height - 1) / 2 - (cos * up - sin * right)
-    # pixel by pixel the values of all images are neighbours in memory: a third of the time
+    # pixel by pixel the values of all images are neighbours in memory, which is faster to read
     pixels = x.reshape(-1, height * width).mT.contiguous()
     result = torch.zeros_like(pixels)
     across = _taps(columns, width)

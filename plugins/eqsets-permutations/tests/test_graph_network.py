@@ -27,7 +27,7 @@ from eqsets_permutations import (
     bag,
     sets_of_graphs,
 )
-from eqsets_permutations.virtual_node import VirtualNode
+from eqsets_permutations.layers.virtual_node import VirtualNode
 
 RING = torch.tensor([[0, 1, 2, 3, 1, 2, 3, 0], [1, 2, 3, 0, 0, 1, 2, 3]])
 PATH = torch.tensor([[0, 1], [1, 2]])

@@ -25,7 +25,7 @@ from eqsets.nn import SetSequential
 from eqsets.structure import Structure
 from eqsets_permutations.categories import CategoryEmbedding
 from eqsets_permutations.features import NodeFeatures
-from eqsets_permutations.virtual_node import SCOPES, VirtualNode
+from eqsets_permutations.layers.virtual_node import SCOPES, VirtualNode
 
 __all__ = ["JUMPS", "GraphNetwork"]
 
@@ -48,7 +48,7 @@ class GraphNetwork(nn.Module):
     References:
         Representation Learning on Graphs with Jumping Knowledge Networks, Xu et al., ICML 2018,
         https://arxiv.org/abs/1806.03536. For the virtual node see
-        :class:`~eqsets_permutations.virtual_node.VirtualNode`.
+        :class:`~eqsets_permutations.layers.virtual_node.VirtualNode`.
 
     Arguments:
         element_group: ``"permutations"`` or a symmetry of its own.

@@ -21,15 +21,15 @@ from eqsets.groups import SymmetricGroup
 from eqsets.layout import Layout
 from eqsets.structure import Structure
 from eqsets.symmetry import Conversion, SetCall
-from eqsets_permutations.basis import NodeLinear, SecondOrderLinear
 from eqsets_permutations.conversion import GraphCall, NodeConversion, call_graph_network
 from eqsets_permutations.convolution.batching import disjoint_union
 from eqsets_permutations.convolution.linear import GCN, GIN, SAGE, GraphConvolution
 from eqsets_permutations.convolution.pyg import no_categories, pyg_convolution
 from eqsets_permutations.edges import Edges, as_edges
 from eqsets_permutations.features import SAMPLE_NODES, NodeFeatures, PairFeatures, parse
-from eqsets_permutations.norm import NodeNorm
-from eqsets_permutations.readout import (
+from eqsets_permutations.layers.basis import NodeLinear, SecondOrderLinear
+from eqsets_permutations.layers.norm import NodeNorm
+from eqsets_permutations.layers.readout import (
     READOUTS,
     Embedding,
     NodePart,

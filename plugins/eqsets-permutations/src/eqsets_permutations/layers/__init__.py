@@ -1,0 +1,1 @@
+"""Layers on nodes and pairs: linear maps, norms, read-outs, virtual nodes."""

@@ -7,7 +7,7 @@
 Needs: pip install "eqsets[generative,affine]", and matplotlib
 
 Squares, ellipses and hearts of 32 x 32 pixels have the poses of dSprites in the paper
-(experiments/data/sprite_laws.py); a model learns p(eta | prototype). A sprite has the true pose F,
+(experiments/data/sprites/laws.py); a model learns p(eta | prototype). A sprite has the true pose F,
 and the model infers its transformation g relative to the prototype: so the prototype is the shape
 transformed by C = g^-1 F, and a sprite of pose F' has eta(F' C^-1). Densities of equivalent
 rotations are summed. The result is
@@ -31,7 +31,8 @@ import torch
 from torch import Tensor
 
 from eqsets.generative import Preset, StagePlan, SymmetryModel
-from experiments.data.sprite_laws import (
+from experiments.data.sprites import draw
+from experiments.data.sprites.laws import (
     LAWS,
     NAMES,
     bins_of,
@@ -41,7 +42,6 @@ from experiments.data.sprite_laws import (
     log_uniform,
     turns,
 )
-from experiments.data.sprites import draw
 from experiments.tables.plots import draw_bins
 
 SIZE = 32

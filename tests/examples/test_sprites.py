@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 import eqsets
-from experiments.data.sprite_laws import (
+from experiments.data.sprites import SHAPES, SYMMETRY_ORDERS, centroid, draw
+from experiments.data.sprites.laws import (
     LAWS,
     RADIUS,
     SPAN,
@@ -20,7 +21,6 @@ from experiments.data.sprite_laws import (
     log_density,
     turns,
 )
-from experiments.data.sprites import SHAPES, SYMMETRY_ORDERS, centroid, draw
 
 AREAS = {"square": 1.0, "ellipse": pi * 0.8 * 0.4, "arrow": 0.4 * 0.7 + 0.6 * 0.8}
 POSE = torch.tensor([0.62, 0.41, 0.7, 0.9], dtype=torch.float64)  # x, y, orientation, scale

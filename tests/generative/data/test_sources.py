@@ -119,7 +119,7 @@ def test_wrong_files_are_refused_in_words(tmp_path):
 def test_images_of_16_bits_keep_their_shades(tmp_path):
     Image.fromarray(BYTES[0].astype(np.uint16) * 257).save(tmp_path / "0.png")
     with Image.open(tmp_path / "0.png") as image:
-        assert image.mode == "I;16"
+        assert image.mode in ("I;16", "I")  # older versions of pillow: 32 bits
         cut = np.array(image.convert("L"))
     assert cut.max() == 255  # control: pillow calls all but the darkest white
     assert torch.equal(read(tmp_path).elements, read(BYTES[:1]).elements)

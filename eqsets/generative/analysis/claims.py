@@ -150,7 +150,9 @@ def _verdict(
     if p_absent >= ALPHA:
         discrete = numbers.evidence.parameter.levels is not None
         small = numbers.extent <= (1.5 if discrete else TIMES * numbers.floor)
-        return "absent" if small else "unresolved"
+        # Few images say neither: what they do not exclude is not called absent.
+        excluded = p_uniform is None or p_uniform < ALPHA
+        return "absent" if small and excluded else "unresolved"
     if p_uniform is None:
         return "full" if numbers.extent >= _WIDE * numbers.searched else "partial"
     if p_uniform < ALPHA and numbers.below > _NEARLY:

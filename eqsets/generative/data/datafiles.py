@@ -111,8 +111,13 @@ def _plain(path: Path) -> BinaryIO:
 def _npy(file: BinaryIO, path: Path, limit: int | None, noun: str) -> tuple[Any, Any]:
     import numpy as np
 
-    images = np.load(file, allow_pickle=False)
-    return (images[chosen(len(images), limit).numpy()] if images.ndim else images), None
+    if limit is not None and getattr(file, "name", None) == str(path):
+        # Mapped, so that only the chosen elements of a large file are read.
+        images = np.load(path, mmap_mode="r", allow_pickle=False)
+    else:
+        images = np.load(file, allow_pickle=False)
+    taken = images[chosen(len(images), limit).numpy()] if images.ndim else images
+    return np.asarray(taken), None
 
 
 def _npz(file: BinaryIO, path: Path, limit: int | None, noun: str) -> tuple[Any, Any]:

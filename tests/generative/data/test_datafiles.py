@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from eqsets import OptionError
+from eqsets.generative.data import datafiles
 from eqsets.generative.data.sources import read
 
 RNG = np.random.default_rng(0)
@@ -202,3 +203,27 @@ def test_some_images_with_their_labels(sprites, tmp_path):
         assert result.labels is not None
         assert torch.allclose(result.elements[:, 0, 0, 0], 20 * result.labels / 127.5 - 1)
     assert len(read(sprites, limit=100).elements) == 12
+
+
+def test_of_a_large_array_only_the_chosen_elements_are_read(tmp_path, monkeypatch):
+    """The file has 64 GB, of which all but the first bytes are a hole."""
+    shape, path = (62_500_000, 32, 32), tmp_path / "large.npy"
+    with path.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + int(np.prod(shape)))
+    monkeypatch.setattr(datafiles, "chosen", lambda count, limit: torch.arange(limit))
+    images, labels = datafiles.read_file(path, limit=3)
+    assert images.shape == (3, 32, 32)
+    assert labels is None
+
+
+@pytest.mark.parametrize("limit", [None, 4])
+def test_gzipped_arrays_and_single_numbers(limit, tmp_path):
+    images = np.arange(6 * 8 * 8, dtype=np.uint8).reshape(6, 8, 8)
+    with gzip.open(tmp_path / "x.npy", "wb") as file:
+        np.save(file, images)
+    selected = datafiles.chosen(6, limit).numpy()
+    assert np.array_equal(datafiles.read_file(tmp_path / "x.npy", limit)[0], images[selected])
+    np.save(tmp_path / "one.npy", np.float32(3.0))
+    assert datafiles.read_file(tmp_path / "one.npy", limit)[0].shape == ()

@@ -109,9 +109,9 @@ class Symmetrized(nn.Module):
 
     def _read(self, x: Tensor) -> tuple[FeatureType, Tensor, bool]:
         """Return the type of the input, the input as sets, and whether it was given as sets."""
-        in_type = self.in_type
-        if self.any_channels and isinstance(x, Tensor) and x.dim() > len(in_type.layout):
-            in_type = in_type.with_channels(x.shape[in_type.channel_axis or -1])
+        in_type, axis = self.in_type, self.in_type.channel_axis if self.any_channels else None
+        if axis is not None and isinstance(x, Tensor) and x.dim() > len(in_type.layout):
+            in_type = in_type.with_channels(x.shape[axis])
         is_set = isinstance(x, Tensor) and x.dim() == len(in_type.layout) + 2
         in_type.check(x, ("B", "N") if is_set else ("B",), "Symmetrized")
         return in_type, x if is_set else x[:, None], is_set

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from eqsets import OptionError, ShapeError
 from eqsets.families import Clouds, Domain, Grid, Images, Signals, Vectors, Volumes
+from eqsets.families.domains.encoders import ConvEncoder, DenseEncoder
 
 GRIDS: list[Grid] = [Signals(), Images(), Volumes()]
 
@@ -141,6 +143,20 @@ def test_integers_are_read_as_numbers_and_bytes_of_images_are_scaled() -> None:
     assert Images().as_batch(torch.tensor([[[[0, 255]]]], dtype=torch.uint8)).tolist() == [
         [[[-1.0, 1.0]]]
     ]
+
+
+def test_numbers_and_vectors_are_no_images() -> None:
+    assert not any(Images().certain(torch.zeros(shape)) for shape in [(5,), (5, 4), (5, 4, 0)])
+    assert Images().certain(torch.zeros(5, 8, 8))
+
+
+@pytest.mark.parametrize("encoder", [DenseEncoder, ConvEncoder])
+def test_encoders_drop_nothing_by_default(encoder: Callable[..., nn.Module]) -> None:
+    x = torch.rand(3, 2, 8, 8)
+    for rate, equal in ((None, True), (0.5, False)):
+        options = {} if rate is None else {"dropout": rate}
+        network = encoder((2, 8, 8), 4, **options)
+        assert torch.equal(network.train()(x), network.eval()(x)) is equal
 
 
 @pytest.mark.parametrize("domain", [Clouds(), Clouds(dims=2)], ids=repr)

@@ -43,6 +43,17 @@ def test_a_group_a_symmetry_and_a_lie_algebra_are_the_same():
     assert transformation("vector-rotations-4d") == MatrixFamily.rotations(4)
 
 
+def test_rotations_keep_lengths_and_turn_the_first_axis_to_the_second():
+    """Regression: a generator with a sign of the other half made hyperbolic rotations."""
+    family = MatrixFamily.rotations(3)
+    assert torch.equal(family.basis.mT, -family.basis)
+    quarter = family.element(torch.tensor([[pi / 2, 0.0, 0.0]], dtype=torch.float64))[0]
+    expected = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]).double()
+    assert torch.allclose(quarter, expected, atol=1e-12)
+    circle = MatrixFamily([TURN]).parameters_of_eta[0]
+    assert (circle.low, circle.high) == pytest.approx((-pi, pi))
+
+
 def test_subgroups_that_close_are_circles():
     double = (2 * torch.tensor(TURN)).tolist()
     periods = [MatrixFamily([one]).periodic[0] for one in (TURN, double, BOOST, SHEAR)]

@@ -163,6 +163,16 @@ def test_graph_structure_is_one_for_all_members() -> None:
     assert report.max < 1e-12
 
 
+def test_a_network_of_graphs_reads_their_invariants_with_their_edges() -> None:
+    graphs = Sets(element_group("permutations"))
+    edges = torch.tensor([[0, 1, 2, 3, 4], [1, 2, 3, 4, 0]])
+    net = SetNetwork(graphs, [2, 3], readout=2, conv="graph").double()
+    report = equivariance_error(net, net.in_type, net.out_type, structure=edges)
+    assert report.max < 1e-12
+    x = net.in_type.sample(2, 3, dtype=torch.float64)
+    assert not torch.allclose(net(x, structure=edges), net(x, structure=edges[:, :2]))
+
+
 @pytest.mark.parametrize(
     ("make", "match"),
     [

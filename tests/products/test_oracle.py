@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from eqsets import DSS, ElementSymmetry, GeneratedSymmetry, Product, element_group
-from eqsets.products.mixing import mixings_of
+from eqsets.products.mixing import Mixing, mixings_of
 
 RING = element_group("cyclic", size=3)
 TURNS = GeneratedSymmetry(lie_algebra=[[[0.0, -1.0], [1.0, 0.0]]])
@@ -90,6 +90,15 @@ def test_a_plain_loop_over_the_basis() -> None:
                 padded = torch.nn.functional.pad(moved, (1, 1), mode="circular")
                 expected[:, point] += conv(padded, one.weight[:, number :: mixing.count], groups=2)
     assert torch.allclose(layer(x), expected, rtol=0, atol=1e-13)
+
+
+def test_equal_rows_are_computed_once_and_rows_of_zeros_not_at_all() -> None:
+    rows = torch.tensor([[[1.0, 2.0, 0.0], [0.0, 1.0, 5.0]]]).double()  # one map, two rows
+    x = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(0)).double()
+    got = Mixing(rows, (0, 0, -1, 1))(x, lambda mixed: mixed.sum(2))
+    first, second = torch.einsum("oi,eic->oec", rows[0], x)
+    expected = torch.stack([first, first, torch.zeros_like(first), second], 1)
+    assert torch.allclose(got, expected, rtol=0, atol=1e-13)
 
 
 def test_all_permutations_cost_one_call_more_for_all_points_together() -> None:

@@ -146,6 +146,18 @@ class ByTime:
         return seconds >= self.seconds
 
 
+def test_each_step_of_each_seed_draws_by_itself():
+    """Regression: seeds of a small range would repeat after some steps."""
+    drawn = []
+    for seed in range(3):
+        objective = Line()
+        objective.loss = lambda step, objective=objective: (
+            drawn.append(tuple(step.choose(10**6).tolist())) or Line.loss(objective, step)
+        )
+        Training(objective, StagePlan(150, batch=4), seed=seed).run()
+    assert len(set(drawn)) == len(drawn) == 450
+
+
 def test_a_plan_may_end_by_time():
     line = TwoRates()
     training = Training(line, ByTime(0.05))

@@ -59,6 +59,18 @@ def test_interpolation_is_that_of_scipy(name, order, generator):
             assert np.allclose(actual[k, channel], expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("size", [(7,), (3, 5, 9)])
+def test_shifts_are_in_half_lengths_of_the_longest_axis_the_last_axis_first(size):
+    """Regression: with the first shift for all axes, volumes are moved along the diagonal."""
+    shift = torch.tensor([0.5, -0.25, 1.0][: len(size)], dtype=torch.float64)
+    g = torch.eye(len(size) + 1, dtype=torch.float64)
+    g[:-1, -1] = shift
+    at = sources(g, size).reshape(*size, len(size))
+    rows = torch.meshgrid(*[torch.arange(n).double() for n in size], indexing="ij")
+    expected = torch.stack(rows[::-1], -1) - shift * (max(size) - 1) / 2
+    assert torch.allclose(at, expected, atol=1e-12)
+
+
 def test_rotations_of_clouds_are_those_of_matrices(generator):
     family = CloudFamily()
     eta = family.sample(5, generator=generator, dtype=torch.float64)

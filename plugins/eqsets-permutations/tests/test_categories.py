@@ -163,6 +163,10 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: embedding()(draw(1, 1) + torch.tensor([0, 7, 0])),
         r"category (7|8|9) in column 1, expected 0 to 2: that column has 3",
     ),
+    "first too large": (
+        lambda: embedding()(torch.tensor([[[[0, 3, 0]]]])),
+        r"category 3 in column 1, expected 0 to 2",
+    ),
     "negative": (lambda: embedding()(draw(1, 1) - 9), r"category -\d in column 0"),
     "floats": (lambda: embedding()(draw(1, 1).float()), r"CategoryEmbedding got torch.float32"),
     "truth values": (lambda: embedding()(draw(1, 1) > 0), "got torch.bool, expected whole"),

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 import eqsets
+from eqsets.families import Parameter
 from eqsets.generative import SymmetryModel
 from eqsets.generative.analysis.comparison.similarity import (
     ColourMoments,
     WholeImages,
     similarity_of,
 )
-from eqsets.generative.analysis.component import components_of
+from eqsets.generative.analysis.component import components_of, steps_of
 from eqsets.generative.analysis.examine import examine
 from eqsets.generative.analysis.poses import Poses, poses_of
 from eqsets.generative.canonicalization.views import View
@@ -136,6 +137,12 @@ def test_steps_hold_zero():
         for one in eqsets.transformation(family).parameters_of_eta:
             x = torch.zeros(2, 3, 8, 8)
             assert float(component(one.name, family, x)[0].steps.abs().min()) == 0.0
+
+
+def test_steps_of_a_line_are_symmetric_and_reach_twice_as_far():
+    steps = steps_of(Parameter("gain", "units", -0.5, 0.5))
+    assert torch.equal(steps, -steps.flip(0))
+    assert float(steps[-1]) == pytest.approx(1.0)
 
 
 def test_prototypes_are_computed_once_for_each_set_of_poses(monkeypatch):

@@ -64,6 +64,11 @@ def test_drift_holds_back_what_all_corrections_share(draw, generator):
     assert drift() == 0
     nn.init.ones_(last.bias)
     assert drift() > 1e-2
+    terms = inference_loss(inference, x, both, LossWeights(lost=0.5, rings=0.2, drift=0.1))
+    weighted = {"image": 1.0, "lost": 0.5, "rings": 0.2, "drift": 0.1}
+    parts = {name: float(term.detach()) for name, term in terms.items()}
+    total = sum(weight * parts.get(name, 0.0) for name, weight in weighted.items())
+    assert parts["loss"] == pytest.approx(total)
 
 
 def test_gradients_reach_every_weight(draw, generator):

@@ -10,9 +10,11 @@ import torch
 from eqsets import OptionError, ShapeError
 from eqsets.generative import StagePlan, SymmetryModel
 from eqsets.generative.vae import VAE, InvariantVAE, Resampling, resampled, standard
+from eqsets.generative.vae.base import LatentModel
 from eqsets.generative.vae.fitting import ELBO
 from eqsets.generative.vae.networks import ConvDecoder
 from eqsets.generative.vae.plain import log_normal
+from eqsets.training import Step
 
 SHAPE = (1, 16, 16)
 PLAN = StagePlan(30, batch=16, check_every=15, learning_rate=5e-3)
@@ -136,6 +138,36 @@ def test_a_noise_for_each_pixel_is_paid_by_the_background(rotated_images):
     assert gain == pytest.approx(-log(0.01) - log(2 * pi) / 2, abs=0.02)  # 3.69
     shared = [nats(one, (one - one.mean(0)).std()) for one in (x, more)]
     assert (shared[1] - shared[0]) / new < gain - 1
+
+
+class Recorded(LatentModel):
+    """Remembers which images it was given, and what was known of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.given = []
+
+    def precompute(self, x):
+        return (x.mean((1, 2, 3)),)
+
+    def log_weights(self, x, draws, generator=None, known=()):
+        self.given.append((x, *known))
+        return torch.zeros(draws, len(x))
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_proposals_know_the_images_that_are_learned_from(augmented):
+    x = torch.rand(12, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    network = Recorded()
+    augment = (lambda images, generator: images + 1) if augmented else None
+    objective = ELBO(network, x, x[:2], augment, 0.0)
+    objective.loss(Step(0, 1, 5, torch.Generator().manual_seed(0)))
+    objective.check()
+    for images, known in network.given:
+        assert torch.allclose(known, images.mean((1, 2, 3)), atol=1e-6)
+    learned, held_out = (float(images.mean()) for images, _ in network.given)
+    assert (learned > 1) is augmented
+    assert held_out < 1
 
 
 def test_a_fit_is_resumed_from_its_folder_and_no_other_is(rotated_images, tmp_path):

@@ -30,8 +30,8 @@ def steerable_filters(
     source: Representation,
     target: Representation,
     kernel_size: int,
-    dilation: int = 1,
-    frequencies_cutoff: float | None = None,
+    dilation: int,
+    frequencies_cutoff: float | None,
 ) -> Tensor:
     """Return a basis ``(n, d_out, d_in, k, k)`` of steerable filters in float64, of unit length.
 

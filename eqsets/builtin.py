@@ -38,6 +38,7 @@ def eqsets_aggregations() -> dict[str, str]:
         "mean": "eqsets.aggregation:Mean",
         "max": "eqsets.aggregation:Max",
         "centered": "eqsets.aggregation.centered:Centered",
+        "gated-centered": "eqsets.aggregation:GatedCentered",
         "mapped-max": "eqsets.aggregation:MappedMax",
         "none": "eqsets.aggregation:NoAggregation",
         "sridhar": "eqsets.aggregation:Sridhar",

@@ -60,9 +60,9 @@ class DSS(nn.Module):
         in_features: feature type of the input, as ``element_group.feature_type`` takes it.
         out_features: feature type of the output.
         aggregation: ``"centered"`` (a weight for the differences from the mean and one for the
-            mean), ``"sum"``, ``"mean"``, ``"max"``, ``"none"`` (Siamese), ``"sridhar"``,
-            ``"aittala"``, ``"attention"``, ``"gated-attention"``, another registered name, or an
-            :class:`~eqsets.Aggregation`.
+            mean), ``"sum"``, ``"mean"``, ``"max"``, ``"none"`` (Siamese), ``"gated-centered"``
+            (Siamese at first), ``"sridhar"``, ``"aittala"``, ``"attention"``,
+            ``"gated-attention"``, another registered name, or an :class:`~eqsets.Aggregation`.
         alignment: ``"shared"`` or ``"independent"``.
         bias: whether to add the bias that the symmetry allows.
         context: options of the second map alone, such as ``{"kernel_size": 1}``, in place of the

@@ -30,7 +30,7 @@ SYMMETRIES = {
     "grid": element_group("grid-rotations", height=3, width=3, reflections=True),
     "several orbits": GeneratedSymmetry(permutations=[[1, 0, 2, 3]]),
 }
-AGGREGATIONS = ["sum", "mean", "max", "centered", "none", "sridhar", "aittala"]
+AGGREGATIONS = ["sum", "mean", "max", "centered", "gated-centered", "none", "sridhar", "aittala"]
 ALIGNMENTS = ["shared", "independent"]
 
 
@@ -66,6 +66,10 @@ def test_layer_is_the_formula_written_out(name: str, aggregation: str) -> None:
             elif aggregation == "centered":
                 mean = members.mean(0)
                 expected = own((members[i] - mean)[None])[0] + context(mean[None])[0]
+            elif aggregation == "gated-centered":
+                mean = members.mean(0)[None]
+                shared = (context(mean) - own(mean))[0]
+                expected = a[i] + layer.context.gate * shared
             elif aggregation == "sridhar":
                 expected = a[i] - sum(a) / len(a)
             elif aggregation == "aittala":

@@ -20,7 +20,7 @@ from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vmap
 import eqsets
 from eqsets import DSS, SetBatch, SetNetwork
 
-AGGREGATIONS = ("sum", "mean", "max", "centered", "none", "sridhar", "aittala")
+AGGREGATIONS = ("sum", "mean", "max", "centered", "gated-centered", "none", "sridhar", "aittala")
 MASK = torch.tensor([[True, True, False], [True, True, True]])
 INDEX = torch.tensor([0, 1, 1, 0, 1, 1])
 EDGES = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])

@@ -15,6 +15,7 @@ from eqsets.aggregation.attention import Attention
 from eqsets.aggregation.attention_pool import GatedAttention
 from eqsets.aggregation.combiners import Add, Combiner, Concatenate, Subtract
 from eqsets.aggregation.context import Context, InvariantContext, MappedContext, ReducedContext
+from eqsets.aggregation.gated_centered import GatedCentered
 from eqsets.aggregation.mapped import MappedMax
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Concatenate",
     "Context",
     "GatedAttention",
+    "GatedCentered",
     "InvariantContext",
     "MappedContext",
     "MappedMax",

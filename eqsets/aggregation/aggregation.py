@@ -9,6 +9,8 @@ With :math:`a_i = L_1 x_i` the output of the local map, the layers are
 ``mapped-max``        :math:`a_i + \max_j L_2 x_j`, see :mod:`eqsets.aggregation.mapped`
 ``centered``          :math:`A (x_i - m) + B m`, :math:`m = \frac1n \sum_j x_j`, see
                       :mod:`eqsets.aggregation.centered`
+``gated-centered``    :math:`A x_i + g\, (B m - A m)`, the number :math:`g` learned, see
+                      :mod:`eqsets.aggregation.gated_centered`
 ``none``              :math:`a_i` (Siamese)
 ``sridhar``           :math:`a_i - \frac1n \sum_j a_j` (Sridhar et al. 2019)
 ``aittala``           :math:`[\, a_i \,;\, \max_j a_j \,]` (Aittala and Durand 2018)

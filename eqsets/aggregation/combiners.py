@@ -17,7 +17,7 @@ from eqsets.features import FeatureType
 from eqsets.layout import Layout
 from eqsets.sets import SetBatch
 
-__all__ = ["Add", "AddCentered", "Combiner", "Concatenate", "Subtract"]
+__all__ = ["Add", "AddCentered", "AddGated", "Combiner", "Concatenate", "Subtract"]
 
 
 class Combiner(ABC):
@@ -97,6 +97,19 @@ class AddCentered(Add):
 
     def local_bias(self, bias: bool) -> bool:
         return False
+
+    def context_bias(self, bias: bool) -> bool:
+        return bias
+
+
+@dataclass(frozen=True)
+class AddGated(Add):
+    r"""The sum of a map of each element and a context that is the difference of two maps.
+
+    Both maps have the bias. The context is one part and has no norm of its own.
+    """
+
+    adds_parts = False
 
     def context_bias(self, bias: bool) -> bool:
         return bias

@@ -15,6 +15,7 @@ from eqsets.solve.basis import Basis
 from eqsets.solve.invariants import fixed_vectors
 from eqsets.solve.null_space import DENSE
 from eqsets.solve.orbit_maps import OrbitMaps
+from eqsets.tensors.difference import bias_difference
 
 __all__ = ["EquivariantLinear"]
 
@@ -77,7 +78,7 @@ class EquivariantLinear(nn.Module):
         """Return whether :meth:`forward` takes another layer as ``minus``."""
         return (
             type(other) is type(self)
-            and other.bias is None
+            and (other.bias is None or self.bias is not None)
             and (self.in_type, self.out_type) == (other.in_type, other.out_type)
         )
 
@@ -86,10 +87,13 @@ class EquivariantLinear(nn.Module):
 
         Arguments:
             x: the input.
-            minus: a layer between the same types without a bias, whose output is subtracted.
+            minus: a layer between the same types whose output is subtracted.
         """
         flat = self._in.flatten(x)
-        weight = self.weight if minus is None else self.weight - minus.weight
+        weight: Tensor = self.weight
+        bias: Tensor | None = self.bias
+        if minus is not None:
+            weight, bias = weight - minus.weight, bias_difference(bias, minus.bias)
         y: Tensor
         if self.orbits is not None:
             y = self.orbits(flat, weight)
@@ -97,8 +101,8 @@ class EquivariantLinear(nn.Module):
             rows = self._in.size * self._in.count
             y = flat.reshape(-1, rows) @ self._dense(weight).reshape(rows, -1)
             y = y.reshape(-1, self._out.size, self._out.count)
-        if self.bias is not None:
-            y = y + self.constants.get("fixed", self.bias).mT @ self.bias
+        if bias is not None:
+            y = y + self.constants.get("fixed", bias).mT @ bias
         return self._out.unflatten(y)
 
     def _dense(self, weight: Tensor) -> Tensor:

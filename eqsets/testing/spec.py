@@ -342,6 +342,7 @@ class ContractSpec:
         "sridhar",
         "aittala",
         "attention",
+        "gated-centered",
     )
     pools: tuple[Mapping[str, Any], ...] = ({},)
     tolerance: float | None = None

@@ -14,7 +14,17 @@ import torch
 from torch import Tensor, nn
 
 from eqsets import DSS, Aggregation, FeatureType, FeatureTypeError, SetBatch, element_group
-from eqsets.aggregation import Aittala, MappedMax, Max, Mean, NoAggregation, Sridhar, Sum
+from eqsets.aggregation import (
+    Aittala,
+    GatedCentered,
+    MappedMax,
+    Max,
+    Mean,
+    NoAggregation,
+    Sridhar,
+    Sum,
+)
+from eqsets.aggregation.centered import Centered
 from eqsets.aggregation.combiners import Add, Combiner, Concatenate, Subtract
 from eqsets.aggregation.context import Context
 from eqsets.layout import Layout, as_rows
@@ -47,6 +57,18 @@ def test_layers_are_the_loop_over_elements(aggregation: Aggregation, alignment: 
     for members, mask, mapped in zip(x, MASK, got, strict=True):
         expected = torch.stack(dss_by_loop(layer, list(members[mask])))
         assert torch.allclose(mapped[mask], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("aggregation", [*BUILT_IN, Centered(), GatedCentered()], ids=repr)
+def test_a_context_has_no_bias_unless_it_is_asked_for(aggregation: Aggregation) -> None:
+    kind = RING.feature_type(2)
+    for alignment in ("shared", "independent"):
+        context = aggregation.build(RING, kind, kind, alignment=alignment)
+        names = () if context is None else [name for name, _ in context.named_parameters()]
+        assert not any("bias" in name or "offset" in name for name in names)
+    asked = aggregation.build(RING, kind, kind, bias=True)
+    if isinstance(aggregation, Centered):
+        assert any("bias" in name for name, _ in asked.named_parameters())
 
 
 def test_the_oracle_distinguishes_aggregations() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from eqsets import DSS, SetBatch
 from eqsets.tensors.storage import as_stored, storage_order, undo, unfold
 
-AGGREGATIONS = ("sum", "mean", "max", "centered", "sridhar", "aittala")
+AGGREGATIONS = ("sum", "mean", "max", "centered", "gated-centered", "sridhar", "aittala")
 
 
 def images(*shape: int, last: bool) -> Tensor:

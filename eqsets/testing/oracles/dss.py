@@ -24,8 +24,14 @@ from eqsets.aggregation import (
     Sridhar,
     Sum,
 )
-from eqsets.aggregation.centered import Centered, InvariantCenteredContext
+from eqsets.aggregation.centered import (
+    Centered,
+    CenteredContext,
+    InvariantCenteredContext,
+    MapCenteredContext,
+)
 from eqsets.aggregation.combiners import Concatenate, Subtract
+from eqsets.aggregation.gated_centered import GatedCentered, GatedContext
 from eqsets.dss import DSS
 from eqsets.nn import Readout, SetPool
 from eqsets.nn.reduction import SetReduction
@@ -52,7 +58,7 @@ def dss_by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
     contexts = attention_by_loop(layer.context, [x[None] for x in elements], local)
     if contexts is not None:
         return [(y + context)[0] for y, context in zip(local, contexts, strict=True)]
-    if isinstance(aggregation, Centered):
+    if isinstance(aggregation, Centered | GatedCentered):
         whole = layer.part_norms is None
         return (_centered if whole else _normalized)(layer, elements, local)
     if isinstance(aggregation, MappedMax):
@@ -74,18 +80,24 @@ def dss_by_loop(layer: nn.Module, elements: list[Tensor]) -> list[Tensor]:
 
 def _centered(layer: DSS, elements: list[Tensor], local: list[Tensor]) -> list[Tensor]:
     """Return the centred layer: the mean of the invariant part of the outputs is exchanged."""
+    if isinstance(layer.context, GatedContext):
+        shared = layer.context.gate * _shared(layer.context.inner, elements, local)
+    else:
+        shared = _shared(layer.context, elements, local)
+    return [(y + shared)[0] for y in local]
+
+
+def _shared(context: nn.Module | None, elements: list[Tensor], local: list[Tensor]) -> Tensor:
+    """Return what the centred form adds to each output: another map of the mean for its own."""
     mean = _mean(local)
-    if layer.invariant is None:
-        common = layer.aggregate(_mean([x[None] for x in elements]))  # type: ignore[misc]
-        return [(y - mean + common)[0] for y in local]
-    context = layer.context
+    if isinstance(context, (CenteredContext, MapCenteredContext)):
+        return context.aggregate(_mean([x[None] for x in elements])) - mean  # type: ignore[no-any-return]
     if not isinstance(context, InvariantCenteredContext):
         raise AssertionError("elements that move alone have invariants as their context")
     common = context.aggregate(_mean([context.invariant(x[None]) for x in elements]), like=mean)
     if context.offset is not None:
         common = common + context.offset(mean.new_ones(1, 1), like=mean)
-    shared = 0 if context.part is None else context.part(mean)
-    return [(y - shared + common)[0] for y in local]
+    return common if context.part is None else common - context.part(mean)  # type: ignore[no-any-return]
 
 
 def _normalized(layer: DSS, elements: list[Tensor], local: list[Tensor]) -> list[Tensor]:
@@ -148,7 +160,7 @@ def end_by_loop(end: nn.Module, elements: list[Tensor]) -> list[Tensor]:
 def has_loop(layer: nn.Module) -> bool:
     """Return whether the loop knows the aggregation of a layer: one of eqsets."""
     simple = {Aittala, Centered, LocalSum, MappedMax, Max, Mean, NoAggregation, Sridhar, Sum}
-    known: set[type[Aggregation]] = simple | {Attention, GatedAttention}
+    known: set[type[Aggregation]] = simple | {Attention, GatedAttention, GatedCentered}
     return isinstance(layer, DSS) and type(layer.aggregation) in known
 
 

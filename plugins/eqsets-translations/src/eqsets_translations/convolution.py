@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from eqsets import FeatureTypeError, ShapeError
 from eqsets.tensors.convolution import convolved
+from eqsets.tensors.difference import bias_difference
 from eqsets_translations.features import GridFeatures
 from eqsets_translations.options import flag, per_axis
 
@@ -96,7 +97,7 @@ class Convolution(nn.Module):
 
     def can_subtract(self, other: nn.Module) -> bool:
         """Return whether :meth:`forward` takes another convolution as ``minus``."""
-        if type(other) is not type(self) or other.bias is not None:
+        if type(other) is not type(self) or (other.bias is not None and self.bias is None):
             return False
         ours, theirs = (
             (one.in_type, one.out_type, one.kernel_size, one.dilation, one.groups, one.padding)
@@ -109,8 +110,8 @@ class Convolution(nn.Module):
 
         Arguments:
             x: the input.
-            minus: a convolution with the same options and without a bias, whose output is
-                subtracted: one convolution by the difference of the weights.
+            minus: a convolution with the same options, whose output is subtracted: one
+                convolution by the difference of the weights.
 
         Raises:
             ShapeError: channels do not fit, or the grid is smaller than the kernel, or a circular
@@ -119,13 +120,16 @@ class Convolution(nn.Module):
         self.in_type.check(x, ("E",), "Convolution")
         x = _channels_last(x)
         self._check_grid(x.shape[2:])
-        weight = self.weight if minus is None else self.weight - minus.weight
-        return self._transposed(x, weight) if self.transposed else self._strided(x, weight)
+        weight: Tensor = self.weight
+        bias: Tensor | None = self.bias
+        if minus is not None:
+            weight, bias = weight - minus.weight, bias_difference(bias, minus.bias)
+        return (self._transposed if self.transposed else self._strided)(x, weight, bias)
 
     def _reach(self) -> list[int]:
         return [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
 
-    def _strided(self, x: Tensor, weight: Tensor) -> Tensor:
+    def _strided(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if self.padding is not None:
             padding = self.padding
         else:
@@ -136,9 +140,9 @@ class Convolution(nn.Module):
                 x = _pad(x, sides, self.circular)
         convolve = _CONV[self.in_type.dims]
         options = (self.stride, padding, self.dilation, self.groups)
-        return convolved(convolve, x, weight, self.bias, *options)
+        return convolved(convolve, x, weight, bias, *options)
 
-    def _transposed(self, x: Tensor, weight: Tensor) -> Tensor:
+    def _transposed(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         cut, ahead, beyond, extra, shifts = [], [], [], [], []
         sizes = [size * step for size, step in zip(x.shape[2:], self.stride, strict=True)]
         for reach, step in zip(self._reach(), self.stride, strict=True):
@@ -153,7 +157,7 @@ class Convolution(nn.Module):
             x = _pad(x, list(zip(ahead, beyond, strict=True)), True)
         convolve = _TRANSPOSED[self.in_type.dims]
         options = (self.stride, 0, extra, self.groups, self.dilation)
-        y = convolved(convolve, x, weight, self.bias, *options)
+        y = convolved(convolve, x, weight, bias, *options)
         for axis, (start, size) in enumerate(zip(cut, sizes, strict=True), start=2):
             y = y.narrow(axis, start, size)
         if any(shifts):  # what comes round has the bias only

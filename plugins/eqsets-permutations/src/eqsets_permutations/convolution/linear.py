@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eqsets import FeatureTypeError
+from eqsets.tensors.difference import bias_difference
 from eqsets_permutations.convolution import adjacency
 from eqsets_permutations.convolution.adjacency import Adjacency
 from eqsets_permutations.convolution.batching import nodes_to_rows, rows_to_nodes
@@ -49,17 +50,22 @@ class GCN(nn.Module):
 
     def can_subtract(self, other: nn.Module) -> bool:
         """Return whether :meth:`forward` takes another convolution as ``minus``."""
-        return type(other) is type(self) and other.bias is None and other.improved == self.improved
+        if type(other) is not type(self) or (other.bias is not None and self.bias is None):
+            return False
+        return other.improved == self.improved
 
     def forward(self, rows: Tensor, edges: NodeSide = None, *, minus: GCN | None = None) -> Tensor:
-        """Map ``rows: (E, P, C)`` to ``(E, P, C')``, minus what another without bias gives."""
-        weight = self.lin.weight if minus is None else self.lin.weight - minus.lin.weight
+        """Map ``rows: (E, P, C)`` to ``(E, P, C')``, minus what another gives."""
+        weight: Tensor = self.lin.weight
+        bias: Tensor | None = self.bias
+        if minus is not None:
+            weight, bias = weight - minus.lin.weight, bias_difference(bias, minus.bias)
         x, own = rows_to_nodes(rows, edges, "gcn")
         loop = 2.0 if self.improved else 1.0
         matrix = _matrix(
             own, x, ("gcn", loop), lambda: adjacency.gcn_adjacency(own, x.shape[0], x, loop)
         )
-        return nodes_to_rows(_narrow(matrix, x, weight, self.bias), own)
+        return nodes_to_rows(_narrow(matrix, x, weight, bias), own)
 
 
 class GraphConvolution(nn.Module):
@@ -81,7 +87,9 @@ class GraphConvolution(nn.Module):
 
     def can_subtract(self, other: nn.Module) -> bool:
         """Return whether :meth:`forward` takes another convolution as ``minus``."""
-        return type(other) is type(self) and other.lin_rel.bias is None
+        if type(other) is not type(self):
+            return False
+        return other.lin_rel.bias is None or self.lin_rel.bias is not None
 
     def forward(
         self,
@@ -90,14 +98,16 @@ class GraphConvolution(nn.Module):
         *,
         minus: GraphConvolution | None = None,
     ) -> Tensor:
-        """Map ``rows: (E, P, C)`` to ``(E, P, C')``, minus what another without bias gives."""
+        """Map ``rows: (E, P, C)`` to ``(E, P, C')``, minus what another gives."""
         root_weight, weight = self.lin_root.weight, self.lin_rel.weight
+        bias: Tensor | None = self.lin_rel.bias
         if minus is not None:
             root_weight = root_weight - minus.lin_root.weight
             weight = weight - minus.lin_rel.weight
+            bias = bias_difference(bias, minus.lin_rel.bias)
         x, own = rows_to_nodes(rows, edges, "graph")
         matrix = _matrix(own, x, ("graph",), lambda: adjacency.sum_adjacency(own, x.shape[0], x))
-        root = F.linear(x, root_weight, self.lin_rel.bias)
+        root = F.linear(x, root_weight, bias)
         return nodes_to_rows(root + _narrow(matrix, x, weight), own)
 
 

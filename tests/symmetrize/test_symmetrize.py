@@ -337,3 +337,18 @@ def test_refusals(name: str) -> None:
     error, message, call = WRONG[name]
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_large_batches_are_evaluated_in_pieces_but_not_while_training(images: int) -> None:
+    symmetry = element_group("grid-rotations", height=64, width=64)
+    network = Dense(symmetry.feature_type(1), symmetry.feature_type(1)).to(D)
+    averaged = symmetrize(network, symmetry, in_features=1, out_features=1)
+    x = torch.randn(images, *symmetry.feature_type(1).layout, dtype=D)
+    values = []
+    for training in (True, False):
+        network.calls = 0
+        values.append(averaged.train(training)(x))
+        pieces = 2 if images == 1 else 4  # 8192 numbers: two images of 4096
+        assert network.calls == (1 if training else pieces)
+    assert torch.allclose(*values, rtol=0, atol=1e-14)

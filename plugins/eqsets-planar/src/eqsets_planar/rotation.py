@@ -14,7 +14,7 @@ from eqsets import ShapeError
 
 __all__ = ["transform_image"]
 
-_NODES = range(-2, 4)  # the pixels, counted from the one at or before the point
+_NODES = (-2, -1, 0, 1, 2, 3)  # the pixels, counted from the one at or before the point
 
 
 def transform_image(x: Tensor, turn: float, flip: bool) -> Tensor:
@@ -55,27 +55,28 @@ def _interpolated(x: Tensor, turn: float) -> Tensor:
     up = ((height - 1) / 2 - torch.arange(height, dtype=torch.float64))[:, None]
     columns = cos * right + sin * up + (width - 1) / 2
     rows = (height - 1) / 2 - (cos * up - sin * right)
+    (row, down), (column, across) = _taps(rows, height), _taps(columns, width)
+    taps = len(_NODES) ** 2, -1
+    index = (row[:, None] * width + column).reshape(taps).to(x.device)
+    weights = (down[:, None] * across).reshape(*taps, 1).to(device=x.device, dtype=x.dtype)
     # pixel by pixel the values of all images are neighbours in memory, which is faster to read
     pixels = x.reshape(-1, height * width).mT.contiguous()
     result = torch.zeros_like(pixels)
-    across = _taps(columns, width)
-    for row, row_weight in _taps(rows, height):
-        for column, column_weight in across:
-            weight = (row_weight * column_weight).reshape(-1, 1).to(device=x.device, dtype=x.dtype)
-            index = (row * width + column).flatten().to(x.device)
-            result = result.addcmul(weight, pixels.index_select(0, index))
+    for place, weight in zip(index, weights, strict=True):
+        result = result.addcmul(weight, pixels.index_select(0, place))
     return result.mT.reshape(x.shape)
 
 
-def _taps(position: Tensor, size: int) -> list[tuple[Tensor, Tensor]]:
-    """Return (index, weight) of each node around real-valued positions; the weights sum to one."""
+def _taps(position: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Return indices and weights of the nodes around real-valued positions, ``(6, ...)`` each.
+
+    The weights of a position sum to one.
+    """
     first = position.floor()
-    part = position - first
-    taps = []
-    for node in _NODES:
-        weight = torch.ones_like(part)
-        for other in _NODES:
-            if other != node:
-                weight = weight * (part - other) / (node - other)
-        taps.append(((first + node).long().clamp(0, size - 1), weight))
-    return taps
+    nodes = torch.tensor(_NODES, dtype=torch.float64).reshape(-1, *[1] * position.dim())
+    away = position - first - nodes
+    weights = []
+    for node in range(len(_NODES)):
+        others = [other for other in range(len(_NODES)) if other != node]
+        weights.append((away[others] / (nodes[node] - nodes[others])).prod(0))
+    return (first + nodes).long().clamp(0, size - 1), torch.stack(weights)

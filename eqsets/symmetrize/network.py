@@ -179,7 +179,7 @@ def symmetrize(
         model: takes elements ``(E, *element)``, or sets ``(B, N, *element)`` that the group moves
             together, and returns one tensor with a row for each.
         element_group: name or symmetry.
-        how: ``"average"`` over all of a finite group (exact, in one call), over equally spaced
+        how: ``"average"`` over all of a finite group (exact), over equally spaced
             rotations of the plane, or over ``samples`` random group elements;
             ``"frames"``: over a few group elements that follow from the input, exactly equivariant;
             ``"canonical"``: one group element, by a small learned network. Train it, with

@@ -61,3 +61,25 @@ def test_on_a_line_the_extent_is_compared_with_what_was_searched(share, verdict,
     claim = claims_of([evidence], generator=generator)[0]
     assert claim.p_uniform is None
     assert claim.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("turned", "count", "verdict"),
+    [(0, 12, "absent"), (2, 12, "unresolved"), (0, 200, "absent"), (60, 200, "partial")],
+)
+def test_few_images_of_which_some_are_turned_are_not_called_absent(
+    turned, count, verdict, generator
+):
+    """Regression: 12 images with 2 of them upside down were reported as never rotated."""
+    parameter = eqsets.transformation("rotation").parameters_of_eta[0]
+    steps = steps_of(parameter)
+    near = (steps.abs() < 0.05).float() + 1e-4
+    away = near.roll(len(steps) // 2)
+    rows = torch.stack([away if row < turned else near for row in range(count)])
+    probabilities = rows * (1 + 0.1 * torch.rand(rows.shape, generator=generator))
+    probabilities /= probabilities.sum(1, keepdim=True)
+    scores = -(near / near.sum())[steps.abs().argmin()].log()
+    evidence = Evidence(
+        parameter, steps, probabilities, torch.ones(count), scores.expand(count), 100.0
+    )
+    assert claims_of([evidence], generator=generator)[0].verdict == verdict

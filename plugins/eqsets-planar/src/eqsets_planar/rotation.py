@@ -62,8 +62,8 @@ def _interpolated(x: Tensor, turn: float) -> Tensor:
     # pixel by pixel the values of all images are neighbours in memory, which is faster to read
     pixels = x.reshape(-1, height * width).mT.contiguous()
     result = torch.zeros_like(pixels)
-    for place, weight in zip(index, weights, strict=True):
-        result = result.addcmul(weight, pixels.index_select(0, place))
+    for pixel, weight in zip(index, weights, strict=True):
+        result = result.addcmul(weight, pixels.index_select(0, pixel))
     return result.mT.reshape(x.shape)
 
 

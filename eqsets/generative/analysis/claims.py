@@ -151,7 +151,7 @@ def _verdict(
         discrete = numbers.evidence.parameter.levels is not None
         small = numbers.extent <= (1.5 if discrete else TIMES * numbers.floor)
         # Few images say neither: what they do not exclude is not called absent.
-        excluded = numbers.p_present < ALPHA and (p_uniform is None or p_uniform < ALPHA)
+        excluded = p_uniform is None or max(p_uniform, numbers.p_present) < ALPHA
         return "absent" if small and excluded else "unresolved"
     if p_uniform is None:
         return "full" if numbers.extent >= _WIDE * numbers.searched else "partial"

@@ -9,9 +9,10 @@ moves: exact.
 
 **H0 "absent"**: the spread is at most 1.5 times the noise floor, the spread that inference assigns
 to other views of *the same image*, to a quarter pixel at the edge of the content. One-sided t test
-of :math:`s_i - \mathrm{floor}_i - \log 1.5`. What is not rejected is called absent only if the
-opposite, that the spread is at least that (on circles the square root of that, since a fifth of
-the images half a turn away add 0.3 nats), is rejected at the same level: few images say neither.
+of :math:`s_i - \mathrm{floor}_i - \log 1.5`. On circles and levels what is not rejected is called
+absent only if the opposite is rejected at the same level, that the spread is at least 1.2 times the
+floor (of levels 1.1): a fifth of the images half a turn away adds 0.3 nats, and few images say
+neither.
 
 Both families of p-values are corrected by Holm over the components of a report. The *extent* is the
 half width of the uniform distribution of the same entropy (of a normal one: 2.07 standard
@@ -42,7 +43,7 @@ _RESOLVED = 0.7  # nats that an image must gain by being moved: else all poses a
 TIMES = 1.5
 """The multiple of the noise floor below which a component is called absent."""
 _DISCRETE = 1.2
-_FEW = 0.5  # of the margin on circles and levels: a few elements elsewhere add little
+_FEW = 0.5  # of the margin: a fifth of the elements half a turn away adds little
 _TOO_WIDE = 0.12  # fraction of the extent
 
 
@@ -59,8 +60,7 @@ class Statistics:
         below: nats below the uniform distribution on the grid.
         below_interval: its 95 % bootstrap interval.
         p_absent: of H0 "absent".
-        p_present: of H0 "present": that the spread is at least ``TIMES`` the floor; on circles and
-            levels the square root of that.
+        p_present: of H0 "present": that the spread is at least 1.2 times the floor.
         p_uniform: of H0 "uniform"; ``None`` on lines.
         resolved: whether the poses of an image can be distinguished.
         peaks: what is known of poses at multiples of a part of a circle, if that was chosen.
@@ -134,7 +134,7 @@ def statistics_of(evidence: Evidence, generator: torch.Generator) -> Statistics:
         float(log(count) - scores.mean()),
         (around[0], around[1]),
         one_sided_t_test(excess - margin),
-        one_sided_t_test(margin * (1.0 if parameter.period is None else _FEW) - excess),
+        one_sided_t_test(_FEW * margin - excess),
         None if parameter.period is None else _p_uniform(evidence, generator),
         resolved,
         None if group is None else peaks_of(group, evidence.zero, generator),
